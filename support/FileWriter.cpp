@@ -1,0 +1,130 @@
+#include "support/FileWriter.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <vector>
+
+namespace mlc {
+
+Result<FileWriter> FileWriter::create(const std::string &path) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  // The target of a symbolic link is replaced, not the link.
+  std::string target = path;
+  if (fs::is_symlink(path, ignored)) {
+    fs::path resolved = fs::weakly_canonical(path, ignored);
+    if (!ignored)
+      target = resolved.string();
+  }
+  if (fs::is_directory(target, ignored))
+    return Status::error("cannot write '" + path + "': it is a directory; name a file");
+  std::string aside = target + ".XXXXXX.tmp";
+  int fd = mkostemps(aside.data(), 4, O_CLOEXEC);
+  if (fd < 0)
+    return Status::error("cannot write '" + path + "': " + std::strerror(errno) +
+                         "; its folder must exist and be writable");
+  // mkstemp makes the file private: give it what open() would have.
+  mode_t mask = umask(0);
+  umask(mask);
+  fchmod(fd, 0666 & ~mask);
+  return FileWriter(std::move(target), std::move(aside), fd);
+}
+
+FileWriter::FileWriter(FileWriter &&other) noexcept
+    : path(std::move(other.path)), aside(std::move(other.aside)), fd(other.fd), offset(other.offset) {
+  other.fd = -1;
+}
+
+FileWriter::~FileWriter() { discard(); }
+
+void FileWriter::discard() {
+  if (fd < 0)
+    return;
+  close(fd);
+  unlink(aside.c_str());
+  fd = -1;
+}
+
+Status FileWriter::fail(const char *action, int error) {
+  discard();
+  std::string message = "cannot " + std::string(action) + " '" + path + "': " + std::strerror(error);
+  if (error == ENOSPC || error == EDQUOT)
+    message += "; free space there or write elsewhere";
+  return Status::error(message + " (an older file of this name is unchanged)");
+}
+
+Status FileWriter::writeAll(uint64_t at, std::span<const std::byte> bytes) {
+  if (fd < 0)
+    return Status::error("cannot write '" + path + "': an earlier write failed or the file is complete");
+  while (!bytes.empty()) {
+    ssize_t written = pwrite(fd, bytes.data(), std::min<size_t>(bytes.size(), size_t{1} << 30), static_cast<off_t>(at));
+    if (written < 0) {
+      if (errno == EINTR)
+        continue;
+      return fail("write", errno);
+    }
+    bytes = bytes.subspan(static_cast<size_t>(written));
+    at += static_cast<uint64_t>(written);
+  }
+  return Status::success();
+}
+
+Status FileWriter::write(std::span<const std::byte> bytes) {
+  Status status = writeAll(offset, bytes);
+  offset += bytes.size();
+  return status;
+}
+
+Status FileWriter::writeAt(uint64_t at, std::span<const std::byte> bytes) {
+  MLC_CHECK(at + bytes.size() <= offset, "writeAt overwrites what was written");
+  return writeAll(at, bytes);
+}
+
+Status FileWriter::alignTo(uint64_t alignment) {
+  static constexpr std::byte zeros[4096] = {};
+  uint64_t padding = (alignment - offset % alignment) % alignment;
+  while (padding) {
+    uint64_t chunk = std::min<uint64_t>(padding, sizeof(zeros));
+    if (Status status = write(std::span(zeros, chunk)); !status.ok())
+      return status;
+    padding -= chunk;
+  }
+  return Status::success();
+}
+
+Status FileWriter::commit() {
+  if (fd < 0)
+    return Status::error("cannot write '" + path + "': an earlier write failed or the file is complete");
+  if (fsync(fd) != 0)
+    return fail("write", errno);
+  if (rename(aside.c_str(), path.c_str()) != 0)
+    return fail("replace", errno);
+  int error = close(fd) != 0 ? errno : 0;
+  fd = -1;
+  if (error)
+    return Status::error("cannot write '" + path + "': " + std::strerror(error));
+  // The name is durable only when its folder is synced; a file system without that is no error.
+  std::string folder = std::filesystem::path(path).parent_path().string();
+  int folderFd = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folderFd >= 0) {
+    fsync(folderFd);
+    close(folderFd);
+  }
+  return Status::success();
+}
+
+Status writeFile(const std::string &path, std::span<const std::byte> bytes) {
+  Result<FileWriter> writer = FileWriter::create(path);
+  if (!writer.ok())
+    return writer.status();
+  if (Status status = writer->write(bytes); !status.ok())
+    return status;
+  return writer->commit();
+}
+
+} // namespace mlc

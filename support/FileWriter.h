@@ -1,0 +1,48 @@
+// Writes a file aside (in the same folder), syncs it, and renames it into place: a reader sees the old file or the
+// whole new one. Where anything fails the old file stays and the temporary one is removed.
+#pragma once
+
+#include "support/Status.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace mlc {
+
+class FileWriter {
+public:
+  static Result<FileWriter> create(const std::string &path);
+  FileWriter(FileWriter &&other) noexcept;
+  FileWriter &operator=(FileWriter &&) = delete;
+  // Discards what was not committed.
+  ~FileWriter();
+
+  Status write(std::span<const std::byte> bytes);
+  Status write(std::string_view text) { return write(std::as_bytes(std::span(text.data(), text.size()))); }
+  // Overwrites bytes that were written before (headers whose content is known last).
+  Status writeAt(uint64_t offset, std::span<const std::byte> bytes);
+  // Zero bytes up to the next multiple of `alignment`.
+  Status alignTo(uint64_t alignment);
+  uint64_t position() const { return offset; }
+  // Sync and rename. Nothing may be written afterwards.
+  Status commit();
+
+private:
+  FileWriter(std::string path, std::string aside, int fd)
+      : path(std::move(path)), aside(std::move(aside)), fd(fd) {}
+  Status writeAll(uint64_t at, std::span<const std::byte> bytes);
+  Status fail(const char *action, int error);
+  void discard();
+
+  std::string path, aside;
+  int fd;
+  uint64_t offset = 0;
+};
+
+// The whole file in one go.
+Status writeFile(const std::string &path, std::span<const std::byte> bytes);
+
+} // namespace mlc
