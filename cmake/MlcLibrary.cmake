@@ -18,5 +18,6 @@ endfunction()
 
 function(mlc_use_pch target)
   target_precompile_headers(${target} REUSE_FROM mlc_pch)
-  target_compile_options(${target} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
+  # -fPIC: executables would be compiled -fPIE, and the header was not.
+  target_compile_options(${target} PRIVATE -fPIC "SHELL:-Xclang -fno-pch-timestamp")
 endfunction()

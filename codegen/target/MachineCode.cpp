@@ -1,0 +1,168 @@
+#include "codegen/target/MachineCode.h"
+#include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/Analysis/TargetTransformInfo.h"
+#include "llvm/IR/IntrinsicInst.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Verifier.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Support/ThreadPool.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/Target/TargetOptions.h"
+#include "llvm/TargetParser/Triple.h"
+#include "llvm/Transforms/Utils/LowerMemIntrinsics.h"
+#include <mutex>
+
+namespace mlc::codegen {
+namespace {
+
+llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createMachine(const TargetDesc &desc) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+    LLVMInitializeX86AsmParser();
+  });
+  llvm::Triple triple("x86_64-unknown-linux-gnu");
+  std::string error;
+  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!target)
+    return llvm::createStringError("target '" + desc.name + "': " + error);
+  llvm::TargetOptions options;
+  options.MCOptions.AsmVerbose = false;
+  std::unique_ptr<llvm::TargetMachine> machine(
+      target->createTargetMachine(triple, desc.cpu, desc.features, options, llvm::Reloc::PIC_,
+                                  llvm::CodeModel::Small, llvm::CodeGenOptLevel::Aggressive));
+  if (!machine)
+    return llvm::createStringError("target '" + desc.name + "': LLVM has no code generator for it");
+  return machine;
+}
+
+// One set of attributes for every function: what an emitter said about the target (Halide does) must not win.
+void setFunctionAttributes(llvm::Module &module, const TargetDesc &target) {
+  for (llvm::Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    function.addFnAttr("target-cpu", target.cpu);
+    function.addFnAttr("tune-cpu", target.cpu);
+    function.addFnAttr("target-features", target.features);
+    function.addFnAttr("frame-pointer", "none");
+    function.addFnAttr("prefer-vector-width", target.vector_bytes == 64 ? "512" : "256");
+    function.addFnAttr("no-builtins");
+    function.addFnAttr(llvm::Attribute::NoUnwind);
+    function.removeFnAttr(llvm::Attribute::UWTable);
+  }
+}
+
+// Code generation turns memory intrinsics of large or unknown size into calls of libc; a kernel has no libc.
+void expandMemoryIntrinsics(llvm::Module &module, llvm::TargetMachine &machine) {
+  constexpr uint64_t kInlineBytes = 128; // up to here code generation unrolls
+  for (llvm::Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    llvm::TargetTransformInfo info = machine.getTargetTransformInfo(function);
+    llvm::SmallVector<llvm::MemIntrinsic *> intrinsics;
+    for (llvm::BasicBlock &block : function)
+      for (llvm::Instruction &instruction : block)
+        if (auto *intrinsic = llvm::dyn_cast<llvm::MemIntrinsic>(&instruction)) {
+          auto *size = llvm::dyn_cast<llvm::ConstantInt>(intrinsic->getLength());
+          if (!size || size->getZExtValue() > kInlineBytes)
+            intrinsics.push_back(intrinsic);
+        }
+    for (llvm::MemIntrinsic *intrinsic : intrinsics) {
+      if (auto *copy = llvm::dyn_cast<llvm::MemCpyInst>(intrinsic))
+        llvm::expandMemCpyAsLoop(copy, info);
+      else if (auto *move = llvm::dyn_cast<llvm::MemMoveInst>(intrinsic))
+        llvm::expandMemMoveAsLoop(move, info);
+      else
+        llvm::expandMemSetAsLoop(llvm::cast<llvm::MemSetInst>(intrinsic));
+      intrinsic->eraseFromParent();
+    }
+  }
+}
+
+void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
+  llvm::PipelineTuningOptions tuning;
+  tuning.LoopVectorization = tuning.SLPVectorization = true;
+  llvm::PassBuilder builder(&machine, tuning);
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager components;
+  llvm::ModuleAnalysisManager modules;
+  llvm::TargetLibraryInfoImpl library(machine.getTargetTriple());
+  library.disableAllFunctions();
+  functions.registerPass([&] { return llvm::TargetLibraryAnalysis(library); });
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(components);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, components, modules);
+  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3).run(module, modules);
+}
+
+llvm::Error generate(llvm::Module &module, const TargetDesc &target, llvm::CodeGenFileType kind,
+                     llvm::raw_pwrite_stream &stream) {
+  auto machine = createMachine(target);
+  if (!machine)
+    return machine.takeError();
+  module.setTargetTriple((*machine)->getTargetTriple());
+  module.setDataLayout((*machine)->createDataLayout());
+  std::string problem;
+  llvm::raw_string_ostream problems(problem);
+  if (llvm::verifyModule(module, &problems))
+    return llvm::createStringError("kernel module '" + module.getName() + "' is ill-formed LLVM IR: " + problem);
+  setFunctionAttributes(module, target);
+  optimize(module, **machine);
+  expandMemoryIntrinsics(module, **machine);
+  llvm::legacy::PassManager passes;
+  llvm::TargetLibraryInfoImpl library((*machine)->getTargetTriple());
+  library.disableAllFunctions();
+  passes.add(new llvm::TargetLibraryInfoWrapperPass(library));
+  if ((*machine)->addPassesToEmitFile(passes, stream, nullptr, kind))
+    return llvm::createStringError("target '" + target.name + "': LLVM cannot emit this kind of file");
+  passes.run(module);
+  return llvm::Error::success();
+}
+
+} // namespace
+
+llvm::Expected<llvm::SmallVector<char, 0>> compileToObject(llvm::Module &module, const TargetDesc &target) {
+  llvm::SmallVector<char, 0> object;
+  llvm::raw_svector_ostream stream(object);
+  if (llvm::Error error = generate(module, target, llvm::CodeGenFileType::ObjectFile, stream))
+    return error;
+  return object;
+}
+
+llvm::Expected<std::string> compileToAssembly(llvm::Module &module, const TargetDesc &target) {
+  llvm::SmallVector<char, 0> text;
+  llvm::raw_svector_ostream stream(text);
+  if (llvm::Error error = generate(module, target, llvm::CodeGenFileType::AssemblyFile, stream))
+    return error;
+  return std::string(text.begin(), text.end());
+}
+
+llvm::Expected<std::vector<llvm::SmallVector<char, 0>>> compileKernels(llvm::ArrayRef<EmittedKernel> kernels,
+                                                                       const TargetDesc &target, unsigned threads) {
+  std::vector<llvm::SmallVector<char, 0>> objects(kernels.size());
+  std::vector<std::string> errors(kernels.size()); // the first in order is reported, whatever finishes first
+  llvm::DefaultThreadPool pool(llvm::hardware_concurrency(threads));
+  for (size_t i = 0; i < kernels.size(); ++i)
+    pool.async([&, i] {
+      auto object = compileToObject(*kernels[i].module, target);
+      if (object)
+        objects[i] = std::move(*object);
+      else
+        errors[i] = llvm::toString(object.takeError());
+    });
+  pool.wait();
+  for (size_t i = 0; i < kernels.size(); ++i)
+    if (!errors[i].empty())
+      return llvm::createStringError("kernel '" + kernels[i].name + "': " + errors[i]);
+  return objects;
+}
+
+} // namespace mlc::codegen

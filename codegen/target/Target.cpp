@@ -1,0 +1,94 @@
+#include "codegen/target/Target.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/TargetParser/Host.h"
+#include <cpuid.h>
+#include <cstring>
+#include <unistd.h>
+
+namespace mlc::codegen {
+namespace {
+
+// LLVM's name of a feature and the kernel's in /proc/cpuinfo.
+struct Feature {
+  llvm::StringLiteral llvmName, cpuinfoName;
+};
+
+constexpr Feature kLevel3[] = {{"avx", "avx"},   {"avx2", "avx2"}, {"bmi", "bmi1"},     {"bmi2", "bmi2"},
+                               {"f16c", "f16c"}, {"fma", "fma"},   {"lzcnt", "abm"},    {"movbe", "movbe"}};
+constexpr Feature kLevel4[] = {{"avx512f", "avx512f"},   {"avx512bw", "avx512bw"}, {"avx512cd", "avx512cd"},
+                               {"avx512dq", "avx512dq"}, {"avx512vl", "avx512vl"}};
+// Beyond level 4; used where the machine that `native` names has them.
+constexpr Feature kOptional[] = {{"amx-bf16", "amx_bf16"},       {"amx-int8", "amx_int8"},
+                                 {"amx-tile", "amx_tile"},       {"avx512bf16", "avx512_bf16"},
+                                 {"avx512fp16", "avx512_fp16"},  {"avx512vbmi", "avx512vbmi"},
+                                 {"avx512vnni", "avx512_vnni"}};
+
+constexpr llvm::StringLiteral kNames[] = {"x86-64-v3", "x86-64-v4", "native"};
+
+void add(TargetDesc &target, llvm::ArrayRef<Feature> features) {
+  for (const Feature &feature : features) {
+    if (!target.features.empty())
+      target.features += ",";
+    target.features += "+" + feature.llvmName.str();
+    target.required_features.push_back(feature.cpuinfoName.str());
+  }
+}
+
+TargetDesc level(bool four) {
+  TargetDesc target;
+  target.name = target.cpu = four ? "x86-64-v4" : "x86-64-v3";
+  add(target, kLevel3);
+  if (four)
+    add(target, kLevel4);
+  target.vector_bytes = four ? 64 : 32;
+  target.vector_registers = four ? 32 : 16;
+  return target;
+}
+
+bool isIntel() {
+  unsigned eax, ebx, ecx, edx;
+  if (!__get_cpuid(0, &eax, &ebx, &ecx, &edx))
+    return false;
+  char vendor[12];
+  std::memcpy(vendor, &ebx, 4);
+  std::memcpy(vendor + 4, &edx, 4);
+  std::memcpy(vendor + 8, &ecx, 4);
+  return std::memcmp(vendor, "GenuineIntel", 12) == 0;
+}
+
+llvm::Expected<TargetDesc> native() {
+  llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
+  auto has = [&](const Feature &feature) { return host.lookup(feature.llvmName); };
+  for (const Feature &feature : kLevel3)
+    if (!has(feature))
+      return llvm::createStringError("target 'native': this machine lacks '%s'; code for x86-64-v3 is the least that "
+                                     "can be generated",
+                                     feature.cpuinfoName.data());
+  TargetDesc target = level(llvm::all_of(kLevel4, has));
+  if (target.vector_bytes == 64)
+    for (const Feature &feature : kOptional)
+      if (has(feature)) {
+        add(target, feature);
+        target.name += "+" + feature.llvmName.str();
+      }
+  if (int64_t bytes = sysconf(_SC_LEVEL1_DCACHE_SIZE); bytes > 0)
+    target.l1_bytes = bytes;
+  if (int64_t bytes = sysconf(_SC_LEVEL2_CACHE_SIZE); bytes > 0)
+    target.l2_bytes = bytes;
+  target.prefetch_next_panel = isIntel(); // measured: 70 -> 86 % of peak on Sapphire Rapids, a loss on Zen 4
+  return target;
+}
+
+} // namespace
+
+llvm::ArrayRef<llvm::StringLiteral> knownTargets() { return kNames; }
+
+llvm::Expected<TargetDesc> resolveTarget(llvm::StringRef name) {
+  if (name == "x86-64-v3" || name == "x86-64-v4")
+    return level(name == "x86-64-v4");
+  if (name == "native")
+    return native();
+  return llvm::createStringError("unknown target '" + name + "'; known are " + llvm::join(knownTargets(), ", "));
+}
+
+} // namespace mlc::codegen
