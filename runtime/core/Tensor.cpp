@@ -1,0 +1,117 @@
+#include "runtime/core/Tensor.h"
+
+#include "runtime/core/Error.h"
+#include <cstring>
+
+namespace mlc::runtime {
+namespace {
+
+struct TypeInfo {
+  const char *name;
+  uint8_t size;
+};
+
+constexpr TypeInfo typeInfos[] = {{"?", 0},   {"f32", 4}, {"f64", 8}, {"f16", 2}, {"bf16", 2}, {"i8", 1}, {"u8", 1},
+                                  {"i16", 2}, {"u16", 2}, {"i32", 4}, {"u32", 4}, {"i64", 8},  {"u64", 8}, {"i1", 1}};
+
+const TypeInfo &typeInfo(int dtype) {
+  bool known = dtype > 0 && dtype < int(std::size(typeInfos));
+  return typeInfos[known ? dtype : 0];
+}
+
+// Copies one dimension after the other; the innermost run is one memcpy where it is contiguous.
+template <bool gather> void copyStrided(char *dense, const mlc_tensor &view, char *data, int axis, size_t elementSize,
+                                        size_t blockElements) {
+  if (axis == view.rank) {
+    gather ? memcpy(dense, data, elementSize) : memcpy(data, dense, elementSize);
+    return;
+  }
+  const int64_t length = view.shape[axis], stride = view.strides[axis];
+  if (axis == view.rank - 1 && stride == 1) {
+    gather ? memcpy(dense, data, length * elementSize) : memcpy(data, dense, length * elementSize);
+    return;
+  }
+  const size_t innerElements = length ? blockElements / length : 0;
+  for (int64_t i = 0; i < length; ++i)
+    copyStrided<gather>(dense + i * innerElements * elementSize, view, data + i * stride * int64_t(elementSize),
+                        axis + 1, elementSize, innerElements);
+}
+
+size_t elementCount(const mlc_tensor &tensor) {
+  size_t count = 1;
+  for (int32_t i = 0; i < tensor.rank; ++i)
+    count *= tensor.shape[i];
+  return count;
+}
+
+} // namespace
+
+bool denseBytes(program::DType dtype, const flatbuffers::Vector<int64_t> *shape, uint64_t &bytes) {
+  bytes = typeInfo(int(dtype)).size;
+  if (bytes == 0)
+    return false;
+  for (size_t i = 0, rank = shape ? shape->size() : 0; i < rank; ++i) {
+    int64_t dim = shape->Get(i);
+    if (dim < 0 || __builtin_mul_overflow(bytes, uint64_t(dim), &bytes))
+      return false;
+  }
+  return bytes <= uint64_t(INT64_MAX);
+}
+
+std::string describe(mlc_dtype dtype, const int64_t *shape, size_t rank) {
+  std::string text = typeInfo(dtype).name;
+  text += '[';
+  for (size_t i = 0; i < rank; ++i)
+    text += (i ? "x" : "") + std::to_string(shape[i]);
+  return text + ']';
+}
+
+std::string describe(const program::TensorSpec &spec) {
+  return describe(mlc_dtype(spec.dtype()), spec.shape() ? spec.shape()->data() : nullptr,
+                  spec.shape() ? spec.shape()->size() : 0);
+}
+
+std::string describe(const mlc_tensor &tensor) { return describe(tensor.dtype, tensor.shape, tensor.rank); }
+
+bool sameShapeAndType(const program::TensorSpec &spec, const mlc_tensor &tensor) {
+  size_t rank = spec.shape() ? spec.shape()->size() : 0;
+  if (int(spec.dtype()) != int(tensor.dtype) || size_t(tensor.rank) != rank)
+    return false;
+  return rank == 0 || memcmp(spec.shape()->data(), tensor.shape, rank * sizeof(int64_t)) == 0;
+}
+
+bool isDense(const mlc_tensor &tensor) {
+  if (!tensor.strides)
+    return true;
+  int64_t expected = 1;
+  for (int32_t i = tensor.rank - 1; i >= 0; --i) {
+    if (tensor.shape[i] == 0)
+      return true;
+    if (tensor.shape[i] != 1 && tensor.strides[i] != expected)
+      return false;
+    expected *= tensor.shape[i];
+  }
+  return true;
+}
+
+void gatherToDense(const mlc_tensor &source, void *dense) {
+  size_t size = typeInfo(source.dtype).size, count = elementCount(source);
+  if (isDense(source))
+    memcpy(dense, source.data, size * count);
+  else
+    copyStrided<true>(static_cast<char *>(dense), source, static_cast<char *>(source.data), 0, size, count);
+}
+
+void scatterFromDense(const void *dense, const mlc_tensor &destination) {
+  size_t size = typeInfo(destination.dtype).size, count = elementCount(destination);
+  char *source = const_cast<char *>(static_cast<const char *>(dense));
+  if (isDense(destination))
+    memcpy(destination.data, dense, size * count);
+  else
+    copyStrided<false>(source, destination, static_cast<char *>(destination.data), 0, size, count);
+}
+
+} // namespace mlc::runtime
+
+extern "C" size_t mlc_dtype_size(mlc_dtype dtype) { return mlc::runtime::typeInfo(dtype).size; }
+extern "C" const char *mlc_dtype_name(mlc_dtype dtype) { return mlc::runtime::typeInfo(dtype).name; }

@@ -1,0 +1,30 @@
+// Shapes, types, and strided copies of tensor views.
+#ifndef MLC_RUNTIME_CORE_TENSOR_H
+#define MLC_RUNTIME_CORE_TENSOR_H
+
+#include "mlc/runtime.h"
+#include "runtime/program_generated.h"
+#include <string>
+
+namespace mlc::runtime {
+
+// Bytes of a dense tensor. False when a dimension is negative, the type is unknown, or the size does not fit.
+bool denseBytes(program::DType dtype, const flatbuffers::Vector<int64_t> *shape, uint64_t &bytes);
+
+// "f32[8x128]"
+std::string describe(mlc_dtype dtype, const int64_t *shape, size_t rank);
+std::string describe(const program::TensorSpec &spec);
+std::string describe(const mlc_tensor &tensor);
+
+bool sameShapeAndType(const program::TensorSpec &spec, const mlc_tensor &tensor);
+
+// Whether elements lie in row-major order without gaps.
+bool isDense(const mlc_tensor &tensor);
+
+// Copies between a strided view and dense memory of the same shape.
+void gatherToDense(const mlc_tensor &source, void *dense);
+void scatterFromDense(const void *dense, const mlc_tensor &destination);
+
+} // namespace mlc::runtime
+
+#endif // MLC_RUNTIME_CORE_TENSOR_H

@@ -1,0 +1,131 @@
+#include "runtime/cpu/ThreadPool.h"
+
+#include "runtime/core/Error.h"
+#include <cstdlib>
+#include <linux/futex.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <system_error>
+#include <unistd.h>
+
+namespace mlc::runtime {
+namespace {
+
+// About 50 us of pause instructions on current machines (30 to 140 cycles each): longer than the serial gaps inside a
+// model, shorter than anything a user would see as an idle process that burns CPU.
+constexpr uint32_t spinsBeforePark = 2000;
+
+static_assert(sizeof(std::atomic<uint32_t>) == sizeof(uint32_t), "a futex is a plain 32-bit word");
+
+void futexWait(std::atomic<uint32_t> &word, uint32_t expected) {
+  syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, expected, nullptr, nullptr, 0);
+}
+
+void futexWakeAll(std::atomic<uint32_t> &word) {
+  syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, INT32_MAX, nullptr, nullptr, 0);
+}
+
+} // namespace
+
+ThreadPool::ThreadPool(uint32_t workerCount) {
+  // With more threads than CPUs, spinning only keeps the CPU from whom one waits for.
+  spinLimit = workerCount <= availableCpus() ? spinsBeforePark : 0;
+  threads.reserve(workerCount - 1);
+  try {
+    for (uint32_t worker = 1; worker < workerCount; ++worker)
+      threads.emplace_back([this, worker] { work(worker); });
+  } catch (const std::system_error &error) {
+    size_t started = threads.size();
+    stop();
+    fail(MLC_OUT_OF_MEMORY, concat("cannot start ", workerCount, " threads (", started + 1, " started): ",
+                                   error.what(), ". Ask for fewer, by the session's options or MLC_NUM_THREADS"));
+  }
+}
+
+ThreadPool::~ThreadPool() { stop(); }
+
+void ThreadPool::stop() {
+  stopping.store(true, std::memory_order_relaxed);
+  epoch.fetch_add(1, std::memory_order_seq_cst);
+  futexWakeAll(epoch);
+  for (std::thread &thread : threads)
+    thread.join();
+  threads.clear();
+}
+
+void ThreadPool::run(Body newBody, void *newArgument) {
+  if (threads.empty())
+    return newBody(newArgument, 0);
+  body = newBody;
+  argument = newArgument;
+  pending.store(uint32_t(threads.size()), std::memory_order_relaxed);
+  // Sequentially consistent with parkedWorkers: either we see the parked worker, or it sees the new epoch.
+  epoch.fetch_add(1, std::memory_order_seq_cst);
+  if (parkedWorkers.load(std::memory_order_seq_cst) != 0)
+    futexWakeAll(epoch);
+
+  newBody(newArgument, 0);
+
+  uint32_t left;
+  for (uint32_t spins = 0; (left = pending.load(std::memory_order_acquire)) != 0;) {
+    if (spins++ < spinLimit) {
+      __builtin_ia32_pause();
+      continue;
+    }
+    callerParked.store(true, std::memory_order_seq_cst);
+    left = pending.load(std::memory_order_seq_cst);
+    if (left != 0)
+      futexWait(pending, left);
+    callerParked.store(false, std::memory_order_relaxed);
+  }
+}
+
+void ThreadPool::work(uint32_t worker) {
+  uint32_t seen = 0;
+  while (true) {
+    uint32_t current;
+    for (uint32_t spins = 0; (current = epoch.load(std::memory_order_acquire)) == seen;) {
+      if (spins++ < spinLimit) {
+        __builtin_ia32_pause();
+        continue;
+      }
+      parkedWorkers.fetch_add(1, std::memory_order_seq_cst);
+      futexWait(epoch, seen);
+      parkedWorkers.fetch_sub(1, std::memory_order_relaxed);
+    }
+    seen = current;
+    if (stopping.load(std::memory_order_relaxed))
+      return;
+    body(argument, worker);
+    pending.fetch_sub(1, std::memory_order_seq_cst);
+    if (callerParked.load(std::memory_order_seq_cst))
+      futexWakeAll(pending);
+  }
+}
+
+uint32_t availableCpus() {
+  // Grows until the kernel's mask fits: machines with more than 1024 CPUs exist.
+  for (int cpus = 1024; cpus <= 1 << 20; cpus *= 2) {
+    cpu_set_t *set = CPU_ALLOC(cpus);
+    size_t size = CPU_ALLOC_SIZE(cpus);
+    int result = sched_getaffinity(0, size, set);
+    int count = result == 0 ? CPU_COUNT_S(size, set) : 0;
+    CPU_FREE(set);
+    if (result == 0)
+      return uint32_t(count > 0 ? count : 1);
+  }
+  return 1;
+}
+
+uint32_t defaultThreadCount() {
+  if (const char *text = getenv("MLC_NUM_THREADS"); text && *text) {
+    char *end;
+    long count = strtol(text, &end, 10);
+    if (*end == '\0' && count >= 1 && count <= 65536)
+      return uint32_t(count);
+    log(MLC_LOG_WARNING, concat("MLC_NUM_THREADS='", text, "' is ignored: expected a number from 1 to 65536"));
+  }
+  return availableCpus();
+}
+
+} // namespace mlc::runtime

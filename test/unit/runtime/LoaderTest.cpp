@@ -1,0 +1,232 @@
+// Everything that may be wrong with a module file is an error with a message, never a crash.
+#include "mlc/runtime.h"
+#include "runtime/core/Format.h"
+#include "test/unit/runtime/TestModules.h"
+
+#include <cstring>
+#include <filesystem>
+#include <gtest/gtest.h>
+
+using namespace mlc;
+using namespace mlc::test;
+using codegen::ProgramDesc;
+
+namespace {
+
+mlc_status load(const std::string &path) {
+  mlc_module *module = nullptr;
+  mlc_status status = mlc_module_load(path.c_str(), &module);
+  EXPECT_EQ(module != nullptr, status == MLC_OK);
+  mlc_module_destroy(module);
+  return status;
+}
+
+void expectLoadError(const std::string &path, mlc_status status, const std::string &message) {
+  EXPECT_EQ(load(path), status) << mlc_last_error();
+  EXPECT_NE(std::string(mlc_last_error()).find(message), std::string::npos) << mlc_last_error();
+}
+
+void expectProgramError(const ProgramDesc &program, mlc_status status, const std::string &message) {
+  expectLoadError(writeExample(program, "bad.mlc"), status, message);
+}
+
+codegen::LaunchCpuDesc &firstLaunch(ProgramDesc &program) {
+  return std::get<codegen::LaunchCpuDesc>(program.entryPoints[0].buckets[0].stages[0].commands[0].op);
+}
+
+TEST(Loader, LoadsAndDescribes) {
+  std::string path = writeExample(exampleProgram(), "good.mlc");
+  mlc_module *module;
+  ASSERT_EQ(mlc_module_load(path.c_str(), &module), MLC_OK) << mlc_last_error();
+  EXPECT_EQ(mlc_module_verify(module), MLC_OK);
+  ASSERT_EQ(mlc_module_entry_count(module), 3u);
+  EXPECT_STREQ(mlc_module_entry_name(module, 0), "main");
+  EXPECT_EQ(mlc_module_entry_name(module, 3), nullptr);
+  EXPECT_EQ(mlc_module_bucket_count(module, 0), 2u);
+  mlc_tensor_spec spec;
+  ASSERT_EQ(mlc_module_input_spec(module, 0, 1, 0, &spec), MLC_OK);
+  EXPECT_STREQ(spec.name, "x");
+  EXPECT_EQ(spec.dtype, MLC_F32);
+  ASSERT_EQ(spec.rank, 1);
+  EXPECT_EQ(spec.shape[0], 16);
+  EXPECT_EQ(mlc_module_output_count(module, 1), 0u); // its only result is tied to a variable
+  EXPECT_EQ(mlc_module_input_spec(module, 0, 2, 0, &spec), MLC_INVALID_ARGUMENT);
+  mlc_module_destroy(module);
+}
+
+TEST(Loader, MemoryAndAlignment) {
+  std::string bytes = readFile(writeExample(exampleProgram(), "memory.mlc"));
+  char *memory = static_cast<char *>(aligned_alloc(4096, (bytes.size() + 2 * 4096) / 4096 * 4096));
+  memcpy(memory, bytes.data(), bytes.size());
+  mlc_module *module;
+  ASSERT_EQ(mlc_module_load_memory(memory, bytes.size(), &module), MLC_OK) << mlc_last_error();
+  mlc_module_destroy(module);
+  EXPECT_EQ(mlc_module_load_memory(memory + 8, bytes.size(), &module), MLC_INVALID_ARGUMENT);
+  free(memory);
+}
+
+TEST(Loader, ForeignEmptyMissing) {
+  std::string path = temporaryPath("foreign.mlc");
+  expectLoadError(temporaryPath("missing.mlc"), MLC_NOT_FOUND, "missing.mlc");
+  expectLoadError(std::filesystem::path(path).parent_path(), MLC_IO_ERROR, "not a regular file");
+  writeFile(path, "");
+  expectLoadError(path, MLC_INVALID_MODULE, "is empty");
+  writeFile(path, "\x7f"
+                  "ELF and so on, at some length");
+  expectLoadError(path, MLC_INVALID_MODULE, "is not an mlc module");
+  EXPECT_EQ(mlc_module_load(nullptr, nullptr), MLC_INVALID_ARGUMENT);
+}
+
+TEST(Loader, TruncatedAnywhere) {
+  std::string bytes = readFile(writeExample(exampleProgram(), "whole.mlc"));
+  std::string path = temporaryPath("truncated.mlc");
+  for (size_t size = 0; size < bytes.size(); size += size < 256 ? 1 : 509) {
+    writeFile(path, bytes.substr(0, size));
+    ASSERT_EQ(load(path), MLC_INVALID_MODULE) << size;
+  }
+  writeFile(path, bytes + "x");
+  expectLoadError(path, MLC_INVALID_MODULE, "bytes, expected");
+}
+
+// A flip in header, program, code or padding is found by loading; in the parameters, by verification.
+TEST(Loader, EveryRegionIsCovered) {
+  std::string bytes = readFile(writeExample(exampleProgram(), "whole.mlc"));
+  std::string path = temporaryPath("flipped.mlc");
+  const auto *sections = reinterpret_cast<const program::SectionHeader *>(bytes.data() + sizeof(program::FileHeader));
+  ASSERT_EQ(sections[2].kind(), program::SectionKind::params);
+  const size_t params = sections[2].offset();
+  for (size_t position = 0; position < bytes.size(); position += position < 256 ? 1 : 61) {
+    std::string flipped = bytes;
+    flipped[position] ^= char(1 << (position % 8));
+    writeFile(path, flipped);
+    mlc_module *module = nullptr;
+    mlc_status status = mlc_module_load(path.c_str(), &module);
+    if (position >= params) {
+      ASSERT_EQ(status, MLC_OK) << position;
+      status = mlc_module_verify(module);
+    }
+    mlc_module_destroy(module);
+    ASSERT_TRUE(status == MLC_INVALID_MODULE || (status == MLC_UNSUPPORTED && position >= 8 && position < 12))
+        << position << ": " << status;
+  }
+}
+
+TEST(Loader, Versions) {
+  std::string bytes = readFile(writeExample(exampleProgram(), "version.mlc"));
+  std::string path = temporaryPath("version.mlc");
+  // A newer minor version is refused even though its checksum is right.
+  for (auto [major, minor] : {std::pair(format::majorVersion + 1, 0), {0, 0}, {1, format::minorVersion + 1}}) {
+    auto &header = *reinterpret_cast<program::FileHeader *>(bytes.data());
+    header.mutate_major(major);
+    header.mutate_minor(minor);
+    const auto *sections = reinterpret_cast<const program::SectionHeader *>(bytes.data() + sizeof(header));
+    header.mutate_header_checksum(format::headerChecksum(header, sections));
+    writeFile(path, bytes);
+    expectLoadError(path, MLC_UNSUPPORTED, "format version");
+  }
+}
+
+TEST(Loader, MissingCpuFeature) {
+  ProgramDesc program = exampleProgram();
+  program.targets[0].requiredFeatures = {"sse2", "avx1024", "amx_quantum"};
+  expectProgramError(program, MLC_UNSUPPORTED, "this CPU lacks avx1024, amx_quantum; compile with --target-cpu");
+}
+
+TEST(Loader, KernelAbi) {
+  ProgramDesc program = exampleProgram();
+  program.targets[0].kernelAbi = 999;
+  expectProgramError(program, MLC_UNSUPPORTED, "kernel ABI 999");
+}
+
+TEST(Loader, GpuTargetOnly) {
+  ProgramDesc program = exampleProgram();
+  program.targets[0].device = codegen::DeviceKind::cuda;
+  expectProgramError(program, MLC_UNSUPPORTED, "not a CPU target");
+}
+
+TEST(Loader, MissingKernelSymbol) {
+  ProgramDesc program = exampleProgram();
+  program.kernels[1].symbol = "nowhere";
+  expectProgramError(program, MLC_INVALID_MODULE, "lacks the kernel 'nowhere'");
+}
+
+TEST(Loader, CodeThatIsNotElf) {
+  ProgramDesc program = exampleProgram();
+  program.targets[0].code = "not an ELF file";
+  expectProgramError(program, MLC_UNSUPPORTED, "cannot load the code");
+}
+
+TEST(Loader, ExternalCode) {
+  ProgramDesc program = exampleProgram();
+  program.targets[0].externalCode = true;
+  std::string path = writeExample(program, "external.mlc");
+  EXPECT_EQ(load(path), MLC_OK) << mlc_last_error();
+  std::string code = readFile(path + ".so");
+  code.back() ^= 1;
+  writeFile(path + ".so", code);
+  expectLoadError(path, MLC_INVALID_MODULE, "is not the code of");
+  std::filesystem::remove(path + ".so");
+  expectLoadError(path, MLC_NOT_FOUND, "external.mlc.so");
+}
+
+TEST(Loader, BindingsOutOfBounds) {
+  auto broken = [](auto change) {
+    ProgramDesc program = exampleProgram();
+    change(firstLaunch(program));
+    return program;
+  };
+  using codegen::Base;
+  expectProgramError(broken([](auto &launch) { launch.bindings[0].size = 33; }), MLC_INVALID_MODULE, "of input[0]");
+  expectProgramError(broken([](auto &launch) { launch.bindings[0].index = 2; }), MLC_INVALID_MODULE, "input[2]");
+  expectProgramError(broken([](auto &launch) { launch.bindings[1].offset = 64; }), MLC_INVALID_MODULE, "of params");
+  expectProgramError(broken([](auto &launch) { launch.bindings[2].offset = ~0ull; }), MLC_INVALID_MODULE, "of arena");
+  expectProgramError(broken([](auto &launch) { launch.bindings[2].index = 1; }), MLC_INVALID_MODULE, "arena[1]");
+  expectProgramError(broken([](auto &launch) { launch.bindings[2].base = Base(77); }), MLC_INVALID_MODULE, "refers");
+  expectProgramError(broken([](auto &launch) { launch.bindings[0].slotStride = 4; }), MLC_INVALID_MODULE, "no Repeat");
+  expectProgramError(broken([](auto &launch) { launch.kernel = 3; }), MLC_INVALID_MODULE, "kernel 3 does not exist");
+  expectProgramError(broken([](auto &launch) { launch.tiles = -1; }), MLC_INVALID_MODULE, "-1 tiles");
+  expectProgramError(broken([](auto &launch) { launch.bindings.pop_back(); }), MLC_INVALID_MODULE, "3 bindings");
+  expectProgramError(broken([](auto &launch) { launch.constants.clear(); }), MLC_INVALID_MODULE, "1 constants");
+}
+
+TEST(Loader, RepeatsOutOfBounds) {
+  auto broken = [](auto change) {
+    ProgramDesc program = exampleProgram();
+    change(std::get<codegen::RepeatDesc>(program.entryPoints[2].buckets[0].stages[0].commands[0].op));
+    return program;
+  };
+  expectProgramError(broken([](auto &repeat) { repeat.count = 4; }), MLC_INVALID_MODULE, "of output[0]");
+  expectProgramError(broken([](auto &repeat) { repeat.count = 0; }), MLC_INVALID_MODULE, "0 times");
+  expectProgramError(broken([](auto &repeat) { repeat.slot = 8; }), MLC_INVALID_MODULE, "slot 8");
+  expectProgramError(broken([](auto &repeat) { repeat.slot = 1; }), MLC_INVALID_MODULE, "no Repeat of that slot");
+  expectProgramError(broken([](auto &repeat) {
+                       auto &copy = std::get<codegen::CopyDesc>(repeat.body[0].commands[0].op);
+                       copy.destination.slotStride = -16;
+                     }),
+                     MLC_INVALID_MODULE, "the destination covers");
+  expectProgramError(broken([](auto &repeat) {
+                       auto &copy = std::get<codegen::CopyDesc>(repeat.body[0].commands[0].op);
+                       copy.destination = copy.source;
+                     }),
+                     MLC_INVALID_MODULE, "read-only");
+}
+
+TEST(Loader, Tables) {
+  ProgramDesc program = exampleProgram();
+  program.variables[1].initialParam = 5;
+  expectProgramError(program, MLC_INVALID_MODULE, "parameter of another size");
+  program = exampleProgram();
+  program.variables[0].size = 8;
+  expectProgramError(program, MLC_INVALID_MODULE, "8 bytes, expected 4");
+  program = exampleProgram();
+  program.entryPoints[1].buckets[0].tiedResults = {{0, 2}};
+  expectProgramError(program, MLC_INVALID_MODULE, "tied result");
+  program = exampleProgram();
+  program.entryPoints[0].buckets[1].inputs[0].name = "other";
+  expectProgramError(program, MLC_INVALID_MODULE, "different inputs");
+  program = exampleProgram();
+  program.entryPoints[0].buckets[0].inputs[0].shape = {int64_t(1) << 62, 4};
+  expectProgramError(program, MLC_INVALID_MODULE, "impossible shape");
+}
+
+} // namespace

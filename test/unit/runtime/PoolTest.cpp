@@ -1,0 +1,73 @@
+#include "runtime/cpu/CpuFeatures.h"
+#include "runtime/cpu/ThreadPool.h"
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <set>
+#include <sstream>
+#include <string>
+
+using namespace mlc::runtime;
+
+namespace {
+
+TEST(ThreadPool, RunsEachWorkerOnceInManyRegions) {
+  for (uint32_t workers : {1u, 2u, 4u, 7u}) {
+    ThreadPool pool(workers);
+    ASSERT_EQ(pool.workerCount(), workers);
+    std::vector<int> counts(workers);
+    for (int region = 1; region <= 2000; ++region) {
+      pool.run([](void *argument, uint32_t worker) { ++(*static_cast<std::vector<int> *>(argument))[worker]; },
+               &counts);
+      for (int count : counts)
+        ASSERT_EQ(count, region);
+    }
+  }
+}
+
+TEST(ThreadPool, WakesParkedWorkers) {
+  ThreadPool pool(3);
+  std::atomic<int> calls{0};
+  for (int region = 0; region < 5; ++region) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20)); // long past the spinning
+    pool.run([](void *argument, uint32_t) { ++*static_cast<std::atomic<int> *>(argument); }, &calls);
+  }
+  EXPECT_EQ(calls, 15);
+}
+
+TEST(ThreadPool, ThreadCountFromEnvironment) {
+  setenv("MLC_NUM_THREADS", "3", 1);
+  EXPECT_EQ(defaultThreadCount(), 3u);
+  std::string logged;
+  mlc_set_log([](void *context, mlc_log_level, const char *message) { *static_cast<std::string *>(context) = message; },
+              &logged);
+  setenv("MLC_NUM_THREADS", "many", 1);
+  EXPECT_EQ(defaultThreadCount(), availableCpus());
+  EXPECT_NE(logged.find("MLC_NUM_THREADS='many' is ignored"), std::string::npos) << logged;
+  mlc_set_log(nullptr, nullptr);
+  unsetenv("MLC_NUM_THREADS");
+  EXPECT_EQ(defaultThreadCount(), availableCpus());
+}
+
+TEST(CpuFeatures, AgreeWithTheKernel) {
+  std::ifstream cpuinfo("/proc/cpuinfo");
+  std::string line;
+  std::set<std::string> flags;
+  while (flags.empty() && std::getline(cpuinfo, line)) {
+    if (line.rfind("flags", 0) != 0)
+      continue;
+    std::istringstream words(line.substr(line.find(':') + 1));
+    for (std::string word; words >> word;)
+      flags.insert(word);
+  }
+  ASSERT_FALSE(flags.empty());
+  for (const char *name : {"sse4_2", "avx", "avx2", "fma", "f16c", "bmi1", "bmi2", "movbe", "avx512f", "avx512bw",
+                           "avx512vl", "avx512dq", "avx512cd", "avx512_bf16", "avx512_vnni", "amx_tile", "amx_bf16",
+                           "avx_vnni", "avx512_fp16", "abm", "lahf_lm", "cx16", "popcnt"})
+    EXPECT_EQ(cpuHasFeature(name), flags.count(name) != 0) << name;
+  EXPECT_FALSE(cpuHasFeature("no_such_feature"));
+}
+
+} // namespace
