@@ -1,3 +1,4 @@
+#include "mlc/runtime.h"
 #include "runtime/cpu/CpuFeatures.h"
 #include "runtime/cpu/ThreadPool.h"
 
