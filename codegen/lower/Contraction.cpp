@@ -1,0 +1,162 @@
+// Matrix products and convolutions in the canonical form of `contract`.
+#include "codegen/lower/Families.h"
+#include "dialects/mlc/MlcDialect.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace mlc::codegen {
+namespace {
+
+RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+// Loops: batch..., m, n, k.
+Value lowerMatmul(OpBuilder &b, MatmulOp op) {
+  auto out = typeOf(op.getResult());
+  int64_t batches = out.getRank() - 2, dims = out.getRank() + 1;
+  AffineExpr m = b.getAffineDimExpr(batches), n = b.getAffineDimExpr(batches + 1), k = b.getAffineDimExpr(batches + 2);
+  auto mapOf = [&](Value operand, AffineExpr row, AffineExpr column, bool transpose) {
+    auto shape = typeOf(operand).getShape().drop_back(2);
+    SmallVector<AffineExpr> exprs;
+    for (auto [i, size] : llvm::enumerate(shape)) {
+      int64_t dim = batches - int64_t(shape.size()) + int64_t(i);
+      exprs.push_back(size == 1 && out.getDimSize(dim) != 1 ? b.getAffineConstantExpr(0) : b.getAffineDimExpr(dim));
+    }
+    if (transpose)
+      std::swap(row, column);
+    exprs.append({row, column});
+    return AffineMap::get(dims, 0, exprs, b.getContext());
+  };
+  AffineMap outMap = b.getMultiDimIdentityMap(dims).dropResult(dims - 1);
+  return contract(b, op.getLoc(), op.getLhs(), mapOf(op.getLhs(), m, k, op.getTransposeLhs()), op.getRhs(),
+                  mapOf(op.getRhs(), k, n, op.getTransposeRhs()), out.getShape(), outMap);
+}
+
+// Loops: m, panel, lane, k; lhs (m, k), rhs (panel, k, lane), result (m, panel, lane).
+Value lowerPackedMatmul(OpBuilder &b, PackedMatmulOp op) {
+  Location loc = op.getLoc();
+  auto lhs = typeOf(op.getLhs()), rhs = typeOf(op.getRhs()), out = typeOf(op.getResult());
+  int64_t k = rhs.getDimSize(1), rows = lhs.getNumElements() / std::max<int64_t>(k, 1);
+  int64_t panels = rhs.getDimSize(0), lanes = rhs.getDimSize(2);
+  AffineExpr dm, dp, dl, dk;
+  bindDims(b.getContext(), dm, dp, dl, dk);
+  auto map = [&](ArrayRef<AffineExpr> exprs) { return AffineMap::get(4, 0, exprs, b.getContext()); };
+  Value sum = contract(b, loc, reshaped(b, loc, op.getLhs(), {rows, k}), map({dm, dk}), op.getRhs(), map({dp, dk, dl}),
+                       {rows, panels, lanes}, map({dm, dp, dl}));
+  Value flat = reshaped(b, loc, sum, {rows, panels * lanes});
+  return reshaped(b, loc, cropped(b, loc, flat, {rows, int64_t(op.getN())}), out.getShape());
+}
+
+// What both convolutions share: position = output * stride + window * dilation, per spatial dimension.
+AffineExpr windowExpr(AffineExpr output, AffineExpr window, int64_t stride, int64_t dilation) {
+  return output * stride + window * dilation;
+}
+
+// Loops: n, group, o, spatial..., c, window...; groups are dimensions of their own in all three tensors.
+Value lowerConv(OpBuilder &b, ConvOp op) {
+  Location loc = op.getLoc();
+  auto input = typeOf(op.getInput()), filter = typeOf(op.getFilter()), out = typeOf(op.getResult());
+  bool last = op.getLayout() == Layout::ChannelsLast;
+  int64_t rank = input.getRank(), spatial = rank - 2, first = last ? 1 : 2, groups = op.getGroups();
+  SmallVector<int64_t> low(rank, 0), high(rank, 0);
+  for (int64_t d = 0; d < spatial; ++d) {
+    low[first + d] = op.getPadLow()[d];
+    high[first + d] = op.getPadHigh()[d];
+  }
+  Value image = padded(b, loc, op.getInput(), low, high, 0), weights = op.getFilter();
+  AffineExpr dn = b.getAffineDimExpr(0), dg = b.getAffineDimExpr(1), dout = b.getAffineDimExpr(2);
+  AffineExpr dc = b.getAffineDimExpr(3 + spatial);
+  int64_t dims = 4 + 2 * spatial;
+  SmallVector<AffineExpr> positions, outputs, windows;
+  for (int64_t d = 0; d < spatial; ++d) {
+    outputs.push_back(b.getAffineDimExpr(3 + d));
+    windows.push_back(b.getAffineDimExpr(4 + spatial + d));
+    positions.push_back(windowExpr(outputs[d], windows[d], op.getStrides()[d], op.getDilations()[d]));
+  }
+  // Splits dimension `dim` of a shape into groups and the rest, where there are groups.
+  auto split = [&](ArrayRef<int64_t> shape, int64_t dim) {
+    SmallVector<int64_t> result(shape);
+    if (groups > 1) {
+      result[dim] /= groups;
+      result.insert(result.begin() + dim, groups);
+    }
+    return result;
+  };
+  SmallVector<AffineExpr> in = {dn}, weight, result = {dn};
+  auto channel = [&](SmallVectorImpl<AffineExpr> &exprs, AffineExpr inner) {
+    if (groups > 1)
+      exprs.push_back(dg);
+    exprs.push_back(inner);
+  };
+  if (last) {
+    in.append(positions);
+    channel(in, dc);
+    weight.append(windows);
+    weight.push_back(dc);
+    channel(weight, dout);
+    result.append(outputs);
+    channel(result, dout);
+  } else {
+    channel(in, dc);
+    in.append(positions);
+    channel(weight, dout);
+    weight.push_back(dc);
+    weight.append(windows);
+    channel(result, dout);
+    result.append(outputs);
+  }
+  int64_t channelDim = last ? rank - 1 : 1;
+  image = reshaped(b, loc, image, split(typeOf(image).getShape(), channelDim));
+  weights = reshaped(b, loc, weights, split(filter.getShape(), last ? rank - 1 : 0));
+  auto map = [&](ArrayRef<AffineExpr> exprs) {
+    AffineMap full = AffineMap::get(dims, 0, exprs, b.getContext());
+    if (groups > 1)
+      return full;
+    // Without groups their loop is not there.
+    SmallVector<AffineExpr> dropped;
+    for (int64_t i = 0; i < dims; ++i)
+      dropped.push_back(b.getAffineDimExpr(i > 1 ? i - 1 : 0));
+    return full.replaceDimsAndSymbols(dropped, {}, dims - 1, 0);
+  };
+  Value sum = contract(b, loc, image, map(in), weights, map(weight), split(out.getShape(), channelDim), map(result));
+  return reshaped(b, loc, sum, out.getShape());
+}
+
+// Loops: n, spatial..., panel, lane, window..., c.
+Value lowerPackedConv(OpBuilder &b, PackedConvOp op) {
+  Location loc = op.getLoc();
+  auto input = typeOf(op.getInput()), filter = typeOf(op.getFilter()), out = typeOf(op.getResult());
+  int64_t spatial = input.getRank() - 2, dims = 2 * spatial + 4;
+  int64_t panels = filter.getDimSize(0), lanes = filter.getDimSize(filter.getRank() - 1);
+  AffineExpr dp = b.getAffineDimExpr(1 + spatial), dl = b.getAffineDimExpr(2 + spatial), dc = b.getAffineDimExpr(dims - 1);
+  SmallVector<AffineExpr> in = {b.getAffineDimExpr(0)}, weight = {dp}, result = {b.getAffineDimExpr(0)};
+  SmallVector<int64_t> shape(out.getShape().drop_back());
+  for (int64_t d = 0; d < spatial; ++d) {
+    AffineExpr output = b.getAffineDimExpr(1 + d), window = b.getAffineDimExpr(3 + spatial + d);
+    in.push_back(windowExpr(output, window, op.getStrides()[d], op.getDilations()[d]));
+    weight.push_back(window);
+    result.push_back(output);
+  }
+  in.push_back(dc);
+  weight.append({dc, dl});
+  result.append({dp, dl});
+  shape.append({panels, lanes});
+  auto map = [&](ArrayRef<AffineExpr> exprs) { return AffineMap::get(dims, 0, exprs, b.getContext()); };
+  Value sum = contract(b, loc, op.getInput(), map(in), op.getFilter(), map(weight), shape, map(result));
+  shape.pop_back();
+  shape.back() = panels * lanes;
+  return cropped(b, loc, reshaped(b, loc, sum, shape), out.getShape());
+}
+
+} // namespace
+
+Value lowerContraction(OpBuilder &b, Operation *op) {
+  return llvm::TypeSwitch<Operation *, Value>(op)
+      .Case([&](MatmulOp o) { return lowerMatmul(b, o); })
+      .Case([&](PackedMatmulOp o) { return lowerPackedMatmul(b, o); })
+      .Case([&](ConvOp o) { return lowerConv(b, o); })
+      .Case([&](PackedConvOp o) { return lowerPackedConv(b, o); })
+      .Default([](Operation *) { return Value(); });
+}
+
+} // namespace mlc::codegen

@@ -1,0 +1,65 @@
+#include "codegen/lower/Families.h"
+#include "codegen/lower/Lower.h"
+#include "dialects/mlc/MlcDialect.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+
+namespace mlc::codegen {
+namespace {
+
+bool hasUnsignedElements(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor && tensor.getElementType().isUnsignedInteger();
+}
+
+struct ConvertMlcToLinalg : PassWrapper<ConvertMlcToLinalg, OperationPass<func::FuncOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ConvertMlcToLinalg)
+  StringRef getArgument() const override { return "convert-mlc-to-linalg"; }
+  StringRef getDescription() const override { return "Lower mlc ops of kernel functions to linalg on tensors"; }
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<arith::ArithDialect, linalg::LinalgDialect, math::MathDialect, tensor::TensorDialect>();
+  }
+  void runOnOperation() override {
+    if (failed(convertMlcToLinalg(getOperation())))
+      signalPassFailure();
+  }
+};
+
+} // namespace
+
+LogicalResult convertMlcToLinalg(func::FuncOp kernel) {
+  SmallVector<Operation *> ops;
+  kernel.walk([&](Operation *op) {
+    if (isa_and_nonnull<MlcDialect>(op->getDialect()) && !isa<GatherOp, AttentionOp>(op))
+      ops.push_back(op);
+  });
+  IRRewriter rewriter(kernel.getContext());
+  for (Operation *op : ops) {
+    // arith has no unsigned types; only movement works on them as they are.
+    if (llvm::any_of(op->getOperandTypes(), hasUnsignedElements) ||
+        llvm::any_of(op->getResultTypes(), hasUnsignedElements))
+      return op->emitOpError("cannot be compiled for unsigned integers; cast to a signed type before it");
+    rewriter.setInsertionPoint(op);
+    Value result;
+    for (auto lower : {lowerShape, lowerElementwise, lowerReduction, lowerNormalization, lowerContraction})
+      if ((result = lower(rewriter, op)))
+        break;
+    if (!result)
+      return op->emitOpError("has no lowering to linalg");
+    rewriter.replaceOp(op, result);
+  }
+  // Constants that became scalars of bodies.
+  kernel.walk([&](arith::ConstantOp constant) {
+    if (constant->use_empty())
+      rewriter.eraseOp(constant);
+  });
+  return success();
+}
+
+std::unique_ptr<Pass> createConvertMlcToLinalgPass() { return std::make_unique<ConvertMlcToLinalg>(); }
+
+} // namespace mlc::codegen

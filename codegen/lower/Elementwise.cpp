@@ -1,0 +1,173 @@
+// Elementwise ops: one linalg.generic each, with NumPy's broadcasting in its indexing maps.
+#include "codegen/lower/Families.h"
+#include "dialects/mlc/MlcDialect.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include <cmath>
+
+using namespace mlir;
+
+namespace mlc::codegen {
+namespace {
+
+// Builds the body of one op from its scalar operands.
+struct Scalars {
+  OpBuilder &b;
+  Location loc;
+  ValueRange x;
+  Type type; // of x[0]
+
+  bool isFloat() const { return isa<FloatType>(type); }
+  Value constant(double value) const { return scalar(b, loc, type, value); }
+  template <typename Float, typename Int>
+  Value pick(Value left, Value right) const {
+    return isFloat() ? Float::create(b, loc, left, right).getResult() : Int::create(b, loc, left, right).getResult();
+  }
+  Value add(Value l, Value r) const { return pick<arith::AddFOp, arith::AddIOp>(l, r); }
+  Value sub(Value l, Value r) const { return pick<arith::SubFOp, arith::SubIOp>(l, r); }
+  Value mul(Value l, Value r) const { return pick<arith::MulFOp, arith::MulIOp>(l, r); }
+  Value div(Value l, Value r) const { return pick<arith::DivFOp, arith::DivSIOp>(l, r); }
+  Value max(Value l, Value r) const { return pick<arith::MaximumFOp, arith::MaxSIOp>(l, r); }
+  Value min(Value l, Value r) const { return pick<arith::MinimumFOp, arith::MinSIOp>(l, r); }
+  Value neg(Value v) const {
+    return isFloat() ? arith::NegFOp::create(b, loc, v).getResult() : sub(constant(0), v);
+  }
+  Value abs(Value v) const {
+    return isFloat() ? math::AbsFOp::create(b, loc, v).getResult() : math::AbsIOp::create(b, loc, v).getResult();
+  }
+  Value exp(Value v) const { return math::ExpOp::create(b, loc, v); }
+  Value select(Value c, Value l, Value r) const { return arith::SelectOp::create(b, loc, c, l, r); }
+  Value compare(ComparePredicate predicate, Value l, Value r) const {
+    using P = ComparePredicate;
+    using F = arith::CmpFPredicate;
+    using I = arith::CmpIPredicate;
+    if (isFloat()) {
+      F f = predicate == P::EQ   ? F::OEQ
+            : predicate == P::NE ? F::UNE
+            : predicate == P::LT ? F::OLT
+            : predicate == P::LE ? F::OLE
+            : predicate == P::GT ? F::OGT
+                                 : F::OGE;
+      return arith::CmpFOp::create(b, loc, f, l, r);
+    }
+    bool boolean = type.isInteger(1); // false < true
+    I i = predicate == P::EQ   ? I::eq
+          : predicate == P::NE ? I::ne
+          : predicate == P::LT ? (boolean ? I::ult : I::slt)
+          : predicate == P::LE ? (boolean ? I::ule : I::sle)
+          : predicate == P::GT ? (boolean ? I::ugt : I::sgt)
+                               : (boolean ? I::uge : I::sge);
+    return arith::CmpIOp::create(b, loc, i, l, r);
+  }
+};
+
+Value gelu(const Scalars &s, bool approximate) {
+  Value x = s.x[0], inner;
+  if (approximate) {
+    Value cube = s.mul(s.mul(x, x), x);
+    Value sum = s.add(x, s.mul(cube, s.constant(0.044715)));
+    inner = math::TanhOp::create(s.b, s.loc, s.mul(sum, s.constant(std::sqrt(2.0 / M_PI))));
+  } else {
+    inner = math::ErfOp::create(s.b, s.loc, s.mul(x, s.constant(M_SQRT1_2)));
+  }
+  return s.mul(s.mul(x, s.constant(0.5)), s.add(inner, s.constant(1)));
+}
+
+Value sign(const Scalars &s) {
+  Value x = s.x[0], zero = s.constant(0);
+  Value below = s.select(s.compare(ComparePredicate::LT, x, zero), s.constant(-1), s.isFloat() ? x : zero);
+  return s.select(s.compare(ComparePredicate::GT, x, zero), s.constant(1), below); // +-0 and NaN give themselves
+}
+
+// Null where the op is not elementwise.
+Value buildBody(Operation *op, const Scalars &s) {
+  Value x = s.x[0], y = s.x.size() > 1 ? s.x[1] : Value();
+  OpBuilder &b = s.b;
+  Location loc = s.loc;
+  return llvm::TypeSwitch<Operation *, Value>(op)
+      .Case([&](AddOp) { return s.add(x, y); })
+      .Case([&](SubOp) { return s.sub(x, y); })
+      .Case([&](MulOp) { return s.mul(x, y); })
+      .Case([&](DivOp) { return s.div(x, y); })
+      .Case([&](RemOp) { return s.pick<arith::RemFOp, arith::RemSIOp>(x, y); })
+      .Case([&](PowOp) { return math::PowFOp::create(b, loc, x, y).getResult(); })
+      .Case([&](MaxOp) { return s.max(x, y); })
+      .Case([&](MinOp) { return s.min(x, y); })
+      .Case([&](AndOp) { return arith::AndIOp::create(b, loc, x, y).getResult(); })
+      .Case([&](OrOp) { return arith::OrIOp::create(b, loc, x, y).getResult(); })
+      .Case([&](XorOp) { return arith::XOrIOp::create(b, loc, x, y).getResult(); })
+      .Case([&](CompareOp o) { return s.compare(o.getPredicate(), x, y); })
+      .Case([&](SelectOp) { return s.select(x, y, s.x[2]); })
+      .Case([&](AbsOp) { return s.abs(x); })
+      .Case([&](NegOp) { return s.neg(x); })
+      .Case([&](SignOp) { return sign(s); })
+      .Case([&](ExpOp) { return s.exp(x); })
+      .Case([&](LogOp) { return math::LogOp::create(b, loc, x).getResult(); })
+      .Case([&](SqrtOp) { return math::SqrtOp::create(b, loc, x).getResult(); })
+      .Case([&](RsqrtOp) { return s.div(s.constant(1), math::SqrtOp::create(b, loc, x)); })
+      .Case([&](ReciprocalOp) { return s.div(s.constant(1), x); })
+      .Case([&](SinOp) { return math::SinOp::create(b, loc, x).getResult(); })
+      .Case([&](CosOp) { return math::CosOp::create(b, loc, x).getResult(); })
+      .Case([&](TanhOp) { return math::TanhOp::create(b, loc, x).getResult(); })
+      .Case([&](ErfOp) { return math::ErfOp::create(b, loc, x).getResult(); })
+      .Case([&](SigmoidOp) { return s.div(s.constant(1), s.add(s.constant(1), s.exp(s.neg(x)))); })
+      .Case([&](SoftplusOp) { // max(x, 0) + ln(1 + exp(-|x|)) does not overflow
+        return s.add(s.max(x, s.constant(0)), math::Log1pOp::create(b, loc, s.exp(s.neg(s.abs(x)))));
+      })
+      .Case([&](FloorOp) { return math::FloorOp::create(b, loc, x).getResult(); })
+      .Case([&](CeilOp) { return math::CeilOp::create(b, loc, x).getResult(); })
+      .Case([&](RoundOp) { return math::RoundEvenOp::create(b, loc, x).getResult(); })
+      .Case([&](ReluOp) { return s.max(x, s.constant(0)); })
+      .Case([&](NotOp) { return arith::XOrIOp::create(b, loc, x, s.constant(1)).getResult(); })
+      .Case([&](GeluOp o) { return gelu(s, o.getTanhApproximation()); })
+      .Case([&](LeakyReluOp o) {
+        return s.select(s.compare(ComparePredicate::GE, x, s.constant(0)), x,
+                        s.mul(x, s.constant(o.getAlpha().convertToDouble())));
+      })
+      .Case([&](EluOp o) {
+        Value below = s.mul(math::ExpM1Op::create(b, loc, x), s.constant(o.getAlpha().convertToDouble()));
+        return s.select(s.compare(ComparePredicate::GE, x, s.constant(0)), x, below);
+      })
+      .Case([&](HardSigmoidOp o) {
+        Value line = s.add(s.mul(x, s.constant(o.getAlpha().convertToDouble())),
+                           s.constant(o.getBeta().convertToDouble()));
+        return s.min(s.max(line, s.constant(0)), s.constant(1));
+      })
+      .Case([&](ClampOp o) {
+        Value result = x;
+        if (auto low = o.getLow())
+          result = s.max(result, s.constant(low->convertToDouble()));
+        if (auto high = o.getHigh())
+          result = s.min(result, s.constant(high->convertToDouble()));
+        return result;
+      })
+      .Case([&](IsNanOp) { return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, x, x).getResult(); })
+      .Case([&](IsInfOp) {
+        return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, s.abs(x), s.constant(INFINITY)).getResult();
+      })
+      .Case([&](CastOp o) { return convertElement(b, loc, x, computeType(o.getTo())); })
+      .Default([](Operation *) { return Value(); });
+}
+
+} // namespace
+
+Value lowerElementwise(OpBuilder &b, Operation *op) {
+  auto fusible = dyn_cast<FusibleOp>(op);
+  if (!fusible || fusible.fusionClass() != FusionClass::Elementwise)
+    return {};
+  bool known = true;
+  auto type = cast<RankedTensorType>(op->getResult(0).getType());
+  Value result =
+      mapElements(b, op->getLoc(), op->getOperands(), type, [&](OpBuilder &nested, Location loc, ValueRange x) {
+        Value value = buildBody(op, {nested, loc, x, x[0].getType()});
+        known = bool(value);
+        return known ? value : scalar(nested, loc, computeType(type.getElementType()), 0);
+      });
+  if (known)
+    return result;
+  result.getDefiningOp()->erase();
+  return {};
+}
+
+} // namespace mlc::codegen

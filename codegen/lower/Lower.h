@@ -1,0 +1,20 @@
+// convert-mlc-to-linalg: mlc ops of a kernel function become linalg on tensors with arith and math bodies, the only
+// input of every emitter. What stays: `gather` and `attention`, which have emitters of their own.
+#ifndef MLC_CODEGEN_LOWER_LOWER_H
+#define MLC_CODEGEN_LOWER_LOWER_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/Pass.h"
+#include <memory>
+
+namespace mlc::codegen {
+
+// Fails with a diagnostic on the first op that has no lowering.
+mlir::LogicalResult convertMlcToLinalg(mlir::func::FuncOp kernel);
+
+// The same as a pass on func.func, `mlc-opt --convert-mlc-to-linalg`.
+std::unique_ptr<mlir::Pass> createConvertMlcToLinalgPass();
+
+} // namespace mlc::codegen
+
+#endif // MLC_CODEGEN_LOWER_LOWER_H

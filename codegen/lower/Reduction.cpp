@@ -1,0 +1,235 @@
+// Folds over dimensions and windows.
+#include "codegen/lower/Families.h"
+#include "dialects/mlc/MlcDialect.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include <algorithm>
+#include <limits>
+
+using namespace mlir;
+
+namespace mlc::codegen {
+namespace {
+
+RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+// Neutral element of maximum (or minimum).
+Value lowest(OpBuilder &b, Location loc, Type type, bool forMaximum) {
+  if (isa<FloatType>(type)) {
+    double infinity = std::numeric_limits<double>::infinity();
+    return scalar(b, loc, type, forMaximum ? -infinity : infinity);
+  }
+  unsigned bits = type.getIntOrFloatBitWidth();
+  APInt value = forMaximum ? APInt::getSignedMinValue(bits) : APInt::getSignedMaxValue(bits);
+  return arith::ConstantOp::create(b, loc, b.getIntegerAttr(type, value));
+}
+
+Value fold(OpBuilder &b, Location loc, ReduceKind kind, Value x, Value acc) {
+  bool isFloat = isa<FloatType>(x.getType());
+  switch (kind) {
+  case ReduceKind::Sum:
+  case ReduceKind::Mean:
+    return isFloat ? arith::AddFOp::create(b, loc, acc, x).getResult() : arith::AddIOp::create(b, loc, acc, x).getResult();
+  case ReduceKind::Prod:
+    return isFloat ? arith::MulFOp::create(b, loc, acc, x).getResult() : arith::MulIOp::create(b, loc, acc, x).getResult();
+  case ReduceKind::Max:
+    return isFloat ? arith::MaximumFOp::create(b, loc, acc, x).getResult()
+                   : arith::MaxSIOp::create(b, loc, acc, x).getResult();
+  case ReduceKind::Min:
+    return isFloat ? arith::MinimumFOp::create(b, loc, acc, x).getResult()
+                   : arith::MinSIOp::create(b, loc, acc, x).getResult();
+  }
+  return {};
+}
+
+Value lowerReduce(OpBuilder &b, ReduceOp op) {
+  Location loc = op.getLoc();
+  ReduceKind kind = op.getKind();
+  auto type = typeOf(op.getOperand());
+  auto resultType = typeOf(op.getResult());
+  Type compute = computeType(type.getElementType());
+  Value initial = kind == ReduceKind::Max || kind == ReduceKind::Min
+                      ? lowest(b, loc, compute, kind == ReduceKind::Max)
+                      : scalar(b, loc, compute, kind == ReduceKind::Prod ? 1 : 0);
+  Value sum = reduceElements(b, loc, op.getOperand(), op.getAxes(), initial,
+                             [&](OpBuilder &nested, Location where, ValueRange v) {
+                               return fold(nested, where, kind, v[0], v[1]);
+                             });
+  if (kind == ReduceKind::Mean || compute != type.getElementType()) {
+    double count = 1;
+    for (int64_t axis : op.getAxes())
+      count *= type.getDimSize(axis);
+    sum = mapElements(b, loc, sum, RankedTensorType::get(typeOf(sum).getShape(), type.getElementType()),
+                      [&](OpBuilder &nested, Location where, ValueRange v) -> Value {
+                        if (kind != ReduceKind::Mean)
+                          return v[0];
+                        return arith::DivFOp::create(nested, where, v[0], scalar(nested, where, compute, count));
+                      });
+  }
+  return reshaped(b, loc, sum, resultType.getShape());
+}
+
+// Carries the best element and its index along the axis.
+Value lowerArgReduce(OpBuilder &b, Operation *op, Value operand, int64_t axis, bool maximum, bool last) {
+  Location loc = op->getLoc();
+  auto type = typeOf(operand);
+  Type element = type.getElementType();
+  int64_t rank = type.getRank();
+  SmallVector<int64_t> shape;
+  SmallVector<AffineExpr> kept;
+  SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
+  iterators[axis] = utils::IteratorType::reduction;
+  for (int64_t i = 0; i < rank; ++i)
+    if (i != axis) {
+      shape.push_back(type.getDimSize(i));
+      kept.push_back(b.getAffineDimExpr(i));
+    }
+  Value bestInit = filled(b, loc, shape, lowest(b, loc, element, maximum));
+  Value indexInit = filled(b, loc, shape, scalar(b, loc, b.getI64Type(), 0));
+  AffineMap out = AffineMap::get(rank, 0, kept, b.getContext());
+  AffineMap maps[] = {b.getMultiDimIdentityMap(rank), out, out};
+  auto generic = linalg::GenericOp::create(
+      b, loc, TypeRange{bestInit.getType(), indexInit.getType()}, ValueRange{operand}, ValueRange{bestInit, indexInit},
+      maps, iterators, [&](OpBuilder &n, Location where, ValueRange v) {
+        Value better;
+        if (isa<FloatType>(element)) {
+          using P = arith::CmpFPredicate;
+          P predicate = maximum ? (last ? P::OGE : P::OGT) : (last ? P::OLE : P::OLT);
+          better = arith::CmpFOp::create(n, where, predicate, v[0], v[1]);
+          Value isNan = arith::CmpFOp::create(n, where, P::UNO, v[0], v[0]);
+          Value wasNumber = arith::CmpFOp::create(n, where, P::ORD, v[1], v[1]);
+          better = arith::OrIOp::create(n, where, better, arith::AndIOp::create(n, where, isNan, wasNumber));
+        } else {
+          using P = arith::CmpIPredicate;
+          better = arith::CmpIOp::create(n, where, maximum ? (last ? P::sge : P::sgt) : (last ? P::sle : P::slt), v[0], v[1]);
+        }
+        Value index = arith::IndexCastOp::create(n, where, n.getI64Type(), linalg::IndexOp::create(n, where, axis));
+        linalg::YieldOp::create(n, where, ValueRange{arith::SelectOp::create(n, where, better, v[0], v[1]),
+                                                     arith::SelectOp::create(n, where, better, index, v[2])});
+      });
+  return reshaped(b, loc, generic.getResult(1), typeOf(op->getResult(0)).getShape());
+}
+
+// Quadratic in the length of the axis, which is short where models use this: element j counts for i where j <= i.
+Value lowerCumSum(OpBuilder &b, CumSumOp op) {
+  Location loc = op.getLoc();
+  auto type = typeOf(op.getOperand());
+  Type compute = computeType(type.getElementType());
+  int64_t rank = type.getRank(), axis = op.getAxis();
+  SmallVector<AffineExpr> from, to;
+  for (int64_t i = 0; i < rank; ++i) {
+    from.push_back(b.getAffineDimExpr(i == axis ? rank : i));
+    to.push_back(b.getAffineDimExpr(i));
+  }
+  SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
+  iterators.push_back(utils::IteratorType::reduction);
+  Value zero = scalar(b, loc, compute, 0);
+  Value init = filled(b, loc, type.getShape(), zero);
+  AffineMap maps[] = {AffineMap::get(rank + 1, 0, from, b.getContext()), AffineMap::get(rank + 1, 0, to, b.getContext())};
+  using P = arith::CmpIPredicate;
+  P predicate = op.getReverse() ? (op.getExclusive() ? P::ugt : P::uge) : (op.getExclusive() ? P::ult : P::ule);
+  auto generic = linalg::GenericOp::create(
+      b, loc, TypeRange{init.getType()}, ValueRange{op.getOperand()}, ValueRange{init}, maps, iterators,
+      [&](OpBuilder &n, Location where, ValueRange v) {
+        Value counts = arith::CmpIOp::create(n, where, predicate, linalg::IndexOp::create(n, where, rank),
+                                             linalg::IndexOp::create(n, where, axis));
+        Value sum = fold(n, where, ReduceKind::Sum, convertElement(n, where, v[0], compute), v[1]);
+        linalg::YieldOp::create(n, where, arith::SelectOp::create(n, where, counts, sum, v[1]).getResult());
+      });
+  return mapElements(b, loc, generic.getResult(0), type, [](OpBuilder &, Location, ValueRange v) { return v[0]; });
+}
+
+// How many positions of the window at each output position count, along spatial dimension d.
+SmallVector<double> countWindow(PoolOp op, int64_t d, int64_t inputSize, int64_t outputSize) {
+  int64_t ceilPad = op.getCeilPad() ? (*op.getCeilPad())[d] : 0;
+  int64_t first = op.getCountIncludePad() ? -op.getPadLow()[d] : 0;
+  int64_t end = op.getCountIncludePad() ? inputSize + op.getPadHigh()[d] - ceilPad : inputSize;
+  SmallVector<double> counts(outputSize, 0);
+  for (int64_t o = 0; o < outputSize; ++o)
+    for (int64_t w = 0; w < op.getWindow()[d]; ++w) {
+      int64_t position = o * op.getStrides()[d] - op.getPadLow()[d] + w * op.getDilations()[d];
+      counts[o] += position >= first && position < end;
+    }
+  return counts;
+}
+
+Value lowerPool(OpBuilder &b, PoolOp op) {
+  Location loc = op.getLoc();
+  auto type = typeOf(op.getOperand());
+  auto resultType = typeOf(op.getResult());
+  Type compute = computeType(type.getElementType());
+  bool average = op.getKind() == PoolKind::Average;
+  int64_t rank = type.getRank(), spatial = rank - 2, firstSpatial = op.getLayout() == Layout::ChannelsLast ? 1 : 2;
+  SmallVector<int64_t> low(rank, 0), high(rank, 0);
+  SmallVector<AffineExpr> from, to, window;
+  for (int64_t i = 0; i < rank; ++i) {
+    from.push_back(b.getAffineDimExpr(i));
+    to.push_back(b.getAffineDimExpr(i));
+  }
+  for (int64_t d = 0; d < spatial; ++d) {
+    low[firstSpatial + d] = op.getPadLow()[d];
+    high[firstSpatial + d] = op.getPadHigh()[d];
+    window.push_back(b.getAffineDimExpr(rank + d));
+    from[firstSpatial + d] = from[firstSpatial + d] * op.getStrides()[d] + window.back() * op.getDilations()[d];
+  }
+  Value initial = average ? scalar(b, loc, compute, 0) : lowest(b, loc, compute, true);
+  double padValue = 0;
+  if (!average)
+    padValue = isa<FloatType>(compute) ? -std::numeric_limits<double>::infinity()
+                                       : -std::ldexp(1.0, int(compute.getIntOrFloatBitWidth()) - 1);
+  Value input = padded(b, loc, op.getOperand(), low, high, padValue);
+  Value shape = tensor::EmptyOp::create(b, loc, op.getWindow(), type.getElementType()); // only its shape is used
+  Value init = filled(b, loc, resultType.getShape(), initial);
+  SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
+  iterators.append(spatial, utils::IteratorType::reduction);
+  MLIRContext *context = b.getContext();
+  AffineMap maps[] = {AffineMap::get(rank + spatial, 0, from, context), AffineMap::get(rank + spatial, 0, window, context),
+                      AffineMap::get(rank + spatial, 0, to, context)};
+  Value folded = linalg::GenericOp::create(
+                     b, loc, TypeRange{init.getType()}, ValueRange{input, shape}, ValueRange{init}, maps, iterators,
+                     [&](OpBuilder &n, Location where, ValueRange v) {
+                       Value element = convertElement(n, where, v[0], compute);
+                       linalg::YieldOp::create(
+                           n, where, fold(n, where, average ? ReduceKind::Sum : ReduceKind::Max, element, v[2]));
+                     })
+                     .getResult(0);
+  if (!average)
+    return mapElements(b, loc, folded, resultType, [](OpBuilder &, Location, ValueRange v) { return v[0]; });
+  // The count of a window is a product over dimensions: a small table each.
+  SmallVector<Value> operands = {folded};
+  SmallVector<AffineMap> countMaps = {b.getMultiDimIdentityMap(rank)};
+  for (int64_t d = 0; d < spatial; ++d) {
+    int64_t dim = firstSpatial + d, size = resultType.getDimSize(dim);
+    SmallVector<Attribute> counts;
+    for (double count : countWindow(op, d, type.getDimSize(dim), size))
+      counts.push_back(isa<FloatType>(compute) ? Attribute(b.getFloatAttr(compute, count))
+                                               : Attribute(b.getIntegerAttr(compute, int64_t(count))));
+    auto table = DenseElementsAttr::get(RankedTensorType::get({size}, compute), counts);
+    operands.push_back(arith::ConstantOp::create(b, loc, table));
+    countMaps.push_back(AffineMap::get(rank, 0, b.getAffineDimExpr(dim), context));
+  }
+  return mapElements(b, loc, operands, countMaps, resultType, [&](OpBuilder &n, Location where, ValueRange v) -> Value {
+    Value count = v[1];
+    for (Value more : v.drop_front(2))
+      count = fold(n, where, ReduceKind::Prod, more, count);
+    if (isa<FloatType>(compute))
+      return arith::DivFOp::create(n, where, v[0], count);
+    return arith::DivSIOp::create(n, where, v[0], count);
+  });
+}
+
+} // namespace
+
+Value lowerReduction(OpBuilder &b, Operation *op) {
+  return llvm::TypeSwitch<Operation *, Value>(op)
+      .Case([&](ReduceOp o) { return lowerReduce(b, o); })
+      .Case([&](ArgMaxOp o) { return lowerArgReduce(b, o, o.getOperand(), o.getAxis(), true, o.getSelectLast()); })
+      .Case([&](ArgMinOp o) { return lowerArgReduce(b, o, o.getOperand(), o.getAxis(), false, o.getSelectLast()); })
+      .Case([&](CumSumOp o) { return lowerCumSum(b, o); })
+      .Case([&](PoolOp o) { return lowerPool(b, o); })
+      .Default([](Operation *) { return Value(); });
+}
+
+} // namespace mlc::codegen
