@@ -1,0 +1,249 @@
+#include "tools/common/Inputs.h"
+
+#include <cstring>
+#include <map>
+#include <random>
+#include <stdexcept>
+
+namespace mlc::tools {
+namespace {
+
+[[noreturn]] void fail(const std::string &message) { throw std::runtime_error(message); }
+
+size_t findEntry(const Module &module, const std::string &name) {
+  if (!name.empty())
+    return module.findEntry(name);
+  std::string names;
+  for (size_t i = 0; i < module.entryCount(); ++i) {
+    if (module.entryName(i) == "main")
+      return i;
+    names += (i ? ", " : "") + module.entryName(i);
+  }
+  if (module.entryCount() != 1)
+    fail("the module has " + std::to_string(module.entryCount()) + " entry points (" + names +
+         "); choose one with --entry");
+  return 0;
+}
+
+// Tensors that were read, by name, and the seeds of those to make.
+struct Given {
+  std::map<std::string, HostTensor> tensors;
+  std::map<std::string, uint64_t> seeds;
+  bool has(const std::string &name) const { return tensors.count(name) || seeds.count(name); }
+};
+
+uint64_t parseSeed(const std::string &text, const std::string &argument) {
+  size_t used = 0;
+  uint64_t seed = 0;
+  try {
+    seed = std::stoull(text, &used);
+  } catch (const std::exception &) {
+    used = 0;
+  }
+  if (used == 0 || used != text.size())
+    fail("--input " + argument + ": expected random:SEED with a number, such as random:1");
+  return seed;
+}
+
+Given readInputs(const InputArguments &arguments) {
+  Given given;
+  auto add = [&](const std::string &name, HostTensor tensor) {
+    if (given.has(name))
+      fail("input '" + name + "' is given twice");
+    given.tensors.emplace(name, std::move(tensor));
+  };
+  for (const std::string &argument : arguments.inputs) {
+    size_t equals = argument.find('=');
+    if (equals == std::string::npos || equals == 0)
+      fail("--input " + argument + ": expected NAME=FILE.npy or NAME=random:SEED");
+    std::string name = argument.substr(0, equals), value = argument.substr(equals + 1);
+    if (value.rfind("random:", 0) == 0) {
+      if (given.has(name))
+        fail("input '" + name + "' is given twice");
+      given.seeds.emplace(name, parseSeed(value.substr(7), argument));
+      continue;
+    }
+    Result<HostTensor> tensor = readNpy(value);
+    if (!tensor.ok())
+      fail(tensor.message());
+    add(name, std::move(*tensor));
+  }
+  for (const std::string &path : arguments.archives) {
+    Result<NamedTensors> tensors = readNpz(path);
+    if (!tensors.ok())
+      fail(tensors.message());
+    for (auto &[name, tensor] : *tensors)
+      add(name, std::move(tensor));
+  }
+  return given;
+}
+
+bool fits(const Spec &spec, const HostTensor &tensor) {
+  return toRuntime(tensor.dtype()) == spec.dtype && tensor.shape() == spec.shape;
+}
+
+std::string listInputs(const std::vector<Spec> &specs) {
+  std::string text;
+  for (const Spec &spec : specs)
+    text += (text.empty() ? "" : ", ") + describeSpec(spec);
+  return text;
+}
+
+// The bucket that the given tensors fit. Random inputs fit any, so the choice must be unique.
+size_t chooseBucket(const Module &module, size_t entry, const Given &given, std::optional<size_t> wanted) {
+  const size_t count = module.bucketCount(entry);
+  if (wanted) {
+    if (*wanted >= count)
+      fail("--bucket " + std::to_string(*wanted) + ": the entry point has " + std::to_string(count));
+    return *wanted;
+  }
+  std::vector<size_t> candidates;
+  std::string list;
+  for (size_t bucket = 0; bucket < count; ++bucket) {
+    std::vector<Spec> specs = module.inputs(entry, bucket);
+    list += "\n  " + std::to_string(bucket) + ": " + listInputs(specs);
+    bool all = true;
+    for (const Spec &spec : specs)
+      if (auto found = given.tensors.find(spec.name); found != given.tensors.end())
+        all &= fits(spec, found->second);
+    if (all)
+      candidates.push_back(bucket);
+  }
+  if (candidates.size() == 1)
+    return candidates[0];
+  if (candidates.empty()) {
+    std::string what;
+    for (const auto &[name, tensor] : given.tensors)
+      what += (what.empty() ? "" : ", ") + name + ": " + describe(tensor.dtype(), tensor.shape());
+    fail("the module was not compiled for inputs " + what + ". It was compiled for:" + list +
+         "\nGive inputs of these shapes and types, or compile for yours with --shape");
+  }
+  fail("the inputs fit several buckets; choose one with --bucket:" + list);
+}
+
+template <typename T> void fill(HostTensor &tensor, std::mt19937_64 &random, T (*make)(uint64_t)) {
+  std::byte *bytes = tensor.mutableBytes();
+  for (int64_t i = 0; i < tensor.numElements(); ++i) {
+    T value = make(random());
+    memcpy(bytes + size_t(i) * sizeof(T), &value, sizeof(T));
+  }
+}
+
+// 24 random bits to [-1, 1): exact in f32, and the same on every C++ library.
+float unit(uint64_t bits) { return float(bits >> 40) * 0x1p-23f - 1.0f; }
+
+template <typename T> T bit(uint64_t bits) { return T(bits >> 63); }
+
+} // namespace
+
+DType toSupport(mlc_dtype dtype) {
+  std::optional<DType> result = parseDType(mlc_dtype_name(dtype));
+  MLC_CHECK(result, "runtime and support library know the same types");
+  return *result;
+}
+
+mlc_dtype toRuntime(DType dtype) {
+  for (int candidate = MLC_F32; candidate <= MLC_I1; ++candidate)
+    if (nameOf(dtype) == mlc_dtype_name(mlc_dtype(candidate)))
+      return mlc_dtype(candidate);
+  MLC_CHECK(false, "runtime and support library know the same types");
+  return MLC_F32;
+}
+
+HostTensor toHostTensor(Buffer &buffer) {
+  return HostTensor::borrow(toSupport(buffer.spec().dtype), buffer.spec().shape,
+                            static_cast<const std::byte *>(buffer.data()), nullptr);
+}
+
+std::string describeSpec(const Spec &spec) { return spec.name + ": " + describe(toSupport(spec.dtype), spec.shape); }
+
+HostTensor randomTensor(const Spec &spec, uint64_t seed) {
+  HostTensor tensor(toSupport(spec.dtype), spec.shape);
+  std::mt19937_64 random(seed);
+  switch (tensor.dtype()) {
+  case DType::F32:
+    fill<float>(tensor, random, unit);
+    break;
+  case DType::F64:
+    fill<double>(tensor, random, [](uint64_t bits) { return double(unit(bits)); });
+    break;
+  case DType::F16:
+    fill<_Float16>(tensor, random, [](uint64_t bits) { return _Float16(unit(bits)); });
+    break;
+  case DType::BF16: // the upper half of an f32, truncated
+    fill<uint16_t>(tensor, random, [](uint64_t bits) {
+      float value = unit(bits);
+      uint32_t word;
+      memcpy(&word, &value, sizeof(word));
+      return uint16_t(word >> 16);
+    });
+    break;
+  default:
+    switch (sizeOf(tensor.dtype())) {
+    case 1:
+      fill<uint8_t>(tensor, random, bit);
+      break;
+    case 2:
+      fill<uint16_t>(tensor, random, bit);
+      break;
+    case 4:
+      fill<uint32_t>(tensor, random, bit);
+      break;
+    default:
+      fill<uint64_t>(tensor, random, bit);
+    }
+  }
+  return tensor;
+}
+
+Call prepareCall(const Module &module, const InputArguments &arguments) {
+  Call call;
+  call.entry = findEntry(module, arguments.entry);
+  Given given = readInputs(arguments);
+
+  std::vector<Spec> anySpecs = module.inputs(call.entry);
+  std::string missing;
+  for (const Spec &spec : anySpecs)
+    if (!given.has(spec.name) && !arguments.randomSeed)
+      missing += "\n  --input " + spec.name + "=FILE.npy    (" + describeSpec(spec) + ")";
+  auto known = [&](const std::string &name) {
+    for (const Spec &spec : anySpecs)
+      if (spec.name == name)
+        return;
+    fail("the module has no input '" + name + "'; its inputs are " + listInputs(anySpecs));
+  };
+  for (const auto &[name, tensor] : given.tensors)
+    known(name);
+  for (const auto &[name, seed] : given.seeds)
+    known(name);
+  if (!missing.empty())
+    fail("inputs are missing; add" + missing + "\nor NAME=random:SEED for random values");
+
+  call.bucket = chooseBucket(module, call.entry, given, arguments.bucket);
+  uint64_t seed = arguments.randomSeed.value_or(0);
+  for (const Spec &spec : module.inputs(call.entry, call.bucket)) {
+    if (auto found = given.tensors.find(spec.name); found != given.tensors.end())
+      call.inputs.push_back(found->second);
+    else if (auto random = given.seeds.find(spec.name); random != given.seeds.end())
+      call.inputs.push_back(randomTensor(spec, random->second));
+    else
+      call.inputs.push_back(randomTensor(spec, seed++));
+    HostTensor &tensor = call.inputs.back();
+    // Data of a file may lie anywhere in its mapping; kernels want it aligned.
+    if (reinterpret_cast<uintptr_t>(tensor.bytes()) % sizeOf(tensor.dtype())) {
+      HostTensor aligned(tensor.dtype(), tensor.shape());
+      memcpy(aligned.mutableBytes(), tensor.bytes(), tensor.sizeBytes());
+      tensor = std::move(aligned);
+    }
+  }
+  for (const Spec &spec : module.outputs(call.entry, call.bucket))
+    call.outputs.emplace_back(spec);
+  for (const HostTensor &tensor : call.inputs)
+    call.inputViews.push_back({const_cast<std::byte *>(tensor.bytes()), toRuntime(tensor.dtype()),
+                               int32_t(tensor.shape().size()), tensor.shape().data(), nullptr});
+  for (Buffer &output : call.outputs)
+    call.outputViews.push_back(output.tensor());
+  return call;
+}
+
+} // namespace mlc::tools

@@ -1,0 +1,109 @@
+#include "tools/common/Inspect.h"
+
+#include "runtime/program_generated.h"
+
+namespace mlc::tools {
+namespace {
+
+using nlohmann::ordered_json;
+
+std::string text(const flatbuffers::String *string) { return string ? string->str() : ""; }
+
+template <typename Table, typename Function>
+ordered_json list(const flatbuffers::Vector<flatbuffers::Offset<Table>> *tables, Function describe) {
+  ordered_json result = ordered_json::array();
+  if (tables)
+    for (const Table *table : *tables)
+      result.push_back(describe(*table));
+  return result;
+}
+
+ordered_json numbers(const flatbuffers::Vector<int64_t> *values) {
+  return values ? ordered_json(std::vector<int64_t>(values->begin(), values->end())) : ordered_json::array();
+}
+
+ordered_json tensor(const program::TensorSpec &spec) {
+  return {{"name", text(spec.name())}, {"dtype", program::EnumNameDType(spec.dtype())}, {"shape", numbers(spec.shape())}};
+}
+
+size_t countCommands(const flatbuffers::Vector<flatbuffers::Offset<program::Stage>> *stages) {
+  size_t count = 0;
+  if (stages)
+    for (const program::Stage *stage : *stages)
+      if (stage->commands())
+        for (const program::Command *command : *stage->commands())
+          count += command->op_as_Repeat() ? countCommands(command->op_as_Repeat()->body()) : 1;
+  return count;
+}
+
+ordered_json bucket(const program::Bucket &bucket) {
+  ordered_json result{{"target", bucket.target()},
+                      {"inputs", list(bucket.inputs(), tensor)},
+                      {"outputs", list(bucket.outputs(), tensor)},
+                      {"commands", countCommands(bucket.stages())}};
+  if (const program::MemoryReport *memory = bucket.memory())
+    result["memory"] = {{"arena_bytes", memory->arena_bytes()},
+                        {"max_live_bytes", memory->max_live_bytes()},
+                        {"scratch_bytes", memory->scratch_bytes()}};
+  return result;
+}
+
+ordered_json target(const program::Target &target) {
+  ordered_json features = ordered_json::array();
+  if (target.required_features())
+    for (const flatbuffers::String *feature : *target.required_features())
+      features.push_back(feature->str());
+  return {{"name", text(target.name())},
+          {"device", program::EnumNameDeviceKind(target.device())},
+          {"cpu", text(target.cpu())},
+          {"required_features", features},
+          {"kernel_abi", target.kernel_abi()},
+          {"code", program::EnumNameCodeLocation(target.code())}};
+}
+
+} // namespace
+
+ordered_json inspect(const Module &module) {
+  const void *data;
+  size_t size;
+  check(mlc_module_program(module.get(), &data, &size));
+  const program::Program &program = *program::GetProgram(data);
+  ordered_json result;
+  if (const program::Provenance *provenance = program.provenance()) {
+    result["compiler"] = text(provenance->compiler());
+    result["source"] = text(provenance->source());
+    ordered_json options = ordered_json::object();
+    if (provenance->options())
+      for (const program::Option *option : *provenance->options())
+        options[text(option->name())] = text(option->value());
+    result["options"] = options;
+  }
+  result["targets"] = list(program.targets(), target);
+  result["entry_points"] = list(program.entry_points(), [](const program::EntryPoint &entry) {
+    return ordered_json{{"name", text(entry.name())}, {"buckets", list(entry.buckets(), bucket)}};
+  });
+  result["variables"] = list(program.variables(), [](const program::Variable &variable) {
+    return ordered_json{{"name", text(variable.name())},
+                        {"role", program::EnumNameVariableRole(variable.role())},
+                        {"trainable", variable.trainable()},
+                        {"dtype", program::EnumNameDType(variable.dtype())},
+                        {"shape", numbers(variable.shape())},
+                        {"layout", text(variable.layout())},
+                        {"bytes", variable.size()}};
+  });
+  result["params_bytes"] = program.params_size();
+  result["params"] = list(program.params(), [](const program::Param &param) {
+    return ordered_json{{"name", text(param.name())},     {"dtype", program::EnumNameDType(param.dtype())},
+                        {"shape", numbers(param.shape())}, {"layout", text(param.layout())},
+                        {"offset", param.offset()},        {"bytes", param.size()}};
+  });
+  result["kernels"] = list(program.kernels(), [](const program::Kernel &kernel) {
+    return ordered_json{{"symbol", text(kernel.symbol())},     {"description", text(kernel.description())},
+                        {"emitter", text(kernel.emitter())},   {"schedule", text(kernel.schedule())},
+                        {"target", kernel.target()},           {"scratch_bytes", kernel.scratch_bytes()},
+                        {"flops", kernel.flops()},             {"bytes", kernel.bytes()}};
+  });
+  return result;
+}
+
+} // namespace mlc::tools

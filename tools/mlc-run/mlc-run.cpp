@@ -1,0 +1,187 @@
+// mlc-run: runs an entry point of a module on files, and compares or stores what it gives.
+#include "tools/common/Inputs.h"
+#include "tools/common/Inspect.h"
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+
+using namespace mlc;
+using namespace mlc::tools;
+
+namespace {
+
+struct Options {
+  std::string module, output, expect, profile;
+  InputArguments arguments;
+  uint32_t threads = 0;
+  double tolerance = 1e-5;
+  bool inspect = false, verify = false;
+};
+
+struct Difference {
+  double relativeL2 = 0, maxAbs = 0;
+};
+
+Difference compare(const HostTensor &actual, const HostTensor &expected) {
+  double squaredDifference = 0, squaredExpected = 0;
+  Difference result;
+  for (int64_t i = 0; i < actual.numElements(); ++i) {
+    const double a = actual.floatAt(i), e = expected.floatAt(i);
+    if (a == e || (std::isnan(a) && std::isnan(e)))
+      continue;
+    const double difference = std::abs(a - e);
+    squaredDifference += difference * difference;
+    result.maxAbs = std::isnan(difference) ? INFINITY : std::max(result.maxAbs, difference);
+  }
+  for (int64_t i = 0; i < expected.numElements(); ++i)
+    if (double e = expected.floatAt(i); std::isfinite(e))
+      squaredExpected += e * e;
+  // Against an expectation of zeros the difference itself is what counts.
+  result.relativeL2 = std::sqrt(squaredDifference) / (squaredExpected > 0 ? std::sqrt(squaredExpected) : 1.0);
+  return result;
+}
+
+// Prints one line per output; false when one is off.
+bool matches(Call &call, const std::string &path, double tolerance) {
+  Result<NamedTensors> reference = readNpz(path);
+  if (!reference.ok())
+    throw std::runtime_error(reference.message());
+  bool all = true;
+  size_t compared = 0;
+  for (Buffer &output : call.outputs) {
+    const std::string &name = output.spec().name;
+    auto found = std::find_if(reference->begin(), reference->end(), [&](auto &entry) { return entry.first == name; });
+    if (found == reference->end())
+      continue;
+    ++compared;
+    HostTensor actual = toHostTensor(output);
+    if (actual.shape() != found->second.shape()) {
+      printf("%s: shape is %s, expected %s\n", name.c_str(), describe(actual.dtype(), actual.shape()).c_str(),
+             describe(found->second.dtype(), found->second.shape()).c_str());
+      all = false;
+      continue;
+    }
+    Difference difference = compare(actual, found->second);
+    const bool ok = difference.relativeL2 <= tolerance; // false for NaN
+    printf("%s: rel-L2 %.3e, max abs %.3e: %s (tolerance %.1e)\n", name.c_str(), difference.relativeL2,
+           difference.maxAbs, ok ? "ok" : "MISMATCH", tolerance);
+    all &= ok;
+  }
+  if (compared != reference->size() || compared == 0) {
+    std::string names;
+    for (Buffer &output : call.outputs)
+      names += (names.empty() ? "" : ", ") + output.spec().name;
+    throw std::runtime_error("'" + path + "' holds " + std::to_string(reference->size()) + " arrays, of which " +
+                             std::to_string(compared) + " are outputs; the outputs are " + names);
+  }
+  return all;
+}
+
+// Chrome's trace format: https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
+class Trace {
+public:
+  static void record(void *context, const mlc_profile_event *event) {
+    static_cast<Trace *>(context)->events.push_back(*event);
+  }
+  void write(const std::string &path) const {
+    nlohmann::ordered_json list = nlohmann::ordered_json::array();
+    for (const mlc_profile_event &event : events)
+      list.push_back({{"name", *event.description ? event.description : event.kernel},
+                      {"cat", "kernel"},
+                      {"ph", "X"},
+                      {"pid", 1},
+                      {"tid", 1},
+                      {"ts", double(event.start_ns - events.front().start_ns) * 1e-3},
+                      {"dur", double(event.end_ns - event.start_ns) * 1e-3},
+                      {"args",
+                       {{"kernel", event.kernel},
+                        {"command", event.command},
+                        {"tiles", event.tiles},
+                        {"flops", event.flops},
+                        {"bytes", event.bytes}}}});
+    std::ofstream stream(path);
+    stream << nlohmann::ordered_json{{"traceEvents", list}, {"displayTimeUnit", "ns"}}.dump(1) << "\n";
+    stream.close();
+    if (!stream)
+      throw std::runtime_error("cannot write '" + path + "'");
+  }
+
+private:
+  std::vector<mlc_profile_event> events;
+};
+
+int run(const Options &options) {
+  Module module(options.module);
+  if (options.verify) {
+    module.verify();
+    printf("%s: header, program, code and parameters are intact\n", options.module.c_str());
+  }
+  if (options.inspect)
+    std::cout << inspect(module).dump(2) << "\n";
+  const bool asked = !options.arguments.inputs.empty() || !options.arguments.archives.empty() ||
+                     !options.output.empty() || !options.expect.empty() || !options.profile.empty();
+  if ((options.verify || options.inspect) && !asked)
+    return 0;
+
+  Call call = prepareCall(module, options.arguments);
+  Session session(module, options.threads);
+  Trace trace;
+  if (!options.profile.empty())
+    session.setProfile(Trace::record, &trace);
+  session.run(call.entry, call.inputViews, call.outputViews);
+  if (!options.profile.empty())
+    trace.write(options.profile);
+
+  if (!options.output.empty()) {
+    NamedTensors tensors;
+    for (Buffer &output : call.outputs)
+      tensors.emplace_back(output.spec().name, toHostTensor(output));
+    if (Status status = writeNpz(options.output, tensors); !status.ok())
+      throw std::runtime_error(status.message());
+  }
+  if (!options.expect.empty())
+    return matches(call, options.expect, options.tolerance) ? 0 : 1;
+  if (options.output.empty())
+    for (Buffer &output : call.outputs)
+      printf("%s\n", describeSpec(output.spec()).c_str());
+  return 0;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  Options options;
+  CLI::App app("Runs a compiled module.\n\n"
+               "  mlc-run model.mlc --input ids=ids.npy --output out.npz\n"
+               "  mlc-run model.mlc --input x=random:1 --expect reference.npz\n"
+               "  mlc-run model.mlc --inspect");
+  app.set_version_flag("--version", std::string("mlc-run ") + mlc_runtime_version());
+  app.add_option("module", options.module, "The module, a file that mlc-opt wrote")->required();
+  app.add_option("--input", options.arguments.inputs, "NAME=FILE.npy, or NAME=random:SEED for random values")
+      ->type_name("NAME=VALUE");
+  app.add_option("--inputs", options.arguments.archives, "Several inputs in one .npz")->type_name("FILE.npz");
+  app.add_option("--output", options.output, "Writes all outputs")->type_name("FILE.npz");
+  app.add_option("--entry", options.arguments.entry, "The entry point; needed where there are several and no `main`");
+  app.add_option("--bucket", options.arguments.bucket,
+                 "Number of the shape bucket, where random inputs leave a choice (see --inspect)");
+  app.add_option("--threads", options.threads, "Threads; by default MLC_NUM_THREADS, else all CPUs")
+      ->check(CLI::Range(1, 65536));
+  app.add_option("--expect", options.expect, "Compares outputs with these; exit code 1 where they differ")
+      ->type_name("FILE.npz");
+  app.add_option("--tolerance", options.tolerance, "Largest relative L2 difference of each output")
+      ->capture_default_str();
+  app.add_option("--profile", options.profile, "Writes a trace for chrome://tracing or ui.perfetto.dev")
+      ->type_name("FILE.json");
+  app.add_flag("--inspect", options.inspect, "Prints what the module holds, as JSON");
+  app.add_flag("--verify", options.verify, "Compares the parameters with their checksum, too");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    return run(options);
+  } catch (const std::exception &error) {
+    fprintf(stderr, "mlc-run: error: %s\n", error.what());
+    return 1;
+  }
+}
