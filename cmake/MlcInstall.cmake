@@ -1,1 +1,44 @@
-# Install rules and package files.
+# Install rules and package files: `cmake --install build/release --prefix DIR`. The tree may be moved afterwards.
+
+include(CMakePackageConfigHelpers)
+set(MLC_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/mlc)
+
+install(TARGETS mlc_runtime EXPORT mlcTargets
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+set_target_properties(mlc_runtime PROPERTIES EXPORT_NAME runtime)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/runtime/include/mlc DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(EXPORT mlcTargets NAMESPACE mlc:: DESTINATION ${MLC_CMAKE_DIR})
+
+configure_package_config_file(${CMAKE_SOURCE_DIR}/cmake/mlcConfig.cmake.in ${CMAKE_BINARY_DIR}/mlcConfig.cmake
+  INSTALL_DESTINATION ${MLC_CMAKE_DIR})
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/mlcConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/mlcConfig.cmake ${CMAKE_BINARY_DIR}/mlcConfigVersion.cmake
+  DESTINATION ${MLC_CMAKE_DIR})
+configure_file(${CMAKE_SOURCE_DIR}/cmake/mlc.pc.in ${CMAKE_BINARY_DIR}/mlc.pc @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/mlc.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# Tools and the compiler, where they are part of the build.
+foreach(tool mlc-run mlc-bench mlc-opt)
+  if(TARGET ${tool})
+    install(TARGETS ${tool} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  endif()
+endforeach()
+if(TARGET mlc_compiler)
+  get_target_property(kind mlc_compiler TYPE)
+  if(kind STREQUAL "SHARED_LIBRARY")
+    # Halide comes from a Python wheel: an installed compiler still finds it there.
+    if(MLC_HALIDE_LIBRARY)
+      get_filename_component(halide_dir ${MLC_HALIDE_LIBRARY} DIRECTORY)
+      set_property(TARGET mlc_compiler APPEND PROPERTY INSTALL_RPATH "$ORIGIN" ${halide_dir})
+    endif()
+    install(TARGETS mlc_compiler LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+    if(EXISTS ${CMAKE_SOURCE_DIR}/compiler/include/mlc)
+      install(DIRECTORY ${CMAKE_SOURCE_DIR}/compiler/include/mlc DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+    endif()
+  endif()
+endif()
+
+# `pip`-less use: PYTHONPATH=<prefix>/share/mlc/python.
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/python/mlc_compiler DESTINATION ${CMAKE_INSTALL_DATADIR}/mlc/python
+  PATTERN __pycache__ EXCLUDE)

@@ -1,0 +1,83 @@
+"""The Python package on the example module that mlc_write_example makes (test/unit/runtime/TestModules.h)."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import mlc_compiler as mlc
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("modules") / "example.mlc"
+    subprocess.run([os.environ["MLC_WRITE_EXAMPLE"], path], check=True)
+    return path
+
+
+IDS = np.array([0, 15, 7, 1])
+
+
+@pytest.mark.parametrize("n", [8, 16])
+@pytest.mark.parametrize("threads", [None, 1, 3])
+def test_runs_each_bucket(path, n, threads):
+    module = mlc.load(path, threads=threads)
+    x = np.arange(n, dtype=np.float32) / 4
+    outputs = module(x=x, ids=IDS)
+    np.testing.assert_array_equal(outputs["y"], x + np.arange(n, dtype=np.float32))
+    np.testing.assert_array_equal(outputs["z"], IDS.astype(np.float32) / 2)
+
+
+def test_specs(path):
+    module = mlc.load(path)
+    assert module.entries == ["main", "count", "rows"]
+    assert module.inputs == [mlc.TensorSpec("x", np.dtype("f4"), (8,)), mlc.TensorSpec("ids", np.dtype("i8"), (4,))]
+    assert [spec.shape for spec in module.outputs] == [(8,), (4,)]
+    assert [bucket[0].shape for bucket in module.buckets] == [(8,), (16,)]
+    module.verify()
+
+
+def test_strided_inputs(path):
+    module = mlc.load(path, entry="rows")
+    r = np.arange(12, dtype=np.float32).reshape(4, 3).T
+    np.testing.assert_array_equal(module(r=r)["s"], r)
+    np.testing.assert_array_equal(module(r=r[::-1, ::-1])["s"], r[::-1, ::-1])
+    record = np.zeros((3, 4), dtype=[("a", "i1"), ("b", "<f4")])
+    record["b"] = r
+    np.testing.assert_array_equal(module(r=record["b"])["s"], r)
+
+
+@pytest.mark.parametrize(
+    "inputs, message",
+    [
+        ({"ids": IDS}, r"also needs the inputs x: f32\[8\]"),
+        ({"x": np.zeros(8, np.float32), "idz": IDS}, "no input 'idz'; its inputs are x"),
+        ({"x": np.zeros(7, np.float32), "ids": IDS}, r"not compiled for inputs x: f32\[7\]"),
+        ({"x": np.zeros(8), "ids": IDS}, r"x: f64\[8\]"),
+        ({"x": np.zeros(8, np.float32), "ids": IDS + 1}, "an index lies outside of its axis"),
+    ],
+)
+def test_errors(path, inputs, message):
+    with pytest.raises(mlc.RuntimeFailure, match=message):
+        mlc.load(path).run(inputs)
+
+
+def test_load_errors(path, tmp_path):
+    with pytest.raises(mlc.RuntimeFailure, match="cannot open"):
+        mlc.load(tmp_path / "missing.mlc")
+    (tmp_path / "foreign.mlc").write_bytes(b"something else")
+    with pytest.raises(mlc.RuntimeFailure, match="not an mlc module"):
+        mlc.load(tmp_path / "foreign.mlc")
+    with pytest.raises(ValueError, match="it has main, count, rows"):
+        mlc.load(path, entry="mane")
+    with pytest.raises(TypeError, match="complex128"):
+        mlc.load(path)(x=np.zeros(8, complex), ids=IDS)
+
+
+def test_missing_library_says_where_it_looked():
+    environment = dict(os.environ, MLC_LIBRARY_DIR="/no/such/folder")
+    code = "import mlc_compiler as m; m.load('x.mlc')"
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert result.returncode != 0 and "/no/such/folder" in result.stderr
