@@ -1,0 +1,157 @@
+#include "frontend/GraphBuilder.h"
+
+using namespace mlir;
+using namespace mlc;
+using namespace mlc::frontend;
+
+Type frontend::toElementType(MLIRContext *context, DType type) {
+  auto integer = [&](unsigned width, bool isUnsigned = false) -> Type {
+    return IntegerType::get(context, width, isUnsigned ? IntegerType::Unsigned : IntegerType::Signless);
+  };
+  switch (type) {
+  case DType::F32: return Float32Type::get(context);
+  case DType::F64: return Float64Type::get(context);
+  case DType::F16: return Float16Type::get(context);
+  case DType::BF16: return BFloat16Type::get(context);
+  case DType::I1: return integer(1);
+  case DType::I8: return integer(8);
+  case DType::U8: return integer(8, true);
+  case DType::I16: return integer(16);
+  case DType::U16: return integer(16, true);
+  case DType::I32: return integer(32);
+  case DType::U32: return integer(32, true);
+  case DType::I64: return integer(64);
+  case DType::U64: return integer(64, true);
+  }
+  return {};
+}
+
+std::optional<DType> frontend::toDType(Type type) {
+  for (int i = 0; i <= static_cast<int>(DType::U64); ++i)
+    if (toElementType(type.getContext(), static_cast<DType>(i)) == type)
+      return static_cast<DType>(i);
+  return std::nullopt;
+}
+
+RankedTensorType frontend::toTensorType(MLIRContext *context, DType type, ArrayRef<int64_t> shape) {
+  return RankedTensorType::get(shape, toElementType(context, type));
+}
+
+DenseElementsAttr frontend::toDenseAttr(MLIRContext *context, const HostTensor &tensor) {
+  RankedTensorType type = toTensorType(context, tensor.dtype(), tensor.shape());
+  if (tensor.dtype() == DType::I1) {
+    SmallVector<bool> values;
+    for (int64_t i = 0; i < tensor.numElements(); ++i)
+      values.push_back(tensor.intAt(i) != 0);
+    return DenseElementsAttr::get(type, values);
+  }
+  if (tensor.numElements() == 0)
+    return DenseElementsAttr::get(type, ArrayRef<Attribute>());
+  // The attribute wants aligned bytes; those of a file may not be.
+  std::vector<char> bytes(tensor.sizeBytes());
+  std::memcpy(bytes.data(), tensor.bytes(), bytes.size());
+  return DenseElementsAttr::getFromRawBuffer(type, bytes);
+}
+
+SmallVector<Value> GraphBuilder::beginEntry(StringRef entry, ArrayRef<Port> inputs) {
+  SmallVector<Type> types;
+  for (const Port &input : inputs)
+    types.push_back(input.type);
+  builder.setInsertionPointToEnd(module.getBody());
+  // Further buckets of an entry point are further functions with the same entry name.
+  std::string name = entryCount ? (entry + "_" + Twine(entryCount)).str() : entry.str();
+  ++entryCount;
+  entryFunc = func::FuncOp::create(builder, location, name, builder.getFunctionType(types, {}));
+  entryFunc->setAttr(kEntryAttr, builder.getStringAttr(entry));
+  Block *block = entryFunc.addEntryBlock();
+  for (auto [i, input] : llvm::enumerate(inputs))
+    entryFunc.setArgAttr(i, kNameAttr, builder.getStringAttr(input.name));
+  builder.setInsertionPointToStart(block);
+  loaded.clear();
+  return SmallVector<Value>(block->getArguments());
+}
+
+void GraphBuilder::endEntry(ArrayRef<std::pair<std::string, Value>> results) {
+  SmallVector<Value> values;
+  SmallVector<Type> types;
+  for (auto &[name, value] : results) {
+    values.push_back(value);
+    types.push_back(value.getType());
+  }
+  func::ReturnOp::create(builder, location, values);
+  entryFunc.setFunctionType(builder.getFunctionType(entryFunc.getArgumentTypes(), types));
+  for (auto [i, result] : llvm::enumerate(results))
+    entryFunc.setResultAttr(i, kNameAttr, builder.getStringAttr(result.first));
+}
+
+void GraphBuilder::abandonEntry() {
+  entryFunc.erase();
+  loaded.clear();
+}
+
+// What the ops' generated builders do, but a failed inference is returned instead of fatal.
+Value GraphBuilder::makeOp(StringRef name, ValueRange operands, ArrayRef<NamedAttribute> attributes) {
+  OperationState state(location, name);
+  state.addOperands(operands);
+  RegisteredOperationName info = *state.name.getRegisteredInfo();
+  DictionaryAttr dictionary = builder.getDictionaryAttr(attributes);
+  // A probe op without results holds the properties, with defaults filled in, that inference reads.
+  OperationState probeState(location, name);
+  probeState.addOperands(operands);
+  probeState.addAttributes(attributes);
+  info.populateDefaultAttrs(probeState.attributes);
+  Operation *probe = Operation::create(probeState);
+  SmallVector<Type> types;
+  LogicalResult inferred = info.getInterface<InferTypeOpInterface>()->inferReturnTypes(
+      context(), location, operands, dictionary, probe->getPropertiesStorage(), {}, types);
+  state.attributes = NamedAttrList(probe->getAttrDictionary());
+  probe->destroy();
+  if (failed(inferred))
+    return {};
+  state.addTypes(types);
+  return builder.create(state)->getResult(0);
+}
+
+Value GraphBuilder::constant(const HostTensor &tensor) {
+  return ConstantOp::create(builder, location, toDenseAttr(context(), tensor)).getResult();
+}
+
+Value GraphBuilder::scalar(Type elementType, double value) {
+  auto type = RankedTensorType::get({}, elementType);
+  Attribute element = isa<FloatType>(elementType)
+                          ? Attribute(builder.getFloatAttr(elementType, value))
+                          : Attribute(builder.getIntegerAttr(elementType, static_cast<int64_t>(value)));
+  return ConstantOp::create(builder, location, DenseElementsAttr::get(type, element)).getResult();
+}
+
+Value GraphBuilder::reshape(Value value, ArrayRef<int64_t> shape) {
+  if (!value || mlir::cast<RankedTensorType>(value.getType()).getShape() == shape)
+    return value;
+  return make<ReshapeOp>(value, ints("shape", shape));
+}
+
+Value GraphBuilder::transpose(Value value, ArrayRef<int64_t> permutation) {
+  return make<TransposeOp>(value, ints("permutation", permutation));
+}
+
+Value GraphBuilder::cast(Value value, Type elementType) {
+  if (!value || mlir::cast<RankedTensorType>(value.getType()).getElementType() == elementType)
+    return value;
+  return make<CastOp>(value, attr("to", TypeAttr::get(elementType)));
+}
+
+Value GraphBuilder::slice(Value value, ArrayRef<int64_t> offsets, ArrayRef<int64_t> sizes, ArrayRef<int64_t> strides) {
+  return make<SliceOp>(value, {ints("offsets", offsets), ints("sizes", sizes), ints("strides", strides)});
+}
+
+Value GraphBuilder::param(StringRef name, RankedTensorType type, Attribute source) {
+  if (Value known = loaded.lookup(name))
+    return known;
+  if (params.try_emplace(name, source).second) {
+    OpBuilder::InsertionGuard guard(builder);
+    // Parameters stand before the entry points, in the order of their first use.
+    builder.setInsertionPoint(*module.getOps<func::FuncOp>().begin());
+    ParamOp::create(builder, location, name, type, source);
+  }
+  return loaded[name] = LoadParamOp::create(builder, location, type, name).getResult();
+}

@@ -1,0 +1,42 @@
+// A model in a file or folder becomes a module of the mlc dialect with static shapes and parameters by reference.
+#ifndef MLC_FRONTEND_IMPORT_H
+#define MLC_FRONTEND_IMPORT_H
+
+#include "support/HostTensor.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "llvm/Support/Error.h"
+#include <map>
+#include <string>
+#include <vector>
+
+namespace mlc {
+
+// One --shape: values of symbolic dimensions, and whole shapes of inputs.
+struct ShapeBinding {
+  std::map<std::string, int64_t> symbols;
+  std::map<std::string, std::vector<int64_t>> inputs;
+};
+// "batch=8,seq=128" (symbols) or "ids=8x128" (an input's shape), mixed as one likes.
+llvm::Expected<ShapeBinding> parseShapeBinding(llvm::StringRef text);
+
+struct ImportOptions {
+  // One entry function each; none means one bucket without bindings.
+  std::vector<ShapeBinding> shapes;
+  // Inputs that are frozen.
+  std::map<std::string, HostTensor> constants;
+};
+
+using ImportResult = mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>>;
+
+// All problems of a model are reported in one diagnostic.
+ImportResult importOnnx(mlir::MLIRContext &context, llvm::StringRef path, const ImportOptions &options);
+// A Hugging Face directory: config.json and safetensors.
+ImportResult importCheckpoint(mlir::MLIRContext &context, llvm::StringRef path, const ImportOptions &options);
+// By what `path` is: a directory, a .mlir file, or an ONNX model.
+ImportResult importModel(mlir::MLIRContext &context, llvm::StringRef path, const ImportOptions &options);
+
+} // namespace mlc
+
+#endif // MLC_FRONTEND_IMPORT_H

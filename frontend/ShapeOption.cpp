@@ -1,0 +1,34 @@
+// Parser of --shape.
+#include "frontend/Import.h"
+
+using namespace llvm;
+
+Expected<mlc::ShapeBinding> mlc::parseShapeBinding(StringRef text) {
+  ShapeBinding binding;
+  auto bad = [&](StringRef item) {
+    return createStringError("--shape: '" + item + "' is not NAME=SIZE (a symbolic dimension, as batch=8) or "
+                             "NAME=AxBxC (an input's shape, as ids=8x128)");
+  };
+  SmallVector<StringRef> items;
+  text.split(items, ',');
+  for (StringRef item : items) {
+    // Names may hold '=', ':' or '/': the last '=' separates.
+    auto [name, value] = item.rsplit('=');
+    SmallVector<StringRef> sizes;
+    value.split(sizes, 'x');
+    std::vector<int64_t> dims;
+    for (StringRef size : sizes) {
+      int64_t dim;
+      if (size.getAsInteger(10, dim) || dim < 0)
+        return bad(item);
+      dims.push_back(dim);
+    }
+    if (name.empty())
+      return bad(item);
+    bool isNew = sizes.size() == 1 ? binding.symbols.emplace(name.str(), dims[0]).second
+                                   : binding.inputs.emplace(name.str(), dims).second;
+    if (!isNew)
+      return createStringError("--shape: '" + name + "' is bound twice");
+  }
+  return binding;
+}

@@ -1,0 +1,340 @@
+// Hugging Face `bert` checkpoints: config.json, safetensors, and, for sentence-transformers models, modules.json.
+// Architecture: Devlin et al., "BERT", https://arxiv.org/abs/1810.04805; sentence embeddings: Reimers and Gurevych,
+// https://arxiv.org/abs/1908.10084 (mean over the tokens of the mask, then L2 normalisation).
+#include "frontend/GraphBuilder.h"
+#include "frontend/Import.h"
+#include "support/MappedFile.h"
+#include "support/Safetensors.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <set>
+
+using namespace mlir;
+using namespace mlc;
+using namespace mlc::frontend;
+using Json = nlohmann::json;
+
+namespace {
+
+std::string joinPath(StringRef folder, StringRef file) {
+  SmallString<256> path(folder);
+  llvm::sys::path::append(path, file);
+  return std::string(path);
+}
+
+struct BertConfig {
+  int64_t hidden = 0, layers = 0, heads = 0, intermediate = 0, positions = 0;
+  double epsilon = 0;
+  bool relu = false, tanhGelu = false;
+};
+
+class BertImporter {
+public:
+  BertImporter(MLIRContext &context, StringRef folder, const ImportOptions &options)
+      : folder(folder), options(options), location(NameLoc::get(StringAttr::get(&context, folder))),
+        module(ModuleOp::create(location)), graph(*module) {
+    graph.setLocation(location);
+  }
+
+  ImportResult run();
+
+private:
+  void problem(const Twine &text) { problems.insert(text.str()); }
+  Json readJson(StringRef file);
+  void readConfig();
+  void readSentenceModules();
+  int64_t positive(const Json &config, const char *key);
+  Value weight(const std::string &name, ArrayRef<int64_t> shape);
+  Value dense(Value x, const std::string &name, int64_t in, int64_t out);
+  Value layerNorm(Value x, const std::string &name);
+  Value layer(Value x, Value mask, const std::string &name);
+  Value meanPooling(Value x, Value maskInput);
+  void buildEntry(int64_t batch, int64_t seq);
+  ImportResult report();
+
+  std::string folder;
+  const ImportOptions &options;
+  Location location;
+  OwningOpRef<ModuleOp> module;
+  GraphBuilder graph;
+  BertConfig config;
+  bool sentence = false, normalize = false;
+  TensorIndex tensors;
+  std::string prefix;
+  std::set<std::string> used, problems;
+};
+
+Json BertImporter::readJson(StringRef file) {
+  std::string path = joinPath(folder, file);
+  auto mapped = MappedFile::open(path);
+  if (!mapped.ok()) {
+    problem(mapped.message());
+    return nullptr;
+  }
+  const char *text = reinterpret_cast<const char *>((*mapped)->bytes().data());
+  Json json = Json::parse(text, text + (*mapped)->bytes().size(), nullptr, /*allow_exceptions=*/false);
+  if (json.is_discarded())
+    problem("'" + path + "' is not JSON");
+  return json;
+}
+
+int64_t BertImporter::positive(const Json &json, const char *key) {
+  if (json.contains(key) && json[key].is_number_integer() && json[key] > 0)
+    return json[key];
+  problem(Twine("config.json: '") + key + "' must be a positive integer");
+  return 1;
+}
+
+void BertImporter::readConfig() {
+  Json json = readJson("config.json");
+  if (!json.is_object()) {
+    if (problems.empty())
+      problem("config.json is not a JSON object");
+    return;
+  }
+  auto text = [&](const char *key, const char *otherwise) {
+    return json.contains(key) && json[key].is_string() ? json[key].get<std::string>() : std::string(otherwise);
+  };
+  if (std::string type = text("model_type", "(none)"); type != "bert")
+    problem("config.json: model_type '" + type + "' is not supported (bert is); export the model to ONNX instead");
+  if (std::string kind = text("position_embedding_type", "absolute"); kind != "absolute")
+    problem("config.json: position_embedding_type '" + kind + "' is not supported (absolute is)");
+  if (json.contains("is_decoder") && json["is_decoder"] == true)
+    problem("config.json: is_decoder is not supported; export the model to ONNX instead");
+  std::string act = text("hidden_act", "gelu");
+  config.relu = act == "relu";
+  config.tanhGelu = act == "gelu_new" || act == "gelu_pytorch_tanh";
+  if (act != "gelu" && !config.relu && !config.tanhGelu)
+    problem("config.json: hidden_act '" + act + "' is not supported (gelu, gelu_new, gelu_pytorch_tanh, relu are)");
+  config.hidden = positive(json, "hidden_size");
+  config.layers = positive(json, "num_hidden_layers");
+  config.heads = positive(json, "num_attention_heads");
+  config.intermediate = positive(json, "intermediate_size");
+  config.positions = positive(json, "max_position_embeddings");
+  config.epsilon = json.contains("layer_norm_eps") && json["layer_norm_eps"].is_number()
+                       ? json["layer_norm_eps"].get<double>()
+                       : 1e-12;
+  if (config.hidden % config.heads)
+    problem("config.json: num_attention_heads " + Twine(config.heads) + " does not divide hidden_size " +
+            Twine(config.hidden));
+}
+
+// modules.json: Transformer, Pooling, and possibly Normalize, in this order.
+void BertImporter::readSentenceModules() {
+  if (!llvm::sys::fs::exists(joinPath(folder, "modules.json")))
+    return;
+  Json modules = readJson("modules.json");
+  if (!modules.is_array())
+    return problem("modules.json is not a list of modules");
+  for (const Json &entry : modules) {
+    if (!entry.is_object() || !entry.contains("type") || !entry["type"].is_string())
+      return problem("modules.json: a module has no type");
+    std::string type = entry["type"];
+    StringRef kind = StringRef(type).rsplit('.').second;
+    if (kind == "Normalize") {
+      normalize = true;
+    } else if (kind == "Pooling") {
+      std::string path = entry.contains("path") && entry["path"].is_string() ? entry["path"].get<std::string>() : "";
+      Json pooling = readJson(joinPath(path, "config.json"));
+      sentence = pooling.is_object() && pooling.contains("pooling_mode_mean_tokens") &&
+                 pooling["pooling_mode_mean_tokens"] == true;
+      if (!sentence)
+        problem("modules.json: only mean pooling (pooling_mode_mean_tokens) is supported");
+      if (pooling.is_object())
+        for (auto &[key, value] : pooling.items())
+          if (StringRef(key).starts_with("pooling_mode_") && key != "pooling_mode_mean_tokens" && value == true)
+            problem("modules.json: " + key + " is not supported (pooling_mode_mean_tokens is)");
+    } else if (kind != "Transformer") {
+      problem("modules.json: module '" + type + "' is not supported (Transformer, Pooling, Normalize are)");
+    }
+  }
+}
+
+Value BertImporter::weight(const std::string &name, ArrayRef<int64_t> shape) {
+  std::string full = prefix + name;
+  auto found = tensors.find(full);
+  if (found == tensors.end()) {
+    problem("tensor '" + full + "' is missing");
+    return {};
+  }
+  used.insert(full);
+  const StoredTensor &tensor = found->second;
+  if (ArrayRef<int64_t>(tensor.shape) != shape || !isFloat(tensor.dtype)) {
+    problem("tensor '" + full + "': expected f32" + describe(DType::F32, shape).substr(3) + ", got " +
+            describe(tensor.dtype, tensor.shape));
+    return {};
+  }
+  auto type = toTensorType(graph.context(), tensor.dtype, shape);
+  Value value =
+      graph.param(full, type, FileAttr::get(graph.context(), tensor.file, static_cast<int64_t>(tensor.offset)));
+  return graph.cast(value, graph.attrs().getF32Type());
+}
+
+Value BertImporter::dense(Value x, const std::string &name, int64_t in, int64_t out) {
+  Value w = weight(name + ".weight", {out, in}), b = weight(name + ".bias", out);
+  return graph.make<AddOp>({graph.make<MatmulOp>({x, w}, graph.unit("transpose_rhs")), b});
+}
+
+Value BertImporter::layerNorm(Value x, const std::string &name) {
+  Value scale = weight(name + ".weight", config.hidden), bias = weight(name + ".bias", config.hidden);
+  return graph.make<LayerNormOp>({x, scale, bias},
+                                 {graph.integer("axis", 2), graph.real("epsilon", config.epsilon),
+                                  graph.attr("operandSegmentSizes", graph.attrs().getDenseI32ArrayAttr({1, 1, 1}))});
+}
+
+Value BertImporter::layer(Value x, Value mask, const std::string &name) {
+  int64_t headSize = config.hidden / config.heads;
+  auto project = [&](const char *which) {
+    Value y = dense(x, name + ".attention.self." + which, config.hidden, config.hidden);
+    if (!y)
+      return y;
+    ArrayRef<int64_t> shape = mlir::cast<RankedTensorType>(y.getType()).getShape();
+    return graph.reshape(y, {shape[0], shape[1], config.heads, headSize});
+  };
+  Value q = project("query"), k = project("key"), v = project("value");
+  Value context = graph.make<AttentionOp>(
+      {q, k, v, mask}, {graph.real("scale", 1 / std::sqrt(static_cast<double>(headSize))),
+                        graph.attr("layout", HeadLayoutAttr::get(graph.context(), HeadLayout::BSHD))});
+  if (context)
+    context = graph.reshape(context, mlir::cast<RankedTensorType>(x.getType()).getShape());
+  Value attended = dense(context, name + ".attention.output.dense", config.hidden, config.hidden);
+  x = layerNorm(graph.make<AddOp>({attended, x}), name + ".attention.output.LayerNorm");
+  Value y = dense(x, name + ".intermediate.dense", config.hidden, config.intermediate);
+  if (config.relu)
+    y = graph.make<ReluOp>(y);
+  else if (config.tanhGelu)
+    y = graph.make<GeluOp>(y, graph.unit("tanh_approximation"));
+  else
+    y = graph.make<GeluOp>(y);
+  y = dense(y, name + ".output.dense", config.intermediate, config.hidden);
+  return layerNorm(graph.make<AddOp>({y, x}), name + ".output.LayerNorm");
+}
+
+Value BertImporter::meanPooling(Value x, Value maskInput) {
+  if (!x)
+    return {};
+  Type f32 = graph.attrs().getF32Type();
+  ArrayRef<int64_t> shape = mlir::cast<RankedTensorType>(x.getType()).getShape();
+  auto sum = [&](Value value, int64_t axis, bool keep) {
+    SmallVector<NamedAttribute> attributes = {
+        graph.attr("kind", ReduceKindAttr::get(graph.context(), ReduceKind::Sum)), graph.ints("axes", axis)};
+    if (keep)
+      attributes.push_back(graph.unit("keep_dims"));
+    return graph.make<ReduceOp>(value, attributes);
+  };
+  Value mask = graph.reshape(graph.cast(maskInput, f32), {shape[0], shape[1], 1});
+  Value total = sum(graph.make<MulOp>({x, mask}), 1, false);
+  Value count = graph.make<MaxOp>({sum(mask, 1, false), graph.scalar(f32, 1e-9)});
+  Value mean = graph.make<DivOp>({total, count});
+  if (!normalize)
+    return mean;
+  Value norm = graph.make<SqrtOp>(sum(graph.make<MulOp>({mean, mean}), 1, true));
+  return graph.make<DivOp>({mean, graph.make<MaxOp>({norm, graph.scalar(f32, 1e-12)})});
+}
+
+void BertImporter::buildEntry(int64_t batch, int64_t seq) {
+  Type f32 = graph.attrs().getF32Type();
+  auto ids = toTensorType(graph.context(), DType::I64, {batch, seq});
+  SmallVector<Value> inputs =
+      graph.beginEntry("infer", {{"input_ids", ids}, {"attention_mask", ids}, {"token_type_ids", ids}});
+  auto embedding = [&](const char *name, int64_t rows, Value indices) {
+    return graph.make<GatherOp>({weight(std::string("embeddings.") + name + ".weight", {rows, config.hidden}), indices},
+                                graph.integer("axis", 0));
+  };
+  auto rows = [&](const char *name) {
+    auto found = tensors.find(prefix + "embeddings." + name + ".weight");
+    return found == tensors.end() || found->second.shape.empty() ? int64_t{1} : found->second.shape[0];
+  };
+  Value positions = weight("embeddings.position_embeddings.weight", {config.positions, config.hidden});
+  if (positions && seq <= config.positions)
+    positions = graph.slice(positions, {0, 0}, {seq, config.hidden}, {1, 1});
+  Value x = graph.make<AddOp>({embedding("word_embeddings", rows("word_embeddings"), inputs[0]),
+                               embedding("token_type_embeddings", rows("token_type_embeddings"), inputs[2])});
+  if (seq <= config.positions)
+    x = graph.make<AddOp>({x, positions});
+  x = layerNorm(x, "embeddings.LayerNorm");
+
+  // Zero where a token counts, the lowest finite number where it does not.
+  Value masked = graph.make<SubOp>({graph.scalar(f32, 1), graph.cast(inputs[1], f32)});
+  Value mask = graph.make<MulOp>({masked, graph.scalar(f32, std::numeric_limits<float>::lowest())});
+  mask = graph.reshape(mask, {batch, 1, 1, seq});
+  for (int64_t i = 0; i < config.layers; ++i)
+    x = layer(x, mask, "encoder.layer." + std::to_string(i));
+
+  SmallVector<std::pair<std::string, Value>> results = {{"last_hidden_state", x}};
+  if (sentence) {
+    results.push_back({"sentence_embedding", meanPooling(x, inputs[1])});
+  } else if (tensors.contains(prefix + "pooler.dense.weight")) {
+    Value first = x ? graph.slice(x, {0, 0, 0}, {batch, 1, config.hidden}, {1, 1, 1}) : Value();
+    first = graph.reshape(first, {batch, config.hidden});
+    results.push_back({"pooler_output", graph.make<TanhOp>(dense(first, "pooler.dense", config.hidden, config.hidden))});
+  }
+  if (llvm::all_of(results, [](auto &result) { return static_cast<bool>(result.second); }))
+    graph.endEntry(results);
+  else
+    problem("the encoder cannot be built from these tensors");
+}
+
+ImportResult BertImporter::report() {
+  InFlightDiagnostic diagnostic = emitError(location, "cannot import the checkpoint '") << folder << "':";
+  for (const std::string &text : problems)
+    diagnostic << "\n  " << text;
+  return failure();
+}
+
+ImportResult BertImporter::run() {
+  readConfig();
+  readSentenceModules();
+  Result<TensorIndex> index = readSafetensorsFolder(folder);
+  if (!index.ok())
+    problem(index.message());
+  if (!options.constants.empty())
+    problem("--const does not apply to checkpoints: all inputs are data");
+  std::vector<ShapeBinding> shapes = options.shapes;
+  if (shapes.empty())
+    shapes.emplace_back();
+  for (const ShapeBinding &shape : shapes) {
+    for (const char *symbol : {"batch", "seq"})
+      if (!shape.symbols.contains(symbol))
+        problem(Twine("dimension '") + symbol + "' is unbound; pass --shape batch=1,seq=128");
+      else if (shape.symbols.at(symbol) < 1)
+        problem(Twine("--shape: '") + symbol + "' must be at least 1");
+    for (auto &[symbol, value] : shape.symbols)
+      if (symbol != "batch" && symbol != "seq")
+        problem("--shape: a checkpoint has no dimension '" + symbol + "' (batch and seq are its dimensions)");
+    for (auto &[input, dims] : shape.inputs)
+      problem("--shape: bind batch and seq instead of the shape of '" + input + "'");
+    if (auto seq = shape.symbols.find("seq"); seq != shape.symbols.end() && seq->second > config.positions)
+      problem("--shape: seq=" + Twine(seq->second) + " exceeds the checkpoint's " + Twine(config.positions) +
+              " positions");
+  }
+  if (!problems.empty())
+    return report();
+  tensors = *std::move(index);
+  if (tensors.contains("bert.embeddings.word_embeddings.weight"))
+    prefix = "bert.";
+  for (const ShapeBinding &shape : shapes)
+    buildEntry(shape.symbols.at("batch"), shape.symbols.at("seq"));
+  for (auto &[name, tensor] : tensors) {
+    // Heads beside the encoder are other models; position ids are 0, 1, 2, ...
+    StringRef own = name;
+    bool encoder = own.consume_front(prefix);
+    if (encoder && !used.contains(name) && !own.starts_with("pooler.") && own != "embeddings.position_ids" &&
+        !own.starts_with("cls."))
+      problem("tensor '" + name + "' is unexpected in a bert encoder");
+  }
+  if (!problems.empty())
+    return report();
+  return std::move(module);
+}
+
+} // namespace
+
+ImportResult mlc::importCheckpoint(MLIRContext &context, StringRef path, const ImportOptions &options) {
+  context.loadDialect<MlcDialect, func::FuncDialect>();
+  return BertImporter(context, path, options).run();
+}

@@ -1,0 +1,136 @@
+// Reductions of ONNX.
+#include "frontend/onnx/NodeContext.h"
+
+using namespace mlir;
+using namespace mlc;
+using namespace mlc::frontend;
+
+namespace {
+
+struct ReduceSpec {
+  SmallVector<int64_t> axes;
+  bool keepDims;
+  bool nothing; // noop_with_empty_axes
+};
+
+// `inputAxesSince`: the opset from which axes are an operand.
+std::optional<ReduceSpec> readSpec(NodeContext &n, int64_t inputAxesSince) {
+  ReduceSpec spec{{}, n.intAttr("keepdims", 1) != 0, false};
+  std::vector<int64_t> axes;
+  if (n.opset < inputAxesSince) {
+    axes = n.intsAttr("axes", {});
+  } else if (n.has(1)) {
+    std::optional<std::vector<int64_t>> given = n.constantInts(1, "axes");
+    if (!given)
+      return std::nullopt;
+    axes = *given;
+  }
+  bool noop = n.intAttr("noop_with_empty_axes", 0) != 0;
+  int64_t rank = n.rankOf(0);
+  std::optional<SmallVector<int64_t>> normal = n.axes(axes, rank);
+  if (!normal)
+    return std::nullopt;
+  spec.axes = *normal;
+  spec.nothing = spec.axes.empty() && noop;
+  if (spec.axes.empty() && !noop)
+    spec.axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  return spec;
+}
+
+Value reduceBy(NodeContext &n, ReduceKind kind, Value value, const ReduceSpec &spec) {
+  if (spec.nothing)
+    return value;
+  SmallVector<NamedAttribute> attributes = {n.g.attr("kind", ReduceKindAttr::get(n.g.context(), kind)),
+                                            n.g.ints("axes", spec.axes)};
+  if (spec.keepDims)
+    attributes.push_back(n.g.unit("keep_dims"));
+  return n.g.make<ReduceOp>(value, attributes);
+}
+
+template <ReduceKind kind, int64_t inputAxesSince>
+LogicalResult reduce(NodeContext &n) {
+  std::optional<ReduceSpec> spec = readSpec(n, inputAxesSince);
+  return spec ? n.result(reduceBy(n, kind, n.operand(0), *spec)) : failure();
+}
+
+// Sum of a function of the elements, and a function of that.
+template <typename Before, typename After>
+LogicalResult reduceComposed(NodeContext &n, Before before, After after) {
+  std::optional<ReduceSpec> spec = readSpec(n, 18);
+  return spec ? n.result(after(reduceBy(n, ReduceKind::Sum, before(n.operand(0)), *spec))) : failure();
+}
+
+LogicalResult reduceL1(NodeContext &n) {
+  return reduceComposed(n, [&](Value x) { return n.g.make<AbsOp>(x); }, [](Value x) { return x; });
+}
+LogicalResult reduceL2(NodeContext &n) {
+  return reduceComposed(
+      n, [&](Value x) { return n.g.make<MulOp>({x, x}); }, [&](Value x) { return n.g.make<SqrtOp>(x); });
+}
+LogicalResult reduceSumSquare(NodeContext &n) {
+  return reduceComposed(n, [&](Value x) { return n.g.make<MulOp>({x, x}); }, [](Value x) { return x; });
+}
+LogicalResult reduceLogSum(NodeContext &n) {
+  return reduceComposed(n, [](Value x) { return x; }, [&](Value x) { return n.g.make<LogOp>(x); });
+}
+
+// max + ln(sum(exp(x - max)))
+LogicalResult reduceLogSumExp(NodeContext &n) {
+  std::optional<ReduceSpec> spec = readSpec(n, 18);
+  if (!spec)
+    return failure();
+  ReduceSpec keep = *spec;
+  keep.keepDims = true;
+  Value x = n.operand(0), max = reduceBy(n, ReduceKind::Max, x, keep);
+  Value sum = reduceBy(n, ReduceKind::Sum, n.g.make<ExpOp>(n.g.make<SubOp>({x, max})), *spec);
+  Value log = n.g.make<LogOp>(sum);
+  if (!log)
+    return failure();
+  return n.result(n.g.make<AddOp>({log, n.g.reshape(max, mlir::cast<RankedTensorType>(log.getType()).getShape())}));
+}
+
+template <typename OpT>
+LogicalResult argReduce(NodeContext &n) {
+  std::optional<int64_t> axis = n.axis(n.intAttr("axis", 0), n.rankOf(0));
+  if (!axis)
+    return failure();
+  SmallVector<NamedAttribute> attributes = {n.g.integer("axis", *axis)};
+  if (n.intAttr("keepdims", 1))
+    attributes.push_back(n.g.unit("keep_dims"));
+  if (n.intAttr("select_last_index", 0))
+    attributes.push_back(n.g.unit("select_last"));
+  return n.result(n.g.make<OpT>(n.operand(0), attributes));
+}
+
+LogicalResult cumSum(NodeContext &n) {
+  std::optional<std::vector<int64_t>> axisValue = n.constantInts(1, "axis");
+  if (!axisValue || axisValue->size() != 1)
+    return axisValue ? n.unsupported("its axis must be a scalar") : failure();
+  std::optional<int64_t> axis = n.axis(axisValue->front(), n.rankOf(0));
+  if (!axis)
+    return failure();
+  SmallVector<NamedAttribute> attributes = {n.g.integer("axis", *axis)};
+  if (n.intAttr("exclusive", 0))
+    attributes.push_back(n.g.unit("exclusive"));
+  if (n.intAttr("reverse", 0))
+    attributes.push_back(n.g.unit("reverse"));
+  return n.result(n.g.make<CumSumOp>(n.operand(0), attributes));
+}
+
+} // namespace
+
+void frontend::addReductionOps(OpTable &table) {
+  table["ReduceSum"] = {reduce<ReduceKind::Sum, 13>, 1};
+  table["ReduceMean"] = {reduce<ReduceKind::Mean, 18>, 1};
+  table["ReduceMax"] = {reduce<ReduceKind::Max, 18>, 1};
+  table["ReduceMin"] = {reduce<ReduceKind::Min, 18>, 1};
+  table["ReduceProd"] = {reduce<ReduceKind::Prod, 18>, 1};
+  table["ReduceL1"] = {reduceL1, 1};
+  table["ReduceL2"] = {reduceL2, 1};
+  table["ReduceSumSquare"] = {reduceSumSquare, 1};
+  table["ReduceLogSum"] = {reduceLogSum, 1};
+  table["ReduceLogSumExp"] = {reduceLogSumExp, 1};
+  table["ArgMax"] = {argReduce<ArgMaxOp>, 1};
+  table["ArgMin"] = {argReduce<ArgMinOp>, 1};
+  table["CumSum"] = {cumSum, 11};
+}

@@ -1,0 +1,180 @@
+// Files in and out, and the messages for bad ones.
+#include "support/FileWriter.h"
+#include "support/Npy.h"
+#include "support/ParamStore.h"
+#include "support/Safetensors.h"
+
+#include <filesystem>
+#include <csignal>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+using namespace mlc;
+namespace fs = std::filesystem;
+
+namespace {
+
+class SupportTest : public testing::Test {
+protected:
+  void SetUp() override {
+    std::string pattern = (fs::temp_directory_path() / "mlc_support_XXXXXX").string();
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    folder = pattern;
+  }
+  void TearDown() override { fs::remove_all(folder); }
+  std::string at(const char *name) const { return (folder / name).string(); }
+  std::string put(const char *name, const std::string &content) const {
+    std::ofstream(at(name), std::ios::binary) << content;
+    return at(name);
+  }
+  std::string safetensors(const std::string &header, size_t dataBytes) const {
+    uint64_t length = header.size();
+    return put("m.safetensors", std::string(reinterpret_cast<char *>(&length), 8) + header + std::string(dataBytes, 0));
+  }
+  size_t filesInFolder() const {
+    return static_cast<size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+  }
+  fs::path folder;
+};
+
+void expectError(const Status &status, const char *part) {
+  ASSERT_FALSE(status.ok());
+  EXPECT_NE(status.message().find(part), std::string::npos) << status.message();
+}
+
+TEST_F(SupportTest, NpzKeepsTypesShapesAndBits) {
+  NamedTensors tensors;
+  tensors.emplace_back("f", HostTensor::from(DType::F32, {2, 2}, std::vector<float>{1, -2, 3.5, 4}));
+  tensors.emplace_back("i", HostTensor::from(DType::I64, {}, std::vector<int64_t>{-7}));
+  tensors.emplace_back("h", HostTensor::from(DType::BF16, {1}, std::vector<uint16_t>{0x3F80}));
+  tensors.emplace_back("e", HostTensor(DType::F64, {0, 3}));
+  ASSERT_TRUE(writeNpz(at("a.npz"), tensors).ok());
+  ASSERT_TRUE(writeNpz(at("b.npz"), tensors).ok());
+  Result<NamedTensors> read = readNpz(at("a.npz"));
+  ASSERT_TRUE(read.ok()) << read.message();
+  ASSERT_EQ(read->size(), 4u);
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ((*read)[i].first, tensors[i].first);
+    EXPECT_EQ((*read)[i].second.dtype(), tensors[i].second.dtype());
+    EXPECT_EQ((*read)[i].second.shape(), tensors[i].second.shape());
+  }
+  EXPECT_EQ((*read)[0].second.at<float>(2), 3.5f);
+  EXPECT_EQ((*read)[1].second.intAt(0), -7);
+  EXPECT_EQ((*read)[2].second.floatAt(0), 1.0);
+  std::ifstream a(at("a.npz")), b(at("b.npz"));
+  EXPECT_TRUE(std::equal(std::istreambuf_iterator<char>(a), {}, std::istreambuf_iterator<char>(b)));
+}
+
+TEST_F(SupportTest, NpyBringsFortranOrderIntoRowMajorOrder) {
+  std::string header = "{'descr': '<i4', 'fortran_order': True, 'shape': (2, 3), }\n";
+  std::string content = std::string("\x93NUMPY\x01\x00", 8) + static_cast<char>(header.size()) + '\0' + header;
+  for (int32_t value : {0, 3, 1, 4, 2, 5})
+    content.append(reinterpret_cast<char *>(&value), 4);
+  Result<HostTensor> tensor = readNpy(put("f.npy", content));
+  ASSERT_TRUE(tensor.ok()) << tensor.message();
+  for (int i = 0; i < 6; ++i)
+    EXPECT_EQ(tensor->intAt(i), i);
+}
+
+TEST_F(SupportTest, BadNpyIsNamed) {
+  expectError(readNpy(at("none.npy")).status(), "No such file");
+  expectError(readNpy(put("x.npy", "hello world, no array")).status(), "magic");
+  ASSERT_TRUE(writeNpy(at("t.npy"), HostTensor(DType::F32, {100})).ok());
+  fs::resize_file(at("t.npy"), 200);
+  expectError(readNpy(at("t.npy")).status(), "truncated");
+  expectError(readNpz(put("x.npz", "not a zip")).status(), "x.npz");
+}
+
+TEST_F(SupportTest, UncommittedFileLeavesTheOldOne) {
+  put("out", "old");
+  {
+    Result<FileWriter> writer = FileWriter::create(at("out"));
+    ASSERT_TRUE(writer.ok());
+    ASSERT_TRUE(writer->write("new").ok());
+  }
+  EXPECT_EQ(fs::file_size(at("out")), 3u);
+  EXPECT_EQ(filesInFolder(), 1u);
+  expectError(FileWriter::create(at("no/such/folder/x")).status(), "No such file");
+}
+
+TEST_F(SupportTest, FailedWriteIsReportedAndRemoved) {
+  put("out", "old");
+  Result<FileWriter> writer = FileWriter::create(at("out"));
+  ASSERT_TRUE(writer.ok());
+  // A file size limit stands for a full disk.
+  std::vector<std::byte> chunk(4096);
+  struct sigaction ignore {}, before {};
+  ignore.sa_handler = SIG_IGN;
+  sigaction(SIGXFSZ, &ignore, &before);
+  rlimit limit, small{1024, RLIM_INFINITY};
+  getrlimit(RLIMIT_FSIZE, &limit);
+  small.rlim_max = limit.rlim_max;
+  setrlimit(RLIMIT_FSIZE, &small);
+  Status first = writer->write(chunk), second = writer->commit();
+  setrlimit(RLIMIT_FSIZE, &limit);
+  sigaction(SIGXFSZ, &before, nullptr);
+  expectError(first, "File too large");
+  expectError(second, "earlier write failed");
+  EXPECT_EQ(filesInFolder(), 1u);
+  EXPECT_EQ(fs::file_size(at("out")), 3u);
+}
+
+TEST_F(SupportTest, SafetensorsIndexPointsAtTheBytes) {
+  std::string header = R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[4,12]},"b":{"dtype":"BF16","shape":[2],)"
+                       R"("data_offsets":[0,4]},"__metadata__":{"format":"pt"}})";
+  Result<TensorIndex> index = readSafetensors(safetensors(header, 12));
+  ASSERT_TRUE(index.ok()) << index.message();
+  EXPECT_EQ(index->size(), 2u);
+  EXPECT_EQ(index->at("a").offset, 8 + header.size() + 4);
+  EXPECT_EQ(index->at("b").dtype, DType::BF16);
+}
+
+TEST_F(SupportTest, BadSafetensorsAreNamed) {
+  auto read = [&](const char *entry, size_t bytes) { return readSafetensors(safetensors(entry, bytes)).status(); };
+  expectError(readSafetensors(put("s", "abc")).status(), "shorter");
+  expectError(readSafetensors(put("s", std::string(16, '\xff'))).status(), "header length");
+  expectError(read("nonsense", 0), "JSON");
+  expectError(read(R"({"a":{"dtype":"Q4","shape":[1],"data_offsets":[0,4]}})", 4), "unsupported dtype");
+  expectError(read(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 2), "outside");
+  expectError(read(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", 4), "needs 8 bytes");
+  expectError(read(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
+                   R"("b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}})", 6), "overlap");
+  expectError(read(R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", 4), "needs dtype, shape");
+  expectError(readSafetensorsFolder(folder.string()).status(), "model.safetensors");
+}
+
+TEST_F(SupportTest, ShardThatLacksATensorIsNamed) {
+  safetensors(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4);
+  put("model.safetensors.index.json", R"({"weight_map":{"a":"m.safetensors"}})");
+  EXPECT_TRUE(readSafetensorsFolder(folder.string()).ok());
+  put("model.safetensors.index.json", R"({"weight_map":{"b":"m.safetensors"}})");
+  expectError(readSafetensorsFolder(folder.string()).status(), "'b'");
+  put("model.safetensors.index.json", R"({"weight_map":{"a":"../m.safetensors"}})");
+  expectError(readSafetensorsFolder(folder.string()).status(), "file name");
+}
+
+TEST_F(SupportTest, ParamStoreReadsFilesAndSeeds) {
+  float values[3] = {1, 2, 3};
+  std::string path = put("w", std::string("x") + std::string(reinterpret_cast<char *>(values), 12));
+  ParamStore store;
+  Result<HostTensor> tensor = store.read({DType::F32, {3}, FileSource{path, 1}});
+  ASSERT_TRUE(tensor.ok()) << tensor.message();
+  EXPECT_EQ(tensor->at<float>(2), 3);
+  expectError(store.read({DType::F32, {4}, FileSource{path, 1}}).status(), "too short");
+  expectError(store.read({DType::F32, {1}, FileSource{path, UINT64_MAX}}).status(), "too short");
+
+  SeededSource normal{7, SeededSource::Distribution::Normal, 1, 2};
+  Result<HostTensor> a = store.read({DType::F32, {20000}, normal}), b = store.read({DType::F32, {20000}, normal});
+  ASSERT_TRUE(a.ok() && b.ok());
+  double sum = 0, squares = 0;
+  for (int64_t i = 0; i < 20000; ++i) {
+    EXPECT_EQ(a->at<float>(i), b->at<float>(i));
+    sum += a->floatAt(i);
+    squares += a->floatAt(i) * a->floatAt(i);
+  }
+  EXPECT_NEAR(sum / 20000, 1, 0.05);
+  EXPECT_NEAR(squares / 20000 - 1, 4, 0.3);
+}
+
+} // namespace
