@@ -1,0 +1,245 @@
+// Contractions: inference and constraints, FLOPs.
+#include "dialects/mlc/Inference.h"
+#include "dialects/mlc/MlcDialect.h"
+
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace mlc;
+
+#define GET_OP_CLASSES
+#include "dialects/mlc/MlcContractionOps.cpp.inc"
+
+void MlcDialect::registerContractionOps() {
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/mlc/MlcContractionOps.cpp.inc"
+      >();
+}
+
+static int64_t product(ArrayRef<int64_t> values) {
+  int64_t result = 1;
+  for (int64_t value : values)
+    result *= value;
+  return result;
+}
+
+//===-- matmul ------------------------------------------------------------------------------------------------------------===//
+
+int64_t MatmulOp::flops() {
+  ArrayRef<int64_t> lhs = shapeOf(getLhs());
+  return 2 * countElements(getType()) * (getTransposeLhs() ? lhs[lhs.size() - 2] : lhs.back());
+}
+
+LogicalResult MatmulOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,
+                                         SmallVectorImpl<Type> &results) {
+  StringRef name = getOperationName();
+  if (failed(checkSameElementType(location, name, "(C1)", adaptor.getOperands())))
+    return failure();
+  ArrayRef<int64_t> lhs = shapeOf(adaptor.getLhs()), rhs = shapeOf(adaptor.getRhs());
+  if (lhs.size() < 2 || rhs.size() < 2)
+    return inferenceError(location, name,
+                          "(C2) expects operands of rank 2 or more, got " + formatShape(lhs) + " and " + formatShape(rhs));
+  int64_t m = lhs[lhs.size() - 2], lhsK = lhs.back();
+  int64_t rhsK = rhs[rhs.size() - 2], n = rhs.back();
+  if (adaptor.getTransposeLhs())
+    std::swap(m, lhsK);
+  if (adaptor.getTransposeRhs())
+    std::swap(rhsK, n);
+  if (lhsK != rhsK)
+    return inferenceError(location, name,
+                          "(C3) expects equal contracted sizes, got " + Twine(lhsK) + " in lhs " + formatShape(lhs) +
+                              " and " + Twine(rhsK) + " in rhs " + formatShape(rhs));
+  auto shape = broadcastShapes(lhs.drop_back(2), rhs.drop_back(2));
+  if (!shape)
+    return inferenceError(location, name,
+                          "(C4) expects batch dimensions that broadcast, got " + formatShape(lhs.drop_back(2)) + " and " +
+                              formatShape(rhs.drop_back(2)));
+  shape->append({m, n});
+  results.push_back(RankedTensorType::get(*shape, elementOf(adaptor.getLhs())));
+  return success();
+}
+
+//===-- conv --------------------------------------------------------------------------------------------------------------===//
+
+int64_t ConvOp::flops() {
+  // Every result element meets each filter element of its output channel once.
+  ArrayRef<int64_t> filter = shapeOf(getFilter());
+  int64_t outChannels = getLayout() == Layout::ChannelsLast ? filter.back() : filter.front();
+  return outChannels == 0 ? 0 : 2 * countElements(getType()) * (product(filter) / outChannels);
+}
+
+LogicalResult ConvOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,
+                                       SmallVectorImpl<Type> &results) {
+  StringRef name = getOperationName();
+  if (failed(checkSameElementType(location, name, "(C1)", adaptor.getOperands())))
+    return failure();
+  ArrayRef<int64_t> input = shapeOf(adaptor.getInput()), filter = shapeOf(adaptor.getFilter());
+  if (input.size() < 3 || input.size() != filter.size())
+    return inferenceError(location, name,
+                          "(C2) expects input and filter of one rank, 3 or more, got " + formatShape(input) + " and " +
+                              formatShape(filter));
+  bool channelsLast = adaptor.getLayout() == Layout::ChannelsLast;
+  ArrayRef<int64_t> spatial = channelsLast ? input.drop_front().drop_back() : input.drop_front(2);
+  ArrayRef<int64_t> window = channelsLast ? filter.drop_back(2) : filter.drop_front(2);
+  int64_t channels = channelsLast ? input.back() : input[1];
+  int64_t filterChannels = channelsLast ? filter[filter.size() - 2] : filter[1];
+  int64_t outChannels = channelsLast ? filter.back() : filter[0];
+  int64_t groups = adaptor.getGroups();
+  if (groups < 1 || channels % groups || outChannels % groups || filterChannels != channels / groups)
+    return inferenceError(location, name,
+                          "(C4) expects groups that divide the channels, and a filter of channels / groups inputs, got " +
+                              Twine(channels) + " input and " + Twine(outChannels) + " output channels in " + Twine(groups) +
+                              " groups, and a filter of " + Twine(filterChannels));
+  auto sizes = inferWindows(location, name, "(C3)", "(C5)", spatial,
+                            {window, adaptor.getStrides(), adaptor.getPadLow(), adaptor.getPadHigh(),
+                             adaptor.getDilations()});
+  if (failed(sizes))
+    return failure();
+  SmallVector<int64_t> shape{input[0]};
+  if (!channelsLast)
+    shape.push_back(outChannels);
+  llvm::append_range(shape, *sizes);
+  if (channelsLast)
+    shape.push_back(outChannels);
+  results.push_back(RankedTensorType::get(shape, elementOf(adaptor.getInput())));
+  return success();
+}
+
+//===-- packed forms --------------------------------------------------------------------------------------------------------===//
+
+LogicalResult PackOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,
+                                       SmallVectorImpl<Type> &results) {
+  ArrayRef<int64_t> shape = shapeOf(adaptor.getOperand());
+  int64_t lanes = adaptor.getLanes();
+  if (shape.empty())
+    return inferenceError(location, getOperationName(), "(C1) expects an operand of rank 1 or more, got a scalar");
+  if (lanes < 1)
+    return inferenceError(location, getOperationName(), "(C2) expects lanes of at least 1, got " + Twine(lanes));
+  SmallVector<int64_t> result{llvm::divideCeilSigned(shape.back(), lanes)};
+  llvm::append_range(result, shape.drop_back());
+  result.push_back(lanes);
+  results.push_back(RankedTensorType::get(result, elementOf(adaptor.getOperand())));
+  return success();
+}
+
+LogicalResult UnpackOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,
+                                         SmallVectorImpl<Type> &results) {
+  ArrayRef<int64_t> shape = shapeOf(adaptor.getOperand());
+  int64_t size = adaptor.getSize();
+  if (shape.size() < 2)
+    return inferenceError(location, getOperationName(), "(C1) expects an operand of rank 2 or more, got " + formatShape(shape));
+  if (size < 0 || shape.back() == 0 || llvm::divideCeilSigned(size, shape.back()) != shape.front())
+    return inferenceError(location, getOperationName(),
+                          "(C2) expects a size that fills " + Twine(shape.front()) + " panels of " + Twine(shape.back()) +
+                              ", got " + Twine(size));
+  SmallVector<int64_t> result(shape.drop_front().drop_back());
+  result.push_back(size);
+  results.push_back(RankedTensorType::get(result, elementOf(adaptor.getOperand())));
+  return success();
+}
+
+// Do `panels` panels of `lanes` hold `size` elements, the last one not empty?
+static bool fillsPanels(int64_t size, int64_t panels, int64_t lanes) {
+  return size >= 0 && lanes > 0 && llvm::divideCeilSigned(size, lanes) == panels;
+}
+
+int64_t PackedMatmulOp::flops() { return 2 * countElements(getType()) * shapeOf(getLhs()).back(); }
+
+LogicalResult PackedMatmulOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,
+                                               SmallVectorImpl<Type> &results) {
+  StringRef name = getOperationName();
+  if (failed(checkSameElementType(location, name, "(C1)", adaptor.getOperands())))
+    return failure();
+  ArrayRef<int64_t> lhs = shapeOf(adaptor.getLhs()), rhs = shapeOf(adaptor.getRhs());
+  if (lhs.empty() || rhs.size() != 3)
+    return inferenceError(location, name,
+                          "(C2) expects lhs of rank 1 or more and rhs of rank 3, got " + formatShape(lhs) + " and " + formatShape(rhs));
+  if (lhs.back() != rhs[1])
+    return inferenceError(location, name,
+                          "(C3) expects equal contracted sizes, got " + Twine(lhs.back()) + " and " + Twine(rhs[1]));
+  int64_t n = adaptor.getN();
+  if (!fillsPanels(n, rhs[0], rhs[2]))
+    return inferenceError(location, name,
+                          "(C4) expects n that fills " + Twine(rhs[0]) + " panels of " + Twine(rhs[2]) + ", got " + Twine(n));
+  SmallVector<int64_t> shape(lhs.drop_back());
+  shape.push_back(n);
+  results.push_back(RankedTensorType::get(shape, elementOf(adaptor.getLhs())));
+  return success();
+}
+
+int64_t PackedConvOp::flops() {
+  return 2 * countElements(getType()) * product(shapeOf(getFilter()).drop_front().drop_back());
+}
+
+LogicalResult PackedConvOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,
+                                             SmallVectorImpl<Type> &results) {
+  StringRef name = getOperationName();
+  if (failed(checkSameElementType(location, name, "(C1)", adaptor.getOperands())))
+    return failure();
+  ArrayRef<int64_t> input = shapeOf(adaptor.getInput()), filter = shapeOf(adaptor.getFilter());
+  if (input.size() < 3 || filter.size() != input.size() + 1)
+    return inferenceError(location, name,
+                          "(C2) expects an input of rank 3 or more and a filter of one rank more, got " + formatShape(input) +
+                              " and " + formatShape(filter));
+  if (input.back() != filter[filter.size() - 2])
+    return inferenceError(location, name,
+                          "(C4) expects equal channels, got " + Twine(input.back()) + " and " + Twine(filter[filter.size() - 2]));
+  if (!fillsPanels(adaptor.getOutChannels(), filter.front(), filter.back()))
+    return inferenceError(location, name,
+                          "(C5) expects out_channels that fill " + Twine(filter.front()) + " panels of " + Twine(filter.back()) +
+                              ", got " + Twine(adaptor.getOutChannels()));
+  ArrayRef<int64_t> spatial = input.drop_front().drop_back();
+  SmallVector<int64_t> none(spatial.size(), 0);
+  auto sizes = inferWindows(location, name, "(C3)", "(C6)", spatial,
+                            {filter.drop_front().drop_back(2), adaptor.getStrides(), none, none, adaptor.getDilations()});
+  if (failed(sizes))
+    return failure();
+  SmallVector<int64_t> shape{input[0]};
+  llvm::append_range(shape, *sizes);
+  shape.push_back(adaptor.getOutChannels());
+  results.push_back(RankedTensorType::get(shape, elementOf(adaptor.getInput())));
+  return success();
+}
+
+//===-- attention -----------------------------------------------------------------------------------------------------------===//
+
+int64_t AttentionOp::flops() {
+  ArrayRef<int64_t> query = shapeOf(getQuery()), value = shapeOf(getValue());
+  bool bshd = getLayout() == HeadLayout::BSHD;
+  int64_t keys = value[bshd ? 1 : 2];
+  return 2 * query[0] * query[1] * query[2] * keys * (query[3] + value[3]);
+}
+
+LogicalResult AttentionOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,
+                                            SmallVectorImpl<Type> &results) {
+  StringRef name = getOperationName();
+  if (failed(checkSameElementType(location, name, "(C1)", adaptor.getOperands())))
+    return failure();
+  ArrayRef<int64_t> query = shapeOf(adaptor.getQuery()), key = shapeOf(adaptor.getKey()),
+                    value = shapeOf(adaptor.getValue());
+  if (query.size() != 4 || key.size() != 4 || value.size() != 4)
+    return inferenceError(location, name,
+                          "(C2) expects query, key and value of rank 4, got " + formatShape(query) + ", " +
+                              formatShape(key) + " and " + formatShape(value));
+  bool bshd = adaptor.getLayout() == HeadLayout::BSHD;
+  int h = bshd ? 2 : 1, s = bshd ? 1 : 2;
+  bool agree = query[0] == key[0] && key[0] == value[0] && query[3] == key[3] && key[s] == value[s] &&
+               key[h] == value[h] && key[h] > 0 && query[h] % key[h] == 0;
+  if (!agree)
+    return inferenceError(location, name,
+                          "(C3) expects equal batch, head size, key count and key heads that divide the query heads, got " +
+                              formatShape(query) + ", " + formatShape(key) + " and " + formatShape(value));
+  SmallVector<int64_t> scores{query[0], query[h], query[s], key[s]};
+  if (Value mask = adaptor.getMask()) {
+    auto shape = broadcastShapes(shapeOf(mask), scores);
+    if (!shape || *shape != scores)
+      return inferenceError(location, name,
+                            "(C4) expects a mask that broadcasts to " + formatShape(scores) + ", got " +
+                                formatShape(shapeOf(mask)));
+  }
+  SmallVector<int64_t> shape(query);
+  shape[3] = value[3];
+  results.push_back(RankedTensorType::get(shape, elementOf(adaptor.getQuery())));
+  return success();
+}

@@ -1,0 +1,72 @@
+// Elementwise ops: inference of cast, folders.
+#include "dialects/mlc/Inference.h"
+#include "dialects/mlc/MlcDialect.h"
+
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace mlc;
+
+#define GET_OP_CLASSES
+#include "dialects/mlc/MlcElementwiseOps.cpp.inc"
+
+void MlcDialect::registerElementwiseOps() {
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/mlc/MlcElementwiseOps.cpp.inc"
+      >();
+}
+
+// Is `attr` a splat of `value`, floating-point or integer?
+static bool isSplatOf(Attribute attr, double value) {
+  auto elements = dyn_cast_or_null<SplatElementsAttr>(attr);
+  if (!elements)
+    return false;
+  if (isa<FloatType>(elements.getElementType()))
+    return elements.getSplatValue<APFloat>().isExactlyValue(value);
+  return elements.getSplatValue<APInt>().getSExtValue() == static_cast<int64_t>(value);
+}
+
+// `operand` may stand for a result of type `type`: an identity that also broadcasts is none.
+static OpFoldResult ifSameType(Value operand, Type type) { return operand.getType() == type ? operand : OpFoldResult(); }
+
+LogicalResult CastOp::inferReturnTypes(MLIRContext *, std::optional<Location>, Adaptor adaptor,
+                                       SmallVectorImpl<Type> &results) {
+  results.push_back(RankedTensorType::get(shapeOf(adaptor.getOperand()), adaptor.getTo()));
+  return success();
+}
+
+OpFoldResult CastOp::fold(FoldAdaptor) { return ifSameType(getOperand(), getType()); }
+
+OpFoldResult AddOp::fold(FoldAdaptor adaptor) {
+  // x + -0.0 is x for every x; x + 0.0 is not (-0.0 + 0.0 is 0.0), but compares equal, and no mlc op tells them apart
+  // but a division; the strict form keeps the bits.
+  bool isFloat = isa<FloatType>(getType().getElementType());
+  if (isSplatOf(adaptor.getRhs(), isFloat ? -0.0 : 0.0))
+    return ifSameType(getLhs(), getType());
+  return {};
+}
+
+OpFoldResult SubOp::fold(FoldAdaptor adaptor) {
+  return isSplatOf(adaptor.getRhs(), 0.0) ? ifSameType(getLhs(), getType()) : OpFoldResult();
+}
+
+OpFoldResult MulOp::fold(FoldAdaptor adaptor) {
+  return isSplatOf(adaptor.getRhs(), 1.0) ? ifSameType(getLhs(), getType()) : OpFoldResult();
+}
+
+OpFoldResult DivOp::fold(FoldAdaptor adaptor) {
+  return isSplatOf(adaptor.getRhs(), 1.0) ? ifSameType(getLhs(), getType()) : OpFoldResult();
+}
+
+OpFoldResult PowOp::fold(FoldAdaptor adaptor) {
+  return isSplatOf(adaptor.getRhs(), 1.0) ? ifSameType(getLhs(), getType()) : OpFoldResult();
+}
+
+OpFoldResult SelectOp::fold(FoldAdaptor adaptor) {
+  if (getOnTrue() == getOnFalse())
+    return ifSameType(getOnTrue(), getType());
+  if (auto condition = dyn_cast_or_null<SplatElementsAttr>(adaptor.getCondition()))
+    return ifSameType(condition.getSplatValue<bool>() ? getOnTrue() : getOnFalse(), getType());
+  return {};
+}

@@ -1,0 +1,98 @@
+// Contractions: matmul, convolution, attention, and the packed forms that kernels read.
+#ifndef MLC_CONTRACTION_OPS_TD
+#define MLC_CONTRACTION_OPS_TD
+
+include "dialects/mlc/MlcBase.td"
+
+class Mlc_Contraction<string mnemonic, list<Trait> traits = []> : Mlc_TensorOp<mnemonic, "Contraction", traits> {
+  let extraClassDeclaration = "int64_t flops();";
+}
+
+def Mlc_MatmulOp : Mlc_Contraction<"matmul"> {
+  let summary = "Matrix product over the last two dimensions, batched over the others";
+  let description = [{
+    lhs `[batch..., M, K]` (`[batch..., K, M]` with `transpose_lhs`), rhs `[batch..., K, N]` (`[batch..., N, K]` with
+    `transpose_rhs`), result `[batch..., M, N]`. Batch dimensions broadcast. Floating types accumulate in f32 at least.
+    (C1) Element types are equal. (C2) Both ranks are at least 2. (C3) The contracted sizes are equal.
+    (C4) Batch dimensions broadcast.
+    Example: `%c = mlc.matmul %a, %b {transpose_rhs} : (tensor<4x8xf32>, tensor<16x8xf32>) -> tensor<4x16xf32>`
+  }];
+  let arguments = (ins Mlc_NumberTensor:$lhs, Mlc_NumberTensor:$rhs, UnitAttr:$transpose_lhs, UnitAttr:$transpose_rhs);
+}
+
+def Mlc_ConvOp : Mlc_Contraction<"conv"> {
+  let summary = "Convolution (cross-correlation, as in every framework) over any number of spatial dimensions";
+  let description = [{
+    With `channels_first`: input `[N, C, spatial...]`, filter `[O, C/groups, window...]`, result `[N, O, spatial...]`.
+    With `channels_last`: input `[N, spatial..., C]`, filter `[window..., C/groups, O]`, result `[N, spatial..., O]`.
+    `strides`, `dilations`, `pad_low`, `pad_high` have one entry per spatial dimension; padding is zeros.
+    Output size: `floor((size + pad_low + pad_high - dilation * (window - 1) - 1) / stride) + 1`.
+    (C1) Element types are equal. (C2) Ranks are equal and at least 3. (C3) Attributes have one entry per spatial
+    dimension; strides and dilations are at least 1, paddings at least 0. (C4) groups divides C and O, and the filter
+    has C/groups input channels. (C5) The window fits into the padded input.
+  }];
+  let arguments = (ins Mlc_FloatTensor:$input, Mlc_FloatTensor:$filter, DenseI64ArrayAttr:$strides,
+                   DenseI64ArrayAttr:$pad_low, DenseI64ArrayAttr:$pad_high, DenseI64ArrayAttr:$dilations,
+                   DefaultValuedAttr<I64Attr, "1">:$groups,
+                   DefaultValuedAttr<Mlc_LayoutAttr, "::mlc::Layout::ChannelsFirst">:$layout);
+}
+
+def Mlc_PackOp : Mlc_TensorOp<"pack", "Injective"> {
+  let summary = "Packs the last dimension into panels, the order in which contraction kernels read weights";
+  let description = [{
+    operand `[D..., N]` -> result `[ceil(N / lanes), D..., lanes]`, zeros behind N. The layout depends on nothing but
+    the operand, so all kernels, batch sizes and schedules share one copy.
+    (C1) The rank is at least 1. (C2) lanes is at least 1.
+    Example: `%p = mlc.pack %w {lanes = 16 : i64} : (tensor<768x3072xf32>) -> tensor<192x768x16xf32>`
+  }];
+  let arguments = (ins Mlc_Tensor:$operand, I64Attr:$lanes);
+}
+def Mlc_UnpackOp : Mlc_TensorOp<"unpack", "Injective"> {
+  let summary = "Inverse of pack";
+  let description = [{
+    operand `[P, D..., lanes]` -> result `[D..., size]`. (C1) The rank is at least 2.
+    (C2) `ceil(size / lanes)` is P.
+  }];
+  let arguments = (ins Mlc_Tensor:$operand, I64Attr:$size);
+}
+
+def Mlc_PackedMatmulOp : Mlc_Contraction<"packed_matmul"> {
+  let summary = "Matrix product with a packed right-hand side";
+  let description = [{
+    lhs `[rows..., K]`, rhs `[ceil(N / lanes), K, lanes]` as `pack` makes it from `[K, N]`, result `[rows..., N]`.
+    (C1) Element types are equal. (C2) lhs has rank 1 or more, rhs rank 3. (C3) The K are equal.
+    (C4) `ceil(n / lanes)` is rhs's first dimension.
+  }];
+  let arguments = (ins Mlc_FloatTensor:$lhs, Mlc_FloatTensor:$rhs, I64Attr:$n);
+}
+
+def Mlc_PackedConvOp : Mlc_Contraction<"packed_conv"> {
+  let summary = "Convolution, channels last, of an input that holds its padding, with a packed filter";
+  let description = [{
+    input `[N, spatial..., C]` with the padding already in it, filter `[ceil(O / lanes), window..., C, lanes]` as `pack`
+    makes it from a channels-last filter, result `[N, spatial..., O]`; one group.
+    (C1) Element types are equal. (C2) The filter's rank is the input's plus 1. (C3) strides and dilations have one entry per spatial
+    dimension, each at least 1. (C4) The C are equal. (C5) `ceil(out_channels / lanes)` is the filter's first dimension.
+    (C6) The window fits into the input.
+  }];
+  let arguments = (ins Mlc_FloatTensor:$input, Mlc_FloatTensor:$filter, DenseI64ArrayAttr:$strides,
+                   DenseI64ArrayAttr:$dilations, I64Attr:$out_channels);
+}
+
+def Mlc_AttentionOp : Mlc_Contraction<"attention"> {
+  let summary = "Scaled dot-product attention: softmax(query key^T * scale + mask) value";
+  let description = [{
+    Vaswani et al., https://arxiv.org/abs/1706.03762, equation 1. In layout `bhsd`: query `[B, H, Sq, D]`, key
+    `[B, Hk, Sk, D]`, value `[B, Hk, Sk, Dv]`, result `[B, H, Sq, Dv]`; in `bshd` the middle two dimensions are
+    swapped in all four. Hk divides H (multi-query and grouped attention). The mask is added to the scaled scores and
+    broadcasts to `[B, H, Sq, Sk]`; `causal` also adds -inf where key position > query position. Scores and softmax are f32
+    at least. A row whose scores are all -inf gives NaN, as softmax does.
+    (C1) Element types are equal. (C2) Ranks of query, key, value are 4. (C3) B, D, Sk and Hk agree, and Hk divides H.
+    (C4) The mask broadcasts to the scores.
+  }];
+  let arguments = (ins Mlc_FloatTensor:$query, Mlc_FloatTensor:$key, Mlc_FloatTensor:$value,
+                   Optional<Mlc_FloatTensor>:$mask, F64Attr:$scale, UnitAttr:$causal,
+                   DefaultValuedAttr<Mlc_HeadLayoutAttr, "::mlc::HeadLayout::BHSD">:$layout);
+}
+
+#endif // MLC_CONTRACTION_OPS_TD
