@@ -11,9 +11,9 @@
 using namespace mlc::test;
 
 // Counts what the run path must not do. Not under sanitizers, which replace the allocator themselves.
-static std::atomic<size_t> allocations{0};
 #if !defined(__SANITIZE_ADDRESS__) && !(defined(__has_feature) && __has_feature(address_sanitizer))
 #define MLC_COUNTS_ALLOCATIONS 1
+static std::atomic<size_t> allocations{0};
 void *operator new(size_t size) {
   ++allocations;
   if (void *block = malloc(size ? size : 1))

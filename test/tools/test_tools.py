@@ -1,0 +1,137 @@
+"""mlc-run and mlc-bench on the example module (test/unit/runtime/TestModules.h)."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+BIN = Path(os.environ["MLC_BIN_DIR"])
+
+
+def run(tool, *arguments):
+    return subprocess.run([BIN / tool, *map(str, arguments)], capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def module(tmp_path_factory):
+    path = tmp_path_factory.mktemp("modules") / "example.mlc"
+    subprocess.run([BIN / "mlc_write_example", path], check=True)
+    return path
+
+
+@pytest.fixture
+def files(tmp_path):
+    x, ids = np.arange(16, dtype=np.float32) / 8, np.array([3, 2, 1, 0])
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "ids.npy", ids)
+    np.savez(tmp_path / "in.npz", x=x, ids=ids)
+    np.savez(tmp_path / "good.npz", y=x + np.arange(16, dtype=np.float32), z=ids.astype(np.float32) / 2)
+    np.savez(tmp_path / "bad.npz", y=x + np.arange(16, dtype=np.float32) + 1e-3, z=ids.astype(np.float32) / 2)
+    np.savez(tmp_path / "nan.npz", y=np.full(16, np.nan, np.float32))
+    np.savez(tmp_path / "shape.npz", y=x[:8])
+    np.savez(tmp_path / "names.npz", unknown=x)
+    return tmp_path
+
+
+def test_files_in_and_out(module, files):
+    result = run("mlc-run", module, "--input", f"x={files / 'x.npy'}", "--input", f"ids={files / 'ids.npy'}",
+                 "--output", files / "out.npz", "--profile", files / "trace.json", "--threads", 2)  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    out, good = np.load(files / "out.npz"), np.load(files / "good.npz")
+    np.testing.assert_array_equal(out["y"], good["y"])
+    np.testing.assert_array_equal(out["z"], good["z"])
+    events = json.loads((files / "trace.json").read_text())["traceEvents"]
+    assert [event["name"] for event in events] == ["add", "gather", "add", "copy"]
+
+
+@pytest.mark.parametrize(
+    "reference, code, text",
+    [
+        ("good", 0, "y: rel-L2 0.000e+00, max abs 0.000e+00: ok"),
+        ("bad", 1, "MISMATCH"),
+        ("nan", 1, "MISMATCH"),
+        ("shape", 1, "y: shape is f32[16], expected f32[8]"),
+        ("names", 1, "the outputs are y, z"),
+    ],
+)
+def test_expect(module, files, reference, code, text):
+    result = run("mlc-run", module, "--inputs", files / "in.npz", "--expect", files / f"{reference}.npz")
+    assert result.returncode == code, result
+    assert text in result.stdout + result.stderr
+
+
+def test_random_is_reproducible(module, files):
+    arguments = [module, "--bucket", 0, "--input", "x=random:7", "--input", "ids=random:8"]
+    outputs = []
+    for name in ("first", "second"):
+        assert run("mlc-run", *arguments, "--output", files / f"{name}.npz").returncode == 0
+        outputs.append(np.load(files / f"{name}.npz")["y"])
+    np.testing.assert_array_equal(*outputs)
+
+
+@pytest.mark.parametrize(
+    "arguments, text",
+    [
+        ([], "inputs are missing; add\n  --input x=FILE.npy    (x: f32[8])"),
+        (["--input", "x"], "expected NAME=FILE.npy or NAME=random:SEED"),
+        (["--input", "x=random:abc"], "expected random:SEED with a number"),
+        (["--input", "x=missing.npy"], "missing.npy"),
+        (["--input", "x=random:1", "--input", "x=random:2"], "input 'x' is given twice"),
+        (["--input", "x=random:1", "--input", "ids=random:1"], "several buckets; choose one with --bucket"),
+        (["--input", "x=random:1", "--input", "ids=random:1", "--input", "w=random:1"], "no input 'w'; its inputs are"),
+        (["--bucket", "2", "--input", "x=random:1", "--input", "ids=random:1"], "--bucket 2: the entry point has 2"),
+        (["--entry", "mane"], "no entry point 'mane'; it has main, count, rows"),
+        (["--threads", "0"], "--threads"),
+    ],
+)
+def test_errors(module, arguments, text):
+    result = run("mlc-run", module, *arguments)
+    assert result.returncode != 0
+    assert text in result.stderr + result.stdout
+
+
+def test_shape_that_was_not_compiled(module, tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros(9, np.float32))
+    result = run("mlc-run", module, "--input", f"x={tmp_path / 'x.npy'}", "--input", "ids=random:1")
+    assert result.returncode == 1
+    assert "not compiled for inputs x: f32[9]" in result.stderr and "compile for yours with --shape" in result.stderr
+
+
+def test_output_that_cannot_be_written(module, files):
+    result = run("mlc-run", module, "--inputs", files / "in.npz", "--output", "/no-such-folder/out.npz")
+    assert result.returncode == 1 and "/no-such-folder/out.npz" in result.stderr
+
+
+def test_inspect_and_verify(module, tmp_path):
+    result = run("mlc-run", module, "--inspect")
+    assert result.returncode == 0
+    description = json.loads(result.stdout)
+    assert [entry["name"] for entry in description["entry_points"]] == ["main", "count", "rows"]
+    assert description["kernels"][0]["symbol"] == "add"
+    assert run("mlc-run", module, "--verify").returncode == 0
+    damaged = bytearray(module.read_bytes())
+    damaged[-1] ^= 1
+    (tmp_path / "damaged.mlc").write_bytes(damaged)
+    result = run("mlc-run", tmp_path / "damaged.mlc", "--verify")
+    assert result.returncode == 1 and "checksum of its parameters does not match" in result.stderr
+
+
+def test_bench(module):
+    result = run("mlc-bench", module, "--bucket", 1, "--threads", 1, "--seconds", 0.05, "--json")
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert 0 < report["min_ms"] <= report["median_ms"] and report["threads"] == 1
+    assert {kernel["kernel"]: kernel["launches"] for kernel in report["kernels"]} == {
+        "add": 2, "lookup": 1, "through_scratch": 1,
+    }  # fmt: skip
+    text = run("mlc-bench", module, "--bucket", 1, "--seconds", 0.05)
+    assert "median_ms" in text.stdout and "GFLOP/s" in text.stdout
+
+
+@pytest.mark.parametrize("tool", ["mlc-run", "mlc-bench"])
+def test_version_and_help(tool):
+    assert run(tool, "--version").stdout.startswith(f"{tool} ")
+    assert "--threads" in run(tool, "--help").stdout
