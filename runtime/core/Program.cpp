@@ -10,6 +10,9 @@ namespace {
 
 template <typename T> size_t sizeOf(const flatbuffers::Vector<T> *vector) { return vector ? vector->size() : 0; }
 
+// No block is larger than the address space of a process, so that sums and roundings of sizes cannot wrap.
+constexpr uint64_t maxBlockBytes = uint64_t(1) << 47;
+
 // Walks one bucket's commands; checks all, and plans when the bucket is one to run.
 class BucketBuilder {
 public:
@@ -65,8 +68,11 @@ void BucketBuilder::addBlocks() {
     readOnly.push_back(constant);
   };
   BlockTable &blocks = plan.blocks;
-  for (size_t i = 0; i < sizeOf(bucket.arenas()); ++i)
+  for (size_t i = 0; i < sizeOf(bucket.arenas()); ++i) {
+    if (bucket.arenas()->Get(i) > maxBlockBytes)
+      invalid(concat("arena ", i, " has ", bucket.arenas()->Get(i), " bytes"));
     add(bucket.arenas()->Get(i), false);
+  }
   blocks.params = blockBytes.size();
   add(module.paramsSize, true);
   blocks.constants = blockBytes.size();
@@ -248,14 +254,20 @@ void checkTables(const Module &module) {
         param.size() > module.paramsSize - param.offset())
       invalid(concat("parameter '", param.name()->c_str(), "' lies outside of its section"));
   }
-  for (size_t i = 0; i < sizeOf(program.kernels()); ++i)
-    if (program.kernels()->Get(i)->target() >= sizeOf(program.targets()))
-      invalid(concat("kernel '", program.kernels()->Get(i)->symbol()->c_str(), "' has a target that does not exist"));
+  for (size_t i = 0; i < sizeOf(program.kernels()); ++i) {
+    const program::Kernel &kernel = *program.kernels()->Get(i);
+    if (kernel.target() >= sizeOf(program.targets()))
+      invalid(concat("kernel '", kernel.symbol()->c_str(), "' has a target that does not exist"));
+    if (kernel.scratch_bytes() > maxBlockBytes)
+      invalid(concat("kernel '", kernel.symbol()->c_str(), "' wants ", kernel.scratch_bytes(), " bytes of scratch"));
+  }
   for (size_t i = 0; i < sizeOf(program.variables()); ++i) {
     const program::Variable &variable = *program.variables()->Get(i);
     uint64_t bytes;
     if (!denseBytes(variable.dtype(), variable.shape(), bytes))
       invalid(concat("variable '", variable.name()->c_str(), "' has an impossible shape or type"));
+    if (variable.size() > maxBlockBytes)
+      invalid(concat("variable '", variable.name()->c_str(), "' has ", variable.size(), " bytes"));
     bool packed = variable.layout() && variable.layout()->size();
     if (!packed && bytes != variable.size())
       invalid(concat("variable '", variable.name()->c_str(), "' has ", variable.size(), " bytes, expected ", bytes));

@@ -125,7 +125,11 @@ Session::Session(std::shared_ptr<const Module> loaded, const mlc_session_options
   }
   const uint64_t scratchStride =
       (module->maxScratchBytes + MLC_BUFFER_ALIGNMENT - 1) / MLC_BUFFER_ALIGNMENT * MLC_BUFFER_ALIGNMENT;
-  scratch = Block(allocator, scratchStride * workers, "scratch memory");
+  uint64_t scratchBytes;
+  if (__builtin_mul_overflow(scratchStride, uint64_t(workers), &scratchBytes) || scratchBytes > uint64_t(INT64_MAX))
+    fail(MLC_OUT_OF_MEMORY, concat("cannot allocate ", scratchStride, " bytes of scratch memory for each of ", workers,
+                                   " threads"));
+  scratch = Block(allocator, scratchBytes, "scratch memory");
   for (uint32_t worker = 0; worker < workers; ++worker)
     workerArgs.push_back({scratch.data() + worker * scratchStride, scratchStride, worker, 0});
   allocateVariables();

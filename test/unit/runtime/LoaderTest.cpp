@@ -111,6 +111,36 @@ TEST(Loader, EveryRegionIsCovered) {
   }
 }
 
+// Past the checksums: every byte of the program changed in turn, with checksums made right again. Loading may succeed or
+// fail with a message, but must not read out of bounds (the sanitizer build sees it).
+TEST(Loader, ChangedProgramsAreSafe) {
+  std::string bytes = readFile(writeExample(exampleProgram(), "whole.mlc"));
+  const size_t size = bytes.size();
+  char *memory = static_cast<char *>(aligned_alloc(4096, (size + 4095) / 4096 * 4096));
+  auto &header = *reinterpret_cast<program::FileHeader *>(memory);
+  auto *sections = reinterpret_cast<program::SectionHeader *>(memory + sizeof(header));
+  memcpy(memory, bytes.data(), size);
+  const size_t begin = sections[0].offset(), length = sections[0].size();
+  ASSERT_EQ(sections[0].kind(), program::SectionKind::program);
+  size_t refused = 0;
+  for (size_t position = 0; position < length; ++position) {
+    for (int change : {0x01, 0x80, 0xff}) {
+      memcpy(memory, bytes.data(), size);
+      memory[begin + position] ^= char(change);
+      sections[0].mutate_checksum(XXH3_64bits(memory + begin, length));
+      header.mutate_header_checksum(format::headerChecksum(header, sections));
+      mlc_module *module = nullptr;
+      if (mlc_module_load_memory(memory, size, &module) != MLC_OK) {
+        ++refused;
+        ASSERT_STRNE(mlc_last_error(), "");
+      }
+      mlc_module_destroy(module);
+    }
+  }
+  EXPECT_GT(refused, length); // of three times as many
+  free(memory);
+}
+
 TEST(Loader, Versions) {
   std::string bytes = readFile(writeExample(exampleProgram(), "version.mlc"));
   std::string path = temporaryPath("version.mlc");
@@ -227,6 +257,12 @@ TEST(Loader, Tables) {
   program = exampleProgram();
   program.entryPoints[0].buckets[0].inputs[0].shape = {int64_t(1) << 62, 4};
   expectProgramError(program, MLC_INVALID_MODULE, "impossible shape");
+  program = exampleProgram();
+  program.entryPoints[0].buckets[0].arenas = {~uint64_t(0)};
+  expectProgramError(program, MLC_INVALID_MODULE, "arena 0 has 18446744073709551615 bytes");
+  program = exampleProgram();
+  program.kernels[2].scratchBytes = ~uint64_t(0);
+  expectProgramError(program, MLC_INVALID_MODULE, "bytes of scratch");
 }
 
 } // namespace
