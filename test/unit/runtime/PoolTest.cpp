@@ -29,20 +29,24 @@ TEST(ThreadPool, RunsEachWorkerOnceInManyRegions) {
   }
 }
 
-// A spinning pool enters and leaves a region in well under a microsecond; the bound is loose, for busy machines.
+// A spinning pool enters and leaves a region in well under a microsecond. On a busy machine the two threads run together
+// only at times: the best of many short windows counts, and the bound is loose.
 TEST(ThreadPool, EmptyRegionsAreCheap) {
   if (availableCpus() < 2)
     GTEST_SKIP() << "needs two CPUs";
+  using Clock = std::chrono::steady_clock;
+  constexpr int regions = 50;
   ThreadPool pool(2);
-  double best = 1e9;
-  for (int repetition = 0; repetition < 20; ++repetition) {
-    auto start = std::chrono::steady_clock::now();
-    for (int region = 0; region < 1000; ++region)
+  double bestNs = 1e12;
+  const auto deadline = Clock::now() + std::chrono::seconds(5);
+  for (int window = 0; window < 200 || (bestNs > 5000 && Clock::now() < deadline); ++window) {
+    auto start = Clock::now();
+    for (int region = 0; region < regions; ++region)
       pool.run([](void *, uint32_t) {}, nullptr);
-    best = std::min(best, std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count());
+    bestNs = std::min(bestNs, std::chrono::duration<double, std::nano>(Clock::now() - start).count() / regions);
   }
-  RecordProperty("best_ns_per_region", int(best));
-  EXPECT_LT(best / 1000, 20) << "microseconds";
+  RecordProperty("best_ns_per_region", int(bestNs));
+  EXPECT_LT(bestNs, 5000);
 }
 
 TEST(ThreadPool, WakesParkedWorkers) {
