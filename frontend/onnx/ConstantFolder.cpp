@@ -202,6 +202,9 @@ std::optional<Numbers> slice(NodeContext &node, ArrayRef<Numbers> operands) {
   Numbers result{data.type, {0}, {}};
   begin = clamp(begin);
   end = clamp(end);
+  // A start before the first element is the first one.
+  if (step < 0 && size > 0)
+    begin = std::max<int64_t>(begin, 0);
   for (int64_t i = begin; step > 0 ? i < end : i > end; i += step)
     result.values.push_back(data.values[static_cast<size_t>(i)]);
   result.shape[0] = static_cast<int64_t>(result.values.size());
