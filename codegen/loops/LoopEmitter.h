@@ -11,6 +11,8 @@ namespace mlc::codegen {
 // What the emitter needs of a context; append it before the first emit.
 void registerLoopEmitter(mlir::DialectRegistry &registry);
 std::unique_ptr<Emitter> createLoopEmitter();
+// A kernel that is one mlc.gather: row copies, every index checked. (Library mlc_gather.)
+std::unique_ptr<Emitter> createGatherEmitter();
 
 } // namespace mlc::codegen
 
