@@ -1,0 +1,77 @@
+// mlc-expand-math: math ops that are not instructions become the expressions of Math.h.
+#include "codegen/math/Formula.h"
+#include "codegen/math/Math.h"
+#include "mlir/Pass/PassRegistry.h"
+
+using namespace mlir;
+
+namespace mlc::codegen {
+namespace {
+
+Value expand(OpBuilder &b, Operation *op, ValueRange v) {
+  Location loc = op->getLoc();
+  return llvm::TypeSwitch<Operation *, Value>(op)
+      .Case([&](math::ExpOp) { return buildExp(b, loc, v[0]); })
+      .Case([&](math::Exp2Op) { return buildExp2(b, loc, v[0]); })
+      .Case([&](math::ExpM1Op) { return buildExpM1(b, loc, v[0]); })
+      .Case([&](math::LogOp) { return buildLog(b, loc, v[0]); })
+      .Case([&](math::Log2Op) { return buildLogBase(b, loc, v[0], 2); })
+      .Case([&](math::Log10Op) { return buildLogBase(b, loc, v[0], 10); })
+      .Case([&](math::Log1pOp) { return buildLog1P(b, loc, v[0]); })
+      .Case([&](math::TanhOp) { return buildTanh(b, loc, v[0]); })
+      .Case([&](math::ErfOp) { return buildErf(b, loc, v[0]); })
+      .Case([&](math::PowFOp) { return buildPow(b, loc, v[0], v[1]); })
+      .Case([&](math::SinOp) { return buildSin(b, loc, v[0]); })
+      .Case([&](math::CosOp) { return buildCos(b, loc, v[0]); })
+      .Case([&](math::RsqrtOp) {
+        Formula f(b, loc, v[0].getType());
+        return f.div(f.number(1), math::SqrtOp::create(b, loc, v[0]));
+      })
+      .Default([](Operation *) { return Value(); });
+}
+
+bool isExpanded(Operation *op) {
+  return isa<math::ExpOp, math::Exp2Op, math::ExpM1Op, math::LogOp, math::Log2Op, math::Log10Op, math::Log1pOp,
+             math::TanhOp, math::ErfOp, math::PowFOp, math::SinOp, math::CosOp, math::RsqrtOp>(op);
+}
+
+struct ExpandMathPass : PassWrapper<ExpandMathPass, OperationPass<>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ExpandMathPass)
+  StringRef getArgument() const override { return "mlc-expand-math"; }
+  StringRef getDescription() const override {
+    return "Replace transcendental functions by arith-level expressions of stated accuracy";
+  }
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<arith::ArithDialect, math::MathDialect>();
+  }
+  void runOnOperation() override { expandMath(getOperation()); }
+};
+
+} // namespace
+
+void expandMath(Operation *root) {
+  SmallVector<Operation *> ops;
+  root->walk([&](Operation *op) {
+    if (isExpanded(op))
+      ops.push_back(op);
+  });
+  for (Operation *op : ops) {
+    OpBuilder b(op);
+    Type type = op->getResult(0).getType(), element = getElementTypeOrSelf(type);
+    bool narrow = element.isF16() || element.isBF16();
+    SmallVector<Value> operands(op->getOperands());
+    if (narrow)
+      for (Value &operand : operands)
+        operand = arith::ExtFOp::create(b, op->getLoc(), withElement(type, b.getF32Type()), operand);
+    Value result = expand(b, op, operands);
+    if (narrow)
+      result = arith::TruncFOp::create(b, op->getLoc(), type, result);
+    op->getResult(0).replaceAllUsesWith(result);
+    op->erase();
+  }
+}
+
+std::unique_ptr<Pass> createExpandMathPass() { return std::make_unique<ExpandMathPass>(); }
+void registerExpandMathPass() { PassRegistration<ExpandMathPass>(); }
+
+} // namespace mlc::codegen

@@ -1,0 +1,41 @@
+// Transcendental functions as arith-level expressions: built once, consumed by every emitter.
+//
+// Values are scalars or vectors of f32 or f64. The expressions hold arith ops and math.{fma,sqrt,absf,floor,copysign}
+// only, which are instructions on AVX2 + FMA: no call of a math library, no branch, so loops around them vectorise.
+// Measured errors are in docs/numerics.md. NaN goes in, NaN comes out; overflow gives the infinity that IEEE 754 names.
+#ifndef MLC_CODEGEN_MATH_MATH_H
+#define MLC_CODEGEN_MATH_MATH_H
+
+#include "mlir/IR/Builders.h"
+#include "mlir/Pass/Pass.h"
+#include <memory>
+
+namespace mlc::codegen {
+
+mlir::Value buildExp(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
+mlir::Value buildExp2(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
+mlir::Value buildExpM1(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
+mlir::Value buildLog(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
+mlir::Value buildLog1P(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
+// log(x) / log(base), for f32 through f64.
+mlir::Value buildLogBase(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x, double base);
+mlir::Value buildTanh(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
+mlir::Value buildSigmoid(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
+mlir::Value buildErf(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
+// f32 through f64. Special cases as in C's pow.
+mlir::Value buildPow(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x, mlir::Value y);
+// f32 through f64, exact reduction for |x| up to 2^30; beyond, the result is bounded by 1 but carries no promise.
+mlir::Value buildSin(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
+mlir::Value buildCos(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
+
+// Replaces the math ops that are not instructions (exp, exp2, expm1, log, log2, log10, log1p, tanh, erf, powf, rsqrt,
+// sin, cos) under `root` by these expressions. f16 and bf16 are computed in f32.
+void expandMath(mlir::Operation *root);
+
+// The same as a pass, `mlc-expand-math`.
+std::unique_ptr<mlir::Pass> createExpandMathPass();
+void registerExpandMathPass();
+
+} // namespace mlc::codegen
+
+#endif // MLC_CODEGEN_MATH_MATH_H
