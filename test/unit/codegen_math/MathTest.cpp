@@ -1,0 +1,229 @@
+// Each function against libm in f64 (long double for f64), over dense samples and every special value, in ulp.
+// Every test prints its measured maximum, which docs/numerics.md quotes.
+#include "codegen/loops/LoopEmitter.h"
+#include "codegen/math/Math.h"
+#include "codegen/target/MachineCode.h"
+#include "codegen/target/Target.h"
+#include "mlc/kernel_abi.h"
+#include "mlir/IR/Verifier.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/FileSystem.h"
+#include <bit>
+#include <cmath>
+#include <cstdio>
+#include <dlfcn.h>
+#include <functional>
+#include <gtest/gtest.h>
+#include <limits>
+#include <unistd.h>
+
+namespace mlc::codegen {
+namespace {
+
+constexpr int64_t kBlock = 4096;
+
+// A math op of one or two operands, compiled over blocks of kBlock elements.
+template <typename T> class Compiled {
+public:
+  Compiled(const std::string &op, int operands) {
+    std::string type = sizeof(T) == 8 ? "f64" : "f32", tensor = "tensor<4096x" + type + ">";
+    std::string ids = "affine_map<(d0) -> (d0)>";
+    std::string second = operands == 2 ? ", %b" : "", secondType = operands == 2 ? ", " + tensor : "";
+    std::string text = "func.func @k(%a: " + tensor + (operands == 2 ? ", %b: " + tensor : "") + ") -> " + tensor +
+                       " {\n %e = tensor.empty() : " + tensor + "\n %r = linalg.generic {indexing_maps = [" + ids + ", " +
+                       (operands == 2 ? ids + ", " : "") + ids + "], iterator_types = [\"parallel\"]} ins(%a" + second +
+                       " : " + tensor + secondType + ") outs(%e : " + tensor + ") {\n ^bb0(%x: " + type +
+                       (operands == 2 ? ", %y: " + type : "") + ", %o: " + type + "):\n %v = " + op + " %x" +
+                       (operands == 2 ? ", %y" : "") + " : " + type + "\n linalg.yield %v : " + type + "\n } -> " +
+                       tensor + "\n return %r : " + tensor + "\n}";
+    mlir::DialectRegistry registry;
+    registerLoopEmitter(registry);
+    mlir::MLIRContext context(registry);
+    context.loadAllAvailableDialects();
+    auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
+    if (!module) {
+      ADD_FAILURE() << text;
+      return;
+    }
+    auto kernel = module->lookupSymbol<mlir::func::FuncOp>("k");
+    expandMath(kernel);
+    EXPECT_TRUE(succeeded(mlir::verify(*module)));
+    TargetDesc target = llvm::cantFail(resolveTarget("x86-64-v3"));
+    llvm::LLVMContext llvmContext;
+    auto emitted = createLoopEmitter()->emit(kernel, target, llvmContext);
+    if (failed(emitted)) {
+      ADD_FAILURE() << "emission failed";
+      return;
+    }
+    scratch.resize(emitted->scratch_bytes + 64);
+    auto object = llvm::cantFail(compileToObject(*emitted->module, target));
+    auto shared = linkSharedObject(KernelObject{"k", object});
+    if (!shared) {
+      ADD_FAILURE() << llvm::toString(shared.takeError());
+      return;
+    }
+    int file;
+    llvm::SmallString<64> path;
+    EXPECT_FALSE(llvm::sys::fs::createTemporaryFile("kernel", "so", file, path));
+    EXPECT_EQ(write(file, shared->data(), shared->size()), ssize_t(shared->size()));
+    close(file);
+    library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    llvm::sys::fs::remove(path);
+    if (library)
+      function = reinterpret_cast<mlc_kernel_fn>(dlsym(library, "k"));
+  }
+  ~Compiled() {
+    if (library)
+      dlclose(library);
+  }
+
+  std::vector<T> operator()(std::vector<T> x, std::vector<T> y = {}) {
+    std::vector<T> result;
+    if (!function) {
+      ADD_FAILURE() << "not compiled";
+      return std::vector<T>(x.size());
+    }
+    size_t n = x.size();
+    x.resize((n + kBlock - 1) / kBlock * kBlock);
+    y.resize(y.empty() ? 0 : x.size());
+    result.resize(x.size());
+    for (size_t i = 0; i < x.size(); i += kBlock) {
+      std::vector<void *> bindings = {&x[i]};
+      if (!y.empty())
+        bindings.push_back(&y[i]);
+      bindings.push_back(&result[i]);
+      mlc_kernel_args args = {bindings.data(), nullptr};
+      mlc_worker worker = {scratch.data(), scratch.size(), 0, 0};
+      EXPECT_EQ(function(&args, &worker, 0, 1), MLC_KERNEL_OK);
+    }
+    result.resize(n);
+    return result;
+  }
+
+private:
+  void *library = nullptr;
+  mlc_kernel_fn function = nullptr;
+  std::vector<char> scratch;
+};
+
+// Distance in units of the last place of the correctly rounded result; infinity where one is NaN and the other not.
+template <typename T> double ulps(T got, long double want) {
+  T rounded = T(want);
+  if (std::isnan(rounded) || std::isnan(got))
+    return std::isnan(rounded) == std::isnan(got) ? 0 : INFINITY;
+  if (std::isinf(rounded) || std::isinf(got))
+    return rounded == got ? 0 : std::isinf(rounded) && std::nextafter(rounded, T(0)) == got ? 1 : INFINITY;
+  T spacing = std::nextafter(std::fabs(rounded), T(INFINITY)) - std::fabs(rounded);
+  if (std::isinf(spacing))
+    spacing = std::fabs(rounded) - std::nextafter(std::fabs(rounded), T(0));
+  return double(std::fabs((long double)got - want) / spacing);
+}
+
+// All float bit patterns in steps, both signs, with the special values.
+std::vector<float> denseFloats(uint32_t step) {
+  std::vector<float> values = {0.f, -0.f, INFINITY, -INFINITY, NAN, 1.f, -1.f, 1e-45f, -1e-45f, 0x1p-126f, 3.4028235e38f,
+                               -3.4028235e38f, 88.72283f, 88.72284f, -87.33655f, -103.97f, -104.f, 0.92773438f, 0.92773443f};
+  for (uint64_t bits = 0; bits < 0x7f800000; bits += step) {
+    values.push_back(std::bit_cast<float>(uint32_t(bits)));
+    values.push_back(std::bit_cast<float>(uint32_t(bits) | 0x80000000));
+  }
+  return values;
+}
+
+void checkF32(const char *op, std::function<double(double)> reference, double bound,
+              std::function<bool(float)> domain = [](float) { return true; }) {
+  Compiled<float> compiled(op, 1);
+  std::vector<float> x;
+  for (float v : denseFloats(2039))
+    if (domain(v))
+      x.push_back(v);
+  std::vector<float> got = compiled(x);
+  double worst = 0;
+  float where = 0;
+  for (size_t i = 0; i < x.size(); ++i)
+    if (double error = ulps(got[i], reference(x[i])); error > worst)
+      worst = error, where = x[i];
+  std::printf("%-12s f32 %zu samples, max %.2f ulp at %a (%g)\n", op, x.size(), worst, where, where);
+  EXPECT_LE(worst, bound) << op << " at " << where;
+}
+
+void checkF64(const char *op, std::function<long double(long double)> reference, double bound) {
+  Compiled<double> compiled(op, 1);
+  std::vector<double> x = {0., -0., INFINITY, -INFINITY, NAN, 1, -1, 5e-324, 0x1p-1022, 709.78, 709.79, -745.13, -745.2, 5.9, 6.1};
+  for (int i = 0; i < 100000; ++i) {
+    double magnitude = std::exp2(-1074 + (1024 + 1074) * (i + 0.37) / 100000), moderate = 0.0004 * (i + 0.123);
+    x.insert(x.end(), {magnitude, -magnitude, moderate, -moderate});
+  }
+  std::vector<double> got = compiled(x);
+  double worst = 0, where = 0;
+  for (size_t i = 0; i < x.size(); ++i)
+    if (double error = ulps(got[i], reference(x[i])); error > worst)
+      worst = error, where = x[i];
+  std::printf("%-12s f64 %zu samples, max %.2f ulp at %g\n", op, x.size(), worst, where);
+  EXPECT_LE(worst, bound) << op << " at " << where;
+}
+
+#define F64(function) [](double x) { return std::function(x); }
+TEST(MathF32, Exp) { checkF32("math.exp", F64(exp), 4); }
+TEST(MathF32, Exp2) { checkF32("math.exp2", F64(exp2), 4); }
+TEST(MathF32, ExpM1) { checkF32("math.expm1", F64(expm1), 4); }
+TEST(MathF32, Log) { checkF32("math.log", F64(log), 4); }
+TEST(MathF32, Log2) { checkF32("math.log2", F64(log2), 1); }
+TEST(MathF32, Log10) { checkF32("math.log10", F64(log10), 1); }
+TEST(MathF32, Log1P) { checkF32("math.log1p", F64(log1p), 4); }
+TEST(MathF32, Tanh) { checkF32("math.tanh", F64(tanh), 4); }
+TEST(MathF32, Erf) { checkF32("math.erf", F64(erf), 4); }
+TEST(MathF32, Rsqrt) {
+  checkF32("math.rsqrt", [](double x) { return 1 / std::sqrt(x); }, 2);
+}
+// Infinity has no sine; beyond 2^30 the reduction makes no promise.
+bool reducible(float x) { return !(std::fabs(x) > 0x1p30f) || std::isinf(x); }
+TEST(MathF32, Sin) { checkF32("math.sin", F64(sin), 1, reducible); }
+TEST(MathF32, Cos) { checkF32("math.cos", F64(cos), 1, reducible); }
+
+TEST(MathF32, Pow) {
+  Compiled<float> compiled("math.powf", 2);
+  std::vector<float> x, y, bases = denseFloats(8388593), exponents = {0.f, -0.f, 1.f, -1.f, 2.f, 3.f, -3.f, 0.5f, -0.5f, 1.f / 3,
+      2.4f, 17.f, 1e9f, 16777215.f, INFINITY, -INFINITY, NAN, 1e-30f, 100.5f, -40.f};
+  for (int i = 1; i < 200; ++i)
+    bases.push_back(0.02f * i);
+  for (float base : bases)
+    for (float exponent : exponents)
+      x.push_back(base), y.push_back(exponent);
+  std::vector<float> got = compiled(x, y);
+  double worst = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    double error = ulps(got[i], std::pow((long double)x[i], (long double)y[i]));
+    EXPECT_LE(error, 1) << x[i] << " ^ " << y[i] << " gave " << got[i];
+    worst = std::max(worst, error);
+  }
+  std::printf("math.powf    f32 %zu samples, max %.2f ulp\n", x.size(), worst);
+}
+
+#define F80(function) [](long double x) { return std::function(x); }
+TEST(MathF64, Exp) { checkF64("math.exp", F80(exp), 4); }
+TEST(MathF64, ExpM1) { checkF64("math.expm1", F80(expm1), 4); }
+TEST(MathF64, Log) { checkF64("math.log", F80(log), 4); }
+TEST(MathF64, Log1P) { checkF64("math.log1p", F80(log1p), 4); }
+TEST(MathF64, Tanh) { checkF64("math.tanh", F80(tanh), 4); }
+TEST(MathF64, Erf) { checkF64("math.erf", F80(erf), 16); }
+
+TEST(MathNarrow, HalfIsComputedInF32) {
+  mlir::MLIRContext context;
+  context.loadDialect<mlir::arith::ArithDialect, mlir::math::MathDialect, mlir::func::FuncDialect>();
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(
+      "func.func @f(%x: bf16, %v: vector<8xf16>) -> (bf16, vector<8xf16>) { %y = math.tanh %x : bf16 "
+      "%w = math.erf %v : vector<8xf16> return %y, %w : bf16, vector<8xf16> }", &context);
+  expandMath(*module);
+  EXPECT_TRUE(succeeded(mlir::verify(*module)));
+  int wide = 0, left = 0;
+  module->walk([&](mlir::Operation *op) {
+    left += llvm::isa<mlir::math::TanhOp, mlir::math::ErfOp>(op);
+    wide += llvm::isa<mlir::arith::ExtFOp>(op);
+  });
+  EXPECT_EQ(left, 0);
+  EXPECT_EQ(wide, 2);
+}
+
+} // namespace
+} // namespace mlc::codegen
