@@ -1,0 +1,252 @@
+// Packed contractions through convert-mlc-to-linalg and the vector emitter, compared with sums in double.
+#include "codegen/loops/LoopEmitter.h"
+#include "codegen/lower/Lower.h"
+#include "codegen/target/MachineCode.h"
+#include "codegen/target/Target.h"
+#include "dialects/mlc/MlcDialect.h"
+#include "mlc/kernel_abi.h"
+#include "mlir/IR/Verifier.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/TargetParser/Host.h"
+#include <cmath>
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+namespace mlc::codegen {
+namespace {
+
+using Floats = std::vector<float>;
+
+// Values in [-1, 1], the same on every run.
+Floats noise(size_t size, uint32_t seed) {
+  Floats values(size);
+  for (float &value : values) {
+    seed = seed * 1664525u + 1013904223u;
+    value = float(int32_t(seed)) / 2147483648.0f;
+  }
+  return values;
+}
+
+// [depth, columns] as panels of 16 columns.
+Floats pack(const Floats &from, int64_t depth, int64_t columns) {
+  int64_t panels = (columns + 15) / 16;
+  Floats to(panels * depth * 16, 0);
+  for (int64_t k = 0; k < depth; ++k)
+    for (int64_t n = 0; n < columns; ++n)
+      to[(n / 16 * depth + k) * 16 + n % 16] = from[k * columns + n];
+  return to;
+}
+
+struct Parsed {
+  mlir::DialectRegistry registry;
+  std::unique_ptr<mlir::MLIRContext> context;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  mlir::func::FuncOp kernel;
+
+  explicit Parsed(const std::string &text) {
+    registerLoopEmitter(registry);
+    registry.insert<MlcDialect>();
+    context = std::make_unique<mlir::MLIRContext>(registry, mlir::MLIRContext::Threading::DISABLED);
+    context->loadAllAvailableDialects();
+    module = mlir::parseSourceString<mlir::ModuleOp>(text, context.get());
+    if (!module)
+      return;
+    kernel = module->lookupSymbol<mlir::func::FuncOp>("k");
+    if (failed(convertMlcToLinalg(kernel)) || failed(mlir::verify(*module)))
+      kernel = {};
+  }
+};
+
+std::vector<std::string> targets() {
+  auto features = llvm::sys::getHostCPUFeatures();
+  if (features["avx512f"] && features["avx512bw"] && features["avx512dq"] && features["avx512vl"])
+    return {"x86-64-v3", "x86-64-v4"};
+  return {"x86-64-v3"};
+}
+
+// Compiles @k of `text` for every target, runs it whole and cut into ranges, and compares with `expected`.
+void check(const std::string &text, std::vector<Floats> inputs, const Floats &expected, double tolerance) {
+  SCOPED_TRACE(text);
+  Parsed parsed(text);
+  ASSERT_TRUE(parsed.kernel);
+  auto emitter = createVectorEmitter();
+  for (const std::string &name : targets()) {
+    SCOPED_TRACE(name);
+    TargetDesc target = llvm::cantFail(resolveTarget(name));
+    ASSERT_TRUE(emitter->accepts(parsed.kernel, target));
+    llvm::LLVMContext llvmContext;
+    auto emitted = emitter->emit(parsed.kernel, target, llvmContext);
+    ASSERT_TRUE(succeeded(emitted));
+    auto object = llvm::cantFail(compileToObject(*emitted->module, target));
+    auto shared = linkSharedObject(KernelObject{"k", object});
+    ASSERT_TRUE(bool(shared)) << llvm::toString(shared.takeError());
+    int file;
+    llvm::SmallString<64> path;
+    ASSERT_FALSE(llvm::sys::fs::createTemporaryFile("kernel", "so", file, path));
+    ASSERT_EQ(write(file, shared->data(), shared->size()), ssize_t(shared->size()));
+    close(file);
+    void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    llvm::sys::fs::remove(path);
+    ASSERT_TRUE(library) << dlerror();
+    auto *function = reinterpret_cast<mlc_kernel_fn>(dlsym(library, "k"));
+    ASSERT_TRUE(function);
+
+    constexpr size_t guard = 16;
+    auto run = [&](int64_t step) {
+      Floats result(expected.size() + guard, 99);
+      std::vector<void *> bindings;
+      for (auto &input : inputs)
+        bindings.push_back(input.data());
+      bindings.push_back(result.data());
+      std::unique_ptr<void, decltype(&free)> scratch(aligned_alloc(64, (emitted->scratch_bytes + 127) / 64 * 64), &free);
+      mlc_kernel_args args = {bindings.data(), nullptr};
+      mlc_worker worker = {scratch.get(), uint64_t(emitted->scratch_bytes), 0, 0};
+      for (int64_t end = emitted->tiles; end > 0; end -= step) // any order
+        EXPECT_EQ(function(&args, &worker, std::max<int64_t>(end - step, 0), end), MLC_KERNEL_OK);
+      return result;
+    };
+    Floats whole = run(emitted->tiles);
+    EXPECT_EQ(whole, run(1));
+    for (size_t i = 0; i < guard; ++i)
+      ASSERT_EQ(whole[expected.size() + i], 99) << "wrote behind the result";
+    for (size_t i = 0; i < expected.size(); ++i)
+      ASSERT_NEAR(whole[i], expected[i], tolerance) << "element " << i << ", " << emitted->schedule;
+    dlclose(library);
+  }
+}
+
+Floats product(const Floats &a, const Floats &b, int64_t rows, int64_t columns, int64_t depth) {
+  Floats result(rows * columns);
+  for (int64_t m = 0; m < rows; ++m)
+    for (int64_t n = 0; n < columns; ++n) {
+      double sum = 0;
+      for (int64_t k = 0; k < depth; ++k)
+        sum += double(a[m * depth + k]) * b[k * columns + n];
+      result[m * columns + n] = float(sum);
+    }
+  return result;
+}
+
+void checkMatmul(int64_t m, int64_t n, int64_t k) {
+  Floats a = noise(m * k, 1), w = noise(k * n, 2);
+  check(llvm::formatv(R"(func.func @k(%a: tensor<{0}x{2}xf32>, %p: tensor<{3}x{2}x16xf32>) -> tensor<{0}x{1}xf32> {{
+    %0 = mlc.packed_matmul %a, %p {{n = {1} : i64} : (tensor<{0}x{2}xf32>, tensor<{3}x{2}x16xf32>) -> tensor<{0}x{1}xf32>
+    return %0 : tensor<{0}x{1}xf32>
+  })", m, n, k, (n + 15) / 16), {a, pack(w, k, n)}, product(a, w, m, n, k), 1e-6 * (k + 4));
+}
+
+TEST(VectorEmitter, MatmulOfOddShapes) {
+  const int64_t shapes[][3] = {{1, 1, 1},    {1, 768, 64},  {3, 15, 5},  {7, 16, 300},  {8, 17, 5},    {9, 48, 64},
+                               {9, 100, 1},  {128, 1, 300}, {8, 48, 64}, {7, 100, 5},   {128, 100, 64}, {3, 768, 5},
+                               {12, 65, 30}, {1, 33, 3},    {17, 49, 6}, {128, 768, 300}};
+  for (auto [m, n, k] : shapes)
+    checkMatmul(m, n, k);
+}
+
+TEST(VectorEmitter, BiasReluResidual) {
+  for (int64_t n : {30, 64}) {
+    int64_t m = 10, k = 20;
+    Floats a = noise(m * k, 1), w = noise(k * n, 2), bias = noise(n, 3), residual = noise(m * n, 4), scale = noise(5, 5);
+    Floats expected = product(a, w, m, n, k);
+    for (int64_t i = 0; i < m * n; ++i) // the rows are 2x5; the scale is that of the inner five
+      expected[i] = (std::max(expected[i] + bias[i % n], 0.0f) + residual[i]) * scale[i / n % 5];
+    check(llvm::formatv(R"(func.func @k(%a: tensor<2x5x{1}xf32>, %p: tensor<{2}x{1}x16xf32>, %bias: tensor<{0}xf32>,
+        %r: tensor<2x5x{0}xf32>, %s: tensor<5x1xf32>) -> tensor<2x5x{0}xf32> {{
+      %0 = mlc.packed_matmul %a, %p {{n = {0} : i64} : (tensor<2x5x{1}xf32>, tensor<{2}x{1}x16xf32>) -> tensor<2x5x{0}xf32>
+      %1 = mlc.add %0, %bias : (tensor<2x5x{0}xf32>, tensor<{0}xf32>) -> tensor<2x5x{0}xf32>
+      %2 = mlc.relu %1 : (tensor<2x5x{0}xf32>) -> tensor<2x5x{0}xf32>
+      %3 = mlc.add %2, %r : (tensor<2x5x{0}xf32>, tensor<2x5x{0}xf32>) -> tensor<2x5x{0}xf32>
+      %4 = mlc.mul %3, %s : (tensor<2x5x{0}xf32>, tensor<5x1xf32>) -> tensor<2x5x{0}xf32>
+      return %4 : tensor<2x5x{0}xf32>
+    })", n, k, (n + 15) / 16), {a, pack(w, k, n), bias, residual, scale}, expected, 1e-5);
+  }
+}
+
+// A value of the epilogue used twice, a comparison, and a constant.
+TEST(VectorEmitter, LeakyReluTimesItsInput) {
+  int64_t m = 5, n = 20, k = 7;
+  Floats a = noise(m * k, 1), w = noise(k * n, 2), expected = product(a, w, m, n, k);
+  for (float &x : expected)
+    x *= x >= 0 ? x : 0.25f * x;
+  check(R"(func.func @k(%a: tensor<5x7xf32>, %p: tensor<2x7x16xf32>) -> tensor<5x20xf32> {
+    %0 = mlc.packed_matmul %a, %p {n = 20 : i64} : (tensor<5x7xf32>, tensor<2x7x16xf32>) -> tensor<5x20xf32>
+    %1 = mlc.leaky_relu %0 {alpha = 0.25 : f64} : (tensor<5x20xf32>) -> tensor<5x20xf32>
+    %2 = mlc.mul %0, %1 : (tensor<5x20xf32>, tensor<5x20xf32>) -> tensor<5x20xf32>
+    return %2 : tensor<5x20xf32>
+  })", {a, pack(w, k, n)}, expected, 1e-5);
+}
+
+struct ConvCase {
+  int64_t batch, height, width, channels, outputs, window, stride, dilation;
+};
+
+TEST(VectorEmitter, Convolution) {
+  const ConvCase cases[] = {{2, 7, 9, 20, 33, 1, 2, 1}, {1, 8, 9, 5, 17, 3, 1, 1}, {2, 9, 7, 16, 64, 3, 2, 1},
+                            {1, 15, 17, 3, 64, 7, 2, 1}, {1, 9, 9, 4, 20, 3, 1, 2}};
+  for (const ConvCase &c : cases) {
+    int64_t span = (c.window - 1) * c.dilation + 1, depth = c.window * c.window * c.channels;
+    int64_t oh = (c.height - span) / c.stride + 1, ow = (c.width - span) / c.stride + 1;
+    Floats x = noise(c.batch * c.height * c.width * c.channels, 1), w = noise(depth * c.outputs, 2);
+    Floats bias = noise(c.outputs, 3), patches;
+    for (int64_t n = 0; n < c.batch; ++n)
+      for (int64_t y = 0; y < oh; ++y)
+        for (int64_t z = 0; z < ow; ++z)
+          for (int64_t i = 0; i < c.window; ++i)
+            for (int64_t j = 0; j < c.window; ++j)
+              for (int64_t k = 0; k < c.channels; ++k)
+                patches.push_back(x[((n * c.height + y * c.stride + i * c.dilation) * c.width + z * c.stride +
+                                     j * c.dilation) * c.channels + k]);
+    Floats expected = product(patches, w, c.batch * oh * ow, c.outputs, depth);
+    for (size_t i = 0; i < expected.size(); ++i)
+      expected[i] = std::max(expected[i] + bias[i % c.outputs], 0.0f);
+    auto in = llvm::formatv("tensor<{0}x{1}x{2}x{3}xf32>", c.batch, c.height, c.width, c.channels).str();
+    auto filter = llvm::formatv("tensor<{0}x{1}x{1}x{2}x16xf32>", (c.outputs + 15) / 16, c.window, c.channels).str();
+    auto out = llvm::formatv("tensor<{0}x{1}x{2}x{3}xf32>", c.batch, oh, ow, c.outputs).str();
+    check(llvm::formatv(R"(func.func @k(%x: {0}, %p: {1}, %bias: tensor<{3}xf32>) -> {2} {{
+      %0 = mlc.packed_conv %x, %p {{strides = array<i64: {4}, {4}>, dilations = array<i64: {5}, {5}>,
+        out_channels = {3} : i64} : ({0}, {1}) -> {2}
+      %1 = mlc.add %0, %bias : ({2}, tensor<{3}xf32>) -> {2}
+      %2 = mlc.relu %1 : ({2}) -> {2}
+      return %2 : {2}
+    })", in, filter, out, c.outputs, c.stride, c.dilation), {x, pack(w, depth, c.outputs), bias}, expected, 1e-4);
+  }
+}
+
+TEST(VectorEmitter, RefusesWhatItCannotDo) {
+  const char *refused[] = {
+      // not packed
+      R"(func.func @k(%a: tensor<5x7xf32>, %b: tensor<7x16xf32>) -> tensor<5x16xf32> {
+        %0 = mlc.matmul %a, %b : (tensor<5x7xf32>, tensor<7x16xf32>) -> tensor<5x16xf32>
+        return %0 : tensor<5x16xf32>
+      })",
+      // panels of another width
+      R"(func.func @k(%a: tensor<5x7xf32>, %p: tensor<2x7x8xf32>) -> tensor<5x16xf32> {
+        %0 = mlc.packed_matmul %a, %p {n = 16 : i64} : (tensor<5x7xf32>, tensor<2x7x8xf32>) -> tensor<5x16xf32>
+        return %0 : tensor<5x16xf32>
+      })",
+      // a function without an instruction
+      R"(func.func @k(%a: tensor<5x7xf32>, %p: tensor<1x7x16xf32>) -> tensor<5x16xf32> {
+        %0 = mlc.packed_matmul %a, %p {n = 16 : i64} : (tensor<5x7xf32>, tensor<1x7x16xf32>) -> tensor<5x16xf32>
+        %1 = mlc.exp %0 : (tensor<5x16xf32>) -> tensor<5x16xf32>
+        return %1 : tensor<5x16xf32>
+      })",
+      // columns of the result are not those of the product
+      R"(func.func @k(%a: tensor<16x7xf32>, %p: tensor<1x7x16xf32>) -> tensor<16x16xf32> {
+        %0 = mlc.packed_matmul %a, %p {n = 16 : i64} : (tensor<16x7xf32>, tensor<1x7x16xf32>) -> tensor<16x16xf32>
+        %1 = mlc.transpose %0 {permutation = array<i64: 1, 0>} : (tensor<16x16xf32>) -> tensor<16x16xf32>
+        return %1 : tensor<16x16xf32>
+      })"};
+  TargetDesc target = llvm::cantFail(resolveTarget("x86-64-v3"));
+  for (const char *text : refused) {
+    SCOPED_TRACE(text);
+    Parsed parsed(text);
+    ASSERT_TRUE(parsed.kernel);
+    EXPECT_FALSE(createVectorEmitter()->accepts(parsed.kernel, target));
+  }
+}
+
+} // namespace
+} // namespace mlc::codegen
