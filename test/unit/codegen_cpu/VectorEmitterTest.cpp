@@ -1,6 +1,7 @@
 // Packed contractions through convert-mlc-to-linalg and the vector emitter, compared with sums in double.
 #include "codegen/loops/LoopEmitter.h"
 #include "codegen/lower/Lower.h"
+#include "codegen/math/Math.h"
 #include "codegen/target/MachineCode.h"
 #include "codegen/target/Target.h"
 #include "dialects/mlc/MlcDialect.h"
@@ -46,7 +47,7 @@ struct Parsed {
   mlir::OwningOpRef<mlir::ModuleOp> module;
   mlir::func::FuncOp kernel;
 
-  explicit Parsed(const std::string &text) {
+  explicit Parsed(const std::string &text, bool expand = true) {
     registerLoopEmitter(registry);
     registry.insert<MlcDialect>();
     context = std::make_unique<mlir::MLIRContext>(registry, mlir::MLIRContext::Threading::DISABLED);
@@ -57,6 +58,8 @@ struct Parsed {
     kernel = module->lookupSymbol<mlir::func::FuncOp>("k");
     if (failed(convertMlcToLinalg(kernel)) || failed(mlir::verify(*module)))
       kernel = {};
+    else if (expand)
+      expandMath(kernel);
   }
 };
 
@@ -179,6 +182,22 @@ TEST(VectorEmitter, LeakyReluTimesItsInput) {
   })", {a, pack(w, k, n)}, expected, 1e-5);
 }
 
+TEST(VectorEmitter, GeluAndSigmoid) {
+  int64_t m = 9, n = 50, k = 12;
+  Floats a = noise(m * k, 1), w = noise(k * n, 2), expected = product(a, w, m, n, k);
+  for (float &x : expected) {
+    double gelu = 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
+    x = float(gelu / (1 + std::exp(-gelu)));
+  }
+  check(R"(func.func @k(%a: tensor<9x12xf32>, %p: tensor<4x12x16xf32>) -> tensor<9x50xf32> {
+    %0 = mlc.packed_matmul %a, %p {n = 50 : i64} : (tensor<9x12xf32>, tensor<4x12x16xf32>) -> tensor<9x50xf32>
+    %1 = mlc.gelu %0 : (tensor<9x50xf32>) -> tensor<9x50xf32>
+    %2 = mlc.sigmoid %1 : (tensor<9x50xf32>) -> tensor<9x50xf32>
+    %3 = mlc.mul %1, %2 : (tensor<9x50xf32>, tensor<9x50xf32>) -> tensor<9x50xf32>
+    return %3 : tensor<9x50xf32>
+  })", {a, pack(w, k, n)}, expected, 1e-5);
+}
+
 struct ConvCase {
   int64_t batch, height, width, channels, outputs, window, stride, dilation;
 };
@@ -227,7 +246,7 @@ TEST(VectorEmitter, RefusesWhatItCannotDo) {
         %0 = mlc.packed_matmul %a, %p {n = 16 : i64} : (tensor<5x7xf32>, tensor<2x7x8xf32>) -> tensor<5x16xf32>
         return %0 : tensor<5x16xf32>
       })",
-      // a function without an instruction
+      // a function that is no instruction, not expanded
       R"(func.func @k(%a: tensor<5x7xf32>, %p: tensor<1x7x16xf32>) -> tensor<5x16xf32> {
         %0 = mlc.packed_matmul %a, %p {n = 16 : i64} : (tensor<5x7xf32>, tensor<1x7x16xf32>) -> tensor<5x16xf32>
         %1 = mlc.exp %0 : (tensor<5x16xf32>) -> tensor<5x16xf32>
@@ -242,7 +261,7 @@ TEST(VectorEmitter, RefusesWhatItCannotDo) {
   TargetDesc target = llvm::cantFail(resolveTarget("x86-64-v3"));
   for (const char *text : refused) {
     SCOPED_TRACE(text);
-    Parsed parsed(text);
+    Parsed parsed(text, /*expand=*/false);
     ASSERT_TRUE(parsed.kernel);
     EXPECT_FALSE(createVectorEmitter()->accepts(parsed.kernel, target));
   }
