@@ -34,11 +34,14 @@ Blocking chooseBlocking(const PackedContraction &c, const TargetDesc &target) {
   Blocking b;
   bool wide = target.vector_bytes >= 64 && target.vector_registers >= 32;
   b.rows = std::min<int64_t>(wide ? 8 : 6, c.numRows);
-  b.panels = std::min<int64_t>(wide ? 3 : 1, c.panels);
-  // Tiles of about a million multiply-adds balance threads and hide the cost of starting one.
+  // Few rows leave registers free: more columns at once keep more loads of weights in flight.
+  int64_t panels = wide ? std::clamp<int64_t>(24 / b.rows, 3, 6) : std::clamp<int64_t>(4 / b.rows, 1, 3);
+  b.panels = std::min(panels, c.panels);
+  // Tiles of about a million multiply-adds balance threads and hide the cost of starting one. A weight that memory
+  // has to deliver takes the time of about 16.
   constexpr int64_t tileWork = 1 << 20, maxTiles = 64;
   int64_t rowGroups = ceilDiv(c.numRows, b.rows), panelGroups = ceilDiv(c.panels, b.panels);
-  double work = double(c.numRows) * double(c.columns) * double(c.depth);
+  double work = std::max<double>(c.numRows, 16) * double(c.columns) * double(c.depth);
   int64_t wanted = std::clamp<int64_t>(int64_t(std::min(work / tileWork, 1e6)), 1, maxTiles);
   // Columns first: then each thread reads its own part of the weights.
   int64_t panelTiles = std::min(panelGroups, wanted), rowTiles = std::min(rowGroups, ceilDiv(wanted, panelTiles));
