@@ -1,0 +1,29 @@
+// The graph passes of the phases simplify, layout and fuse: what is documented in each folder's passes.td. Every
+// `create` function below is generated from there, for instance `createFoldBatchNorm()`.
+#ifndef MLC_PASSES_PASSES_H
+#define MLC_PASSES_PASSES_H
+
+#include "dialects/mlc/MlcDialect.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/Pass.h"
+
+namespace mlc {
+
+#define GEN_PASS_DECL
+#include "passes/fuse/Passes.h.inc"
+#define GEN_PASS_DECL
+#include "passes/layout/Passes.h.inc"
+#define GEN_PASS_DECL
+#include "passes/simplify/Passes.h.inc"
+
+// registerSimplifyPasses(), registerLayoutPasses(), registerFusionPasses(): make passes known by their arguments.
+#define GEN_PASS_REGISTRATION
+#include "passes/fuse/Passes.h.inc"
+#define GEN_PASS_REGISTRATION
+#include "passes/layout/Passes.h.inc"
+#define GEN_PASS_REGISTRATION
+#include "passes/simplify/Passes.h.inc"
+
+} // namespace mlc
+
+#endif // MLC_PASSES_PASSES_H

@@ -1,0 +1,33 @@
+// Phase layout: the orders of elements that kernels read, as explicit ops that cancel where they meet.
+#ifndef MLC_PASSES_LAYOUT_TD
+#define MLC_PASSES_LAYOUT_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ToChannelsLast : Pass<"mlc-to-channels-last"> {
+  let summary = "Bring convolutions and pools, and what lies between them, into channels_last";
+  let description = [{
+    Post-condition: no mlc.conv and no mlc.pool is channels_first. Transposes around them are moved down through
+    elementwise ops, reductions, pads, slices and concatenations, and cancel where they meet.
+  }];
+}
+
+def PackWeights : Pass<"mlc-pack-weights"> {
+  let summary = "Pack the weights of matrix products and convolutions into panels";
+  let description = [{
+    Post-condition: no mlc.matmul has a two-dimensional weight as rhs (unless its lhs is transposed); no
+    convolution of one group, channels_last, has a weight as its filter. Padding of these convolutions is an mlc.pad.
+  }];
+  let options = [Option<"lanes", "lanes", "int64_t", /*default=*/"16", "Width of a panel">];
+}
+
+def HoistParamPack : Pass<"mlc-hoist-param-pack", "::mlir::ModuleOp"> {
+  let summary = "Move computation on parameters alone into mlc.param_pack";
+  let description = [{
+    Post-condition: an op that depends on parameters and constants only is an mlc.load_param, an mlc.constant, an
+    mlc.reshape of one, or an mlc.broadcast that enlarges one (a stored copy of it would cost more than it saves).
+    Equal computations, for instance of several shape buckets, share one mlc.param_pack.
+  }];
+}
+
+#endif // MLC_PASSES_LAYOUT_TD

@@ -1,0 +1,28 @@
+// Phase simplify: patterns that exporters take apart become one op again; what is known before the run is computed.
+#ifndef MLC_PASSES_SIMPLIFY_TD
+#define MLC_PASSES_SIMPLIFY_TD
+
+include "mlir/Pass/PassBase.td"
+
+def FoldBatchNorm : Pass<"mlc-fold-batch-norm"> {
+  let summary = "Fold batch normalisation into convolutions, or into a multiplication and an addition";
+  let description = [{
+    Jacob et al., https://arxiv.org/abs/1712.05877, section 3.2. Post-condition: there is no mlc.batch_norm. The
+    arithmetic on weights is left as ops; mlc-hoist-param-pack moves it out of the program.
+  }];
+}
+
+def RecoverGelu : Pass<"mlc-recover-gelu"> {
+  let summary = "Recognise GELU in the products that exporters write it as";
+  let description = [{
+    Both forms of https://arxiv.org/abs/1606.08415: with erf, and approximated with tanh. Factors may stand in any
+    order and association.
+  }];
+}
+
+def RecoverLayerNorm : Pass<"mlc-recover-layer-norm"> {
+  let summary = "Recognise layer normalisation in means, a difference, a variance and a quotient";
+  let description = "Also a multiplication and an addition behind mlc.layer_norm become its scale and bias.";
+}
+
+#endif // MLC_PASSES_SIMPLIFY_TD

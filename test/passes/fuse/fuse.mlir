@@ -1,0 +1,104 @@
+// RUN: mlc-opt %s --mlc-fuse | FileCheck %s
+
+mlc.param @w : tensor<2x8x16xf32> = #mlc.file<"w", 0>
+mlc.param @b : tensor<20xf32> = #mlc.file<"b", 0>
+
+// A product with bias, activation and residual sum is one kernel; the softmax behind it another.
+// CHECK-LABEL: func @epilogue
+// CHECK-SAME: (%[[X:.*]]: tensor<4x8xf32>, %[[R:.*]]: tensor<4x20xf32>)
+// CHECK: %[[W:.*]] = mlc.load_param @w
+// CHECK: %[[B:.*]] = mlc.load_param @b
+// CHECK: %[[Y:.*]] = mlc.fused contraction (%{{.*}} = %[[X]], %{{.*}} = %[[W]], %{{.*}} = %[[B]], %{{.*}} = %[[R]])
+// CHECK-NEXT: mlc.packed_matmul
+// CHECK-NEXT: mlc.add
+// CHECK-NEXT: mlc.gelu
+// CHECK-NEXT: mlc.add
+// CHECK-NEXT: mlc.yield
+// CHECK: %[[S:.*]] = mlc.fused reduction (%{{.*}} = %[[Y]])
+// CHECK-NEXT: mlc.softmax
+// CHECK-NEXT: mlc.yield
+// CHECK: return %[[S]]
+func.func @epilogue(%x: tensor<4x8xf32>, %r: tensor<4x20xf32>) -> tensor<4x20xf32> {
+  %w = mlc.load_param @w : tensor<2x8x16xf32>
+  %b = mlc.load_param @b : tensor<20xf32>
+  %0 = mlc.packed_matmul %x, %w {n = 20 : i64} : (tensor<4x8xf32>, tensor<2x8x16xf32>) -> tensor<4x20xf32>
+  %1 = mlc.add %0, %b : (tensor<4x20xf32>, tensor<20xf32>) -> tensor<4x20xf32>
+  %2 = mlc.gelu %1 : (tensor<4x20xf32>) -> tensor<4x20xf32>
+  %3 = mlc.add %2, %r : (tensor<4x20xf32>, tensor<4x20xf32>) -> tensor<4x20xf32>
+  %4 = mlc.softmax %3 {axis = 1 : i64} : (tensor<4x20xf32>) -> tensor<4x20xf32>
+  return %4 : tensor<4x20xf32>
+}
+
+// A value that is read elsewhere as well ends its group.
+// CHECK-LABEL: func @escapes
+// CHECK: mlc.fused contraction
+// CHECK-NEXT: mlc.matmul
+// CHECK-NEXT: mlc.relu
+// CHECK-NEXT: mlc.yield
+// CHECK: mlc.fused elementwise
+// CHECK-NEXT: mlc.exp
+// CHECK-NEXT: mlc.yield
+func.func @escapes(%x: tensor<4x8xf32>, %y: tensor<8x20xf32>) -> (tensor<4x20xf32>, tensor<4x20xf32>) {
+  %0 = mlc.matmul %x, %y : (tensor<4x8xf32>, tensor<8x20xf32>) -> tensor<4x20xf32>
+  %1 = mlc.relu %0 : (tensor<4x20xf32>) -> tensor<4x20xf32>
+  %2 = mlc.exp %1 : (tensor<4x20xf32>) -> tensor<4x20xf32>
+  return %1, %2 : tensor<4x20xf32>, tensor<4x20xf32>
+}
+
+// Two readers that meet again: x * sigmoid(x).
+// CHECK-LABEL: func @diamond
+// CHECK: mlc.fused contraction
+// CHECK-NEXT: mlc.matmul
+// CHECK-NEXT: mlc.sigmoid
+// CHECK-NEXT: mlc.mul
+// CHECK-NEXT: mlc.yield
+// CHECK-NOT: mlc.fused
+// CHECK: return
+func.func @diamond(%x: tensor<4x8xf32>, %y: tensor<8x20xf32>) -> tensor<4x20xf32> {
+  %0 = mlc.matmul %x, %y : (tensor<4x8xf32>, tensor<8x20xf32>) -> tensor<4x20xf32>
+  %1 = mlc.sigmoid %0 : (tensor<4x20xf32>) -> tensor<4x20xf32>
+  %2 = mlc.mul %0, %1 : (tensor<4x20xf32>, tensor<4x20xf32>) -> tensor<4x20xf32>
+  return %2 : tensor<4x20xf32>
+}
+
+// A reduction takes the elementwise ops before it, and a scalar constant goes inside; a result of another shape stays
+// outside, and a reshape is no kernel.
+// CHECK-LABEL: func @prologue
+// CHECK-NOT: mlc.constant
+// CHECK: %[[M:.*]] = mlc.fused reduction
+// CHECK-NEXT: mlc.constant
+// CHECK-NEXT: mlc.mul
+// CHECK-NEXT: mlc.exp
+// CHECK-NEXT: mlc.reduce
+// CHECK-NEXT: mlc.sqrt
+// CHECK-NEXT: mlc.yield
+// CHECK: %[[V:.*]] = mlc.reshape %[[M]]
+// CHECK: mlc.fused elementwise (%{{.*}} = %{{.*}}, %{{.*}} = %[[V]])
+// CHECK-NEXT: mlc.mul
+func.func @prologue(%x: tensor<4x20xf32>) -> tensor<4x20xf32> {
+  %c = mlc.constant dense<2.0> : tensor<f32>
+  %0 = mlc.mul %x, %c : (tensor<4x20xf32>, tensor<f32>) -> tensor<4x20xf32>
+  %1 = mlc.exp %0 : (tensor<4x20xf32>) -> tensor<4x20xf32>
+  %2 = mlc.reduce sum %1 {axes = array<i64: 1>} : (tensor<4x20xf32>) -> tensor<4xf32>
+  %3 = mlc.sqrt %2 : (tensor<4xf32>) -> tensor<4xf32>
+  %4 = mlc.reshape %3 {shape = array<i64: 4, 1>} : (tensor<4xf32>) -> tensor<4x1xf32>
+  %5 = mlc.mul %x, %4 : (tensor<4x20xf32>, tensor<4x1xf32>) -> tensor<4x20xf32>
+  return %5 : tensor<4x20xf32>
+}
+
+// Movement and gathers are kernels of their own.
+// CHECK-LABEL: func @alone
+// CHECK: mlc.fused opaque
+// CHECK-NEXT: mlc.gather
+// CHECK-NEXT: mlc.yield
+// CHECK: mlc.fused injective
+// CHECK-NEXT: mlc.transpose
+// CHECK-NEXT: mlc.yield
+// CHECK: mlc.fused elementwise
+// CHECK-NEXT: mlc.neg
+func.func @alone(%t: tensor<10x8xf32>, %i: tensor<4xi64>) -> tensor<8x4xf32> {
+  %0 = mlc.gather %t, %i {axis = 0 : i64} : (tensor<10x8xf32>, tensor<4xi64>) -> tensor<4x8xf32>
+  %1 = mlc.transpose %0 {permutation = array<i64: 1, 0>} : (tensor<4x8xf32>) -> tensor<8x4xf32>
+  %2 = mlc.neg %1 : (tensor<8x4xf32>) -> tensor<8x4xf32>
+  return %2 : tensor<8x4xf32>
+}

@@ -1,0 +1,53 @@
+// RUN: mlc-opt %s --mlc-pack-weights | FileCheck %s
+
+mlc.param @w : tensor<20x8xf32> = #mlc.file<"w", 0>
+mlc.param @f1 : tensor<1x1x8x20xf32> = #mlc.file<"w", 0>
+mlc.param @f3 : tensor<3x3x8x20xf32> = #mlc.file<"w", 0>
+
+// CHECK-LABEL: func @matmul
+// CHECK-SAME: (%[[X:.*]]: tensor
+// CHECK: %[[T:.*]] = mlc.transpose %{{.*}} {permutation = array<i64: 1, 0>} : (tensor<20x8xf32>) -> tensor<8x20xf32>
+// CHECK: %[[P:.*]] = mlc.pack %[[T]] {lanes = 16 : i64} : (tensor<8x20xf32>) -> tensor<2x8x16xf32>
+// CHECK: mlc.packed_matmul %[[X]], %[[P]] {n = 20 : i64} : (tensor<2x4x8xf32>, tensor<2x8x16xf32>) -> tensor<2x4x20xf32>
+func.func @matmul(%x: tensor<2x4x8xf32>) -> tensor<2x4x20xf32> {
+  %w = mlc.load_param @w : tensor<20x8xf32>
+  %y = mlc.matmul %x, %w {transpose_rhs} : (tensor<2x4x8xf32>, tensor<20x8xf32>) -> tensor<2x4x20xf32>
+  return %y : tensor<2x4x20xf32>
+}
+
+// Neither operand is a weight.
+// CHECK-LABEL: func @activations
+// CHECK-NEXT: mlc.matmul
+func.func @activations(%x: tensor<4x8xf32>, %y: tensor<8x20xf32>) -> tensor<4x20xf32> {
+  %z = mlc.matmul %x, %y : (tensor<4x8xf32>, tensor<8x20xf32>) -> tensor<4x20xf32>
+  return %z : tensor<4x20xf32>
+}
+
+// CHECK-LABEL: func @conv1x1
+// CHECK-SAME: (%[[X:.*]]: tensor
+// CHECK: %[[P:.*]] = mlc.pack %{{.*}} {lanes = 16 : i64} : (tensor<8x20xf32>) -> tensor<2x8x16xf32>
+// CHECK: mlc.packed_matmul %[[X]], %[[P]] {n = 20 : i64} : (tensor<2x5x5x8xf32>, tensor<2x8x16xf32>) -> tensor<2x5x5x20xf32>
+func.func @conv1x1(%x: tensor<2x5x5x8xf32>) -> tensor<2x5x5x20xf32> {
+  %w = mlc.load_param @f1 : tensor<1x1x8x20xf32>
+  %y = mlc.conv %x, %w {strides = array<i64: 1, 1>, pad_low = array<i64: 0, 0>, pad_high = array<i64: 0, 0>, dilations = array<i64: 1, 1>, layout = #mlc<layout channels_last>} : (tensor<2x5x5x8xf32>, tensor<1x1x8x20xf32>) -> tensor<2x5x5x20xf32>
+  return %y : tensor<2x5x5x20xf32>
+}
+
+// A stride skips elements: no matrix product.
+// CHECK-LABEL: func @strided
+// CHECK-NOT: mlc.pad
+// CHECK: mlc.packed_conv %{{.*}} {dilations = array<i64: 1, 1>, out_channels = 20 : i64, strides = array<i64: 2, 2>} : (tensor<2x5x5x8xf32>, tensor<2x1x1x8x16xf32>) -> tensor<2x3x3x20xf32>
+func.func @strided(%x: tensor<2x5x5x8xf32>) -> tensor<2x3x3x20xf32> {
+  %w = mlc.load_param @f1 : tensor<1x1x8x20xf32>
+  %y = mlc.conv %x, %w {strides = array<i64: 2, 2>, pad_low = array<i64: 0, 0>, pad_high = array<i64: 0, 0>, dilations = array<i64: 1, 1>, layout = #mlc<layout channels_last>} : (tensor<2x5x5x8xf32>, tensor<1x1x8x20xf32>) -> tensor<2x3x3x20xf32>
+  return %y : tensor<2x3x3x20xf32>
+}
+
+// CHECK-LABEL: func @padded
+// CHECK: %[[I:.*]] = mlc.pad %{{.*}} {high = array<i64: 0, 0, 1, 0>, low = array<i64: 0, 1, 1, 0>, value = 0.000000e+00 : f64} : (tensor<2x5x5x8xf32>) -> tensor<2x6x7x8xf32>
+// CHECK: mlc.packed_conv %[[I]], %{{.*}} -> tensor<2x4x5x20xf32>
+func.func @padded(%x: tensor<2x5x5x8xf32>) -> tensor<2x4x5x20xf32> {
+  %w = mlc.load_param @f3 : tensor<3x3x8x20xf32>
+  %y = mlc.conv %x, %w {strides = array<i64: 1, 1>, pad_low = array<i64: 1, 1>, pad_high = array<i64: 0, 1>, dilations = array<i64: 1, 1>, layout = #mlc<layout channels_last>} : (tensor<2x5x5x8xf32>, tensor<3x3x8x20xf32>) -> tensor<2x4x5x20xf32>
+  return %y : tensor<2x4x5x20xf32>
+}
