@@ -97,7 +97,8 @@ bool matchLoops(linalg::GenericOp op, PackedContraction &c) {
     return false;
   unsigned panel = rhsMap.getDimPosition(0), lane = rhsMap.getDimPosition(rhsMap.getNumResults() - 1);
   unsigned outputs = outMap.getNumResults();
-  if (sizes[lane] != kLanes || outMap.getDimPosition(outputs - 2) != panel || outMap.getDimPosition(outputs - 1) != lane)
+  if (sizes[lane] != kLanes || outMap.getDimPosition(outputs - 2) != panel ||
+      outMap.getDimPosition(outputs - 1) != lane)
     return false;
   auto strides = stridesOf(maps[0], typeOf(op.getInputs()[0]));
   auto lhs = argumentOf(op.getInputs()[0]), rhs = argumentOf(op.getInputs()[1]);
@@ -171,7 +172,8 @@ bool isEpilogue(Value value, const PackedContraction &c, llvm::SmallPtrSetImpl<O
     if (argumentOf(operand->get()))
       return type.getElementType().isF32() && accessOf(map, type, shape);
     // Computed here, hence for this row and column only.
-    auto strides = stridesOf(map, type), whole = stridesOf(AffineMap::getMultiDimIdentityMap(shape.size(), op.getContext()), typeOf(value));
+    auto strides = stridesOf(map, type);
+    auto whole = stridesOf(AffineMap::getMultiDimIdentityMap(shape.size(), op.getContext()), typeOf(value));
     if (!strides)
       return false;
     for (size_t i = 0; i < shape.size(); ++i)

@@ -20,7 +20,8 @@ struct Lanes {
   llvm::SmallVector<llvm::Value *> x;
   unsigned lanes;
 
-  llvm::Type *vectorOf(mlir::Type type) const {
+  llvm::Type *typeOf(Operation *op) const {
+    mlir::Type type = op->getResult(0).getType();
     llvm::Type *element = type.isF32() ? b.getFloatTy() : b.getIntNTy(type.getIntOrFloatBitWidth());
     return llvm::FixedVectorType::get(element, lanes);
   }
@@ -98,12 +99,12 @@ Emit emitterOf(Operation *op) {
       .Case([](arith::CmpIOp) -> E {
         return MLC_EMIT(l.b.CreateICmp(predicateOf(llvm::cast<arith::CmpIOp>(op).getPredicate()), l.x[0], l.x[1]));
       })
-      .Case([](arith::BitcastOp) -> E { return MLC_EMIT(l.b.CreateBitCast(l.x[0], l.vectorOf(op->getResult(0).getType()))); })
-      .Case([](arith::FPToSIOp) -> E { return MLC_EMIT(l.b.CreateFPToSI(l.x[0], l.vectorOf(op->getResult(0).getType()))); })
-      .Case([](arith::SIToFPOp) -> E { return MLC_EMIT(l.b.CreateSIToFP(l.x[0], l.vectorOf(op->getResult(0).getType()))); })
-      .Case([](arith::UIToFPOp) -> E { return MLC_EMIT(l.b.CreateUIToFP(l.x[0], l.vectorOf(op->getResult(0).getType()))); })
-      .Case([](arith::ExtUIOp) -> E { return MLC_EMIT(l.b.CreateZExt(l.x[0], l.vectorOf(op->getResult(0).getType()))); })
-      .Case([](arith::ExtSIOp) -> E { return MLC_EMIT(l.b.CreateSExt(l.x[0], l.vectorOf(op->getResult(0).getType()))); })
+      .Case([](arith::BitcastOp) -> E { return MLC_EMIT(l.b.CreateBitCast(l.x[0], l.typeOf(op))); })
+      .Case([](arith::FPToSIOp) -> E { return MLC_EMIT(l.b.CreateFPToSI(l.x[0], l.typeOf(op))); })
+      .Case([](arith::SIToFPOp) -> E { return MLC_EMIT(l.b.CreateSIToFP(l.x[0], l.typeOf(op))); })
+      .Case([](arith::UIToFPOp) -> E { return MLC_EMIT(l.b.CreateUIToFP(l.x[0], l.typeOf(op))); })
+      .Case([](arith::ExtUIOp) -> E { return MLC_EMIT(l.b.CreateZExt(l.x[0], l.typeOf(op))); })
+      .Case([](arith::ExtSIOp) -> E { return MLC_EMIT(l.b.CreateSExt(l.x[0], l.typeOf(op))); })
       .Case([](math::AbsFOp) -> E { return MLC_EMIT(l.unary(I::fabs)); })
       .Case([](math::SqrtOp) -> E { return MLC_EMIT(l.unary(I::sqrt)); })
       .Case([](math::FloorOp) -> E { return MLC_EMIT(l.unary(I::floor)); })

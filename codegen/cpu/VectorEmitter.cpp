@@ -77,7 +77,8 @@ public:
         if ((r == 0 || rowsLeft) && (p == 0 || panelsLeft))
           micro[r][p] = writeMicroKernel(r ? rowsLeft : blocking.rows, p ? panelsLeft : blocking.panels);
 
-    llvm::Function *entry = begin("", llvm::GlobalValue::ExternalLinkage, b.getInt32Ty(), {pointer, pointer, i64, i64});
+    llvm::Function *entry =
+        begin("", llvm::GlobalValue::ExternalLinkage, b.getInt32Ty(), {pointer, pointer, i64, i64});
     llvm::Value *bindings = b.CreateLoad(pointer, entry->getArg(0)); // mlc_kernel_args.bindings
     llvm::Value *scratch = b.CreateLoad(pointer, entry->getArg(1));  // mlc_worker.scratch
     loop(entry->getArg(2), entry->getArg(3), 1, {}, [&](llvm::Value *tile, const Values &) {
@@ -208,7 +209,8 @@ private:
         right.push_back(b.CreateAlignedLoad(vector, at(rhs, b.CreateAdd(rhsOffset, number(j * c.depth * kLanes))),
                                             llvm::Align(4)));
       for (int64_t i = 0; i < rows; ++i) {
-        llvm::Value *left = b.CreateVectorSplat(kLanes, b.CreateAlignedLoad(f32, at(starts[i], lhsOffset), llvm::Align(4)));
+        llvm::Value *element = b.CreateAlignedLoad(f32, at(starts[i], lhsOffset), llvm::Align(4));
+        llvm::Value *left = b.CreateVectorSplat(kLanes, element);
         for (int64_t j = 0; j < panels; ++j) {
           llvm::Value *&sum = sums[i * panels + j];
           sum = b.CreateIntrinsic(llvm::Intrinsic::fma, {vector}, {left, right[j], sum});
@@ -265,8 +267,8 @@ private:
 
   // finish(bindings, sums, row, rows, panel): the epilogue and the store of one panel's columns.
   llvm::Function *writeFinish(bool tail) {
-    llvm::Function *function = begin(tail ? ".finish_tail" : ".finish", llvm::GlobalValue::InternalLinkage, b.getVoidTy(),
-                                     {pointer, pointer, i64, i64, i64});
+    llvm::Function *function = begin(tail ? ".finish_tail" : ".finish", llvm::GlobalValue::InternalLinkage,
+                                     b.getVoidTy(), {pointer, pointer, i64, i64, i64});
     llvm::Value *bindings = function->getArg(0), *sums = function->getArg(1), *first = function->getArg(2);
     llvm::Value *column = b.CreateMul(function->getArg(4), number(kLanes));
     llvm::Constant *mask = nullptr;
@@ -337,7 +339,8 @@ public:
                                 llvm::LLVMContext &context) const override {
     auto contraction = matchPackedContraction(kernel);
     if (!contraction)
-      return kernel.emitOpError("is not a contraction over panels of ") << kLanes << " columns with an elementwise epilogue";
+      return kernel.emitOpError("is not a contraction over panels of ")
+             << kLanes << " columns with an elementwise epilogue";
     Blocking blocking = chooseBlocking(*contraction, target);
     EmittedKernel result;
     result.name = kernel.getSymName().str();

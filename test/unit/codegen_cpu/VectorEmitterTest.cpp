@@ -104,7 +104,8 @@ void check(const std::string &text, std::vector<Floats> inputs, const Floats &ex
       for (auto &input : inputs)
         bindings.push_back(input.data());
       bindings.push_back(result.data());
-      std::unique_ptr<void, decltype(&free)> scratch(aligned_alloc(64, (emitted->scratch_bytes + 127) / 64 * 64), &free);
+      size_t bytes = (emitted->scratch_bytes + 127) / 64 * 64;
+      std::unique_ptr<void, decltype(&free)> scratch(aligned_alloc(64, bytes), &free);
       mlc_kernel_args args = {bindings.data(), nullptr};
       mlc_worker worker = {scratch.get(), uint64_t(emitted->scratch_bytes), 0, 0};
       for (int64_t end = emitted->tiles; end > 0; end -= step) // any order
@@ -136,7 +137,8 @@ Floats product(const Floats &a, const Floats &b, int64_t rows, int64_t columns, 
 void checkMatmul(int64_t m, int64_t n, int64_t k) {
   Floats a = noise(m * k, 1), w = noise(k * n, 2);
   check(llvm::formatv(R"(func.func @k(%a: tensor<{0}x{2}xf32>, %p: tensor<{3}x{2}x16xf32>) -> tensor<{0}x{1}xf32> {{
-    %0 = mlc.packed_matmul %a, %p {{n = {1} : i64} : (tensor<{0}x{2}xf32>, tensor<{3}x{2}x16xf32>) -> tensor<{0}x{1}xf32>
+    %0 = mlc.packed_matmul %a, %p {{n = {1} : i64}
+      : (tensor<{0}x{2}xf32>, tensor<{3}x{2}x16xf32>) -> tensor<{0}x{1}xf32>
     return %0 : tensor<{0}x{1}xf32>
   })", m, n, k, (n + 15) / 16), {a, pack(w, k, n)}, product(a, w, m, n, k), 1e-6 * (k + 4));
 }
@@ -152,13 +154,15 @@ TEST(VectorEmitter, MatmulOfOddShapes) {
 TEST(VectorEmitter, BiasReluResidual) {
   for (int64_t n : {30, 64}) {
     int64_t m = 10, k = 20;
-    Floats a = noise(m * k, 1), w = noise(k * n, 2), bias = noise(n, 3), residual = noise(m * n, 4), scale = noise(5, 5);
+    Floats a = noise(m * k, 1), w = noise(k * n, 2);
+    Floats bias = noise(n, 3), residual = noise(m * n, 4), scale = noise(5, 5);
     Floats expected = product(a, w, m, n, k);
     for (int64_t i = 0; i < m * n; ++i) // the rows are 2x5; the scale is that of the inner five
       expected[i] = (std::max(expected[i] + bias[i % n], 0.0f) + residual[i]) * scale[i / n % 5];
     check(llvm::formatv(R"(func.func @k(%a: tensor<2x5x{1}xf32>, %p: tensor<{2}x{1}x16xf32>, %bias: tensor<{0}xf32>,
         %r: tensor<2x5x{0}xf32>, %s: tensor<5x1xf32>) -> tensor<2x5x{0}xf32> {{
-      %0 = mlc.packed_matmul %a, %p {{n = {0} : i64} : (tensor<2x5x{1}xf32>, tensor<{2}x{1}x16xf32>) -> tensor<2x5x{0}xf32>
+      %0 = mlc.packed_matmul %a, %p {{n = {0} : i64}
+        : (tensor<2x5x{1}xf32>, tensor<{2}x{1}x16xf32>) -> tensor<2x5x{0}xf32>
       %1 = mlc.add %0, %bias : (tensor<2x5x{0}xf32>, tensor<{0}xf32>) -> tensor<2x5x{0}xf32>
       %2 = mlc.relu %1 : (tensor<2x5x{0}xf32>) -> tensor<2x5x{0}xf32>
       %3 = mlc.add %2, %r : (tensor<2x5x{0}xf32>, tensor<2x5x{0}xf32>) -> tensor<2x5x{0}xf32>
