@@ -1,0 +1,582 @@
+#include "codegen/halide/Pipeline.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include <Halide.h>
+#include <limits>
+
+using mlir::Operation;
+namespace arith = mlir::arith;
+namespace linalg = mlir::linalg;
+namespace math = mlir::math;
+namespace tensor = mlir::tensor;
+using Halide::Expr;
+using Halide::Func;
+using Halide::RDom;
+using Halide::Var;
+using Exprs = std::vector<Expr>;
+
+namespace mlc::codegen {
+namespace {
+
+mlir::RankedTensorType typeOf(mlir::Value value) { return mlir::cast<mlir::RankedTensorType>(value.getType()); }
+
+// i1 is a byte in memory and in Funcs.
+Halide::Type storedType(mlir::Type type) {
+  if (type.isIndex())
+    return Halide::Int(64);
+  unsigned bits = type.getIntOrFloatBitWidth();
+  if (mlir::isa<mlir::FloatType>(type))
+    return Halide::Float(bits);
+  return bits == 1 ? Halide::UInt(8) : Halide::Int(bits);
+}
+
+Expr load(Expr stored, mlir::Type type) { return type.isInteger(1) ? stored != 0 : stored; }
+Expr store(Expr value, mlir::Type type) { return type.isInteger(1) ? Halide::cast<uint8_t>(value) : value; }
+
+Expr constant(mlir::Attribute attribute, mlir::Type type) {
+  if (auto value = mlir::dyn_cast<mlir::FloatAttr>(attribute)) {
+    uint64_t bits = value.getValue().bitcastToAPInt().getZExtValue();
+    // By its bits: a NaN or infinity must not pass through Halide's simplifier as a number.
+    if (!value.getValue().isFinite())
+      return type.isF64() ? Halide::reinterpret<double>(Expr(bits)) : Halide::reinterpret<float>(Expr(uint32_t(bits)));
+    return Halide::Internal::make_const(storedType(type), value.getValueAsDouble());
+  }
+  auto value = mlir::cast<mlir::IntegerAttr>(attribute).getValue();
+  if (type.isInteger(1))
+    return Halide::Internal::make_bool(value.isOne());
+  return Halide::Internal::make_const(storedType(type), value.getSExtValue());
+}
+
+// Integers wrap, as in arith; Halide's signed ones must not.
+template <typename Op> Expr wrapping(Expr x, Expr y, Op op) {
+  if (x.type().is_bool())
+    return x; // no body does arithmetic on i1
+  Halide::Type type = x.type(), bits = type.with_code(Halide::Type::UInt);
+  return Halide::reinterpret(type, op(Halide::reinterpret(bits, x), Halide::reinterpret(bits, y)));
+}
+
+Expr compare(arith::CmpFPredicate predicate, Expr x, Expr y) {
+  using P = arith::CmpFPredicate;
+  Expr unordered = x != x || y != y;
+  switch (predicate) {
+  case P::OEQ: return x == y;
+  case P::OLT: return x < y;
+  case P::OLE: return x <= y;
+  case P::OGT: return x > y;
+  case P::OGE: return x >= y;
+  case P::ONE: return x < y || x > y;
+  case P::ORD: return x == x && y == y;
+  case P::UNO: return unordered;
+  case P::UNE: return x != y;
+  case P::UEQ: return unordered || x == y;
+  case P::ULT: return unordered || x < y;
+  case P::ULE: return unordered || x <= y;
+  case P::UGT: return unordered || x > y;
+  case P::UGE: return unordered || x >= y;
+  case P::AlwaysTrue: return Halide::Internal::const_true();
+  default: return Halide::Internal::const_false();
+  }
+}
+
+Expr compare(arith::CmpIPredicate predicate, Expr x, Expr y) {
+  using P = arith::CmpIPredicate;
+  bool isUnsigned = predicate >= P::ult;
+  if (isUnsigned && !x.type().is_bool()) {
+    x = Halide::reinterpret(x.type().with_code(Halide::Type::UInt), x);
+    y = Halide::reinterpret(y.type().with_code(Halide::Type::UInt), y);
+  }
+  switch (predicate) {
+  case P::eq: return x == y;
+  case P::ne: return x != y;
+  case P::slt: case P::ult: return x < y;
+  case P::sle: case P::ule: return x <= y;
+  case P::sgt: case P::ugt: return x > y;
+  default: return x >= y;
+  }
+}
+
+// Keeps a NaN of either side, as arith.maximumf does and Halide's max does not.
+Expr maximum(Expr x, Expr y) { return Halide::select(x != x, x, Halide::select(x > y, x, y)); }
+Expr minimum(Expr x, Expr y) { return Halide::select(x != x, x, Halide::select(x < y, x, y)); }
+
+Expr signBit(Expr bits) { return Halide::Internal::make_const(bits.type(), 1) << (bits.type().bits() - 1); }
+
+Expr evaluate(Operation *op, const Exprs &v) {
+  mlir::Type type = op->getNumResults() ? op->getResult(0).getType() : mlir::Type();
+  return llvm::TypeSwitch<Operation *, Expr>(op)
+      .Case([&](arith::ConstantOp o) { return constant(o.getValue(), type); })
+      .Case<arith::AddFOp>([&](auto) { return v[0] + v[1]; })
+      .Case<arith::SubFOp>([&](auto) { return v[0] - v[1]; })
+      .Case<arith::MulFOp>([&](auto) { return v[0] * v[1]; })
+      .Case<arith::DivFOp>([&](auto) { return v[0] / v[1]; })
+      .Case<arith::NegFOp>([&](auto) {
+        Expr bits = Halide::reinterpret(v[0].type().with_code(Halide::Type::UInt), v[0]);
+        return Halide::reinterpret(v[0].type(), bits ^ signBit(bits));
+      })
+      .Case<arith::MaximumFOp>([&](auto) { return maximum(v[0], v[1]); })
+      .Case<arith::MinimumFOp>([&](auto) { return minimum(v[0], v[1]); })
+      .Case([&](arith::CmpFOp o) { return compare(o.getPredicate(), v[0], v[1]); })
+      .Case([&](arith::CmpIOp o) { return compare(o.getPredicate(), v[0], v[1]); })
+      .Case<arith::SelectOp>([&](auto) { return Halide::select(v[0], v[1], v[2]); })
+      .Case<arith::AddIOp>([&](auto) { return wrapping(v[0], v[1], [](Expr x, Expr y) { return x + y; }); })
+      .Case<arith::SubIOp>([&](auto) { return wrapping(v[0], v[1], [](Expr x, Expr y) { return x - y; }); })
+      .Case<arith::MulIOp>([&](auto) { return wrapping(v[0], v[1], [](Expr x, Expr y) { return x * y; }); })
+      .Case<arith::AndIOp>([&](auto) { return v[0].type().is_bool() ? v[0] && v[1] : v[0] & v[1]; })
+      .Case<arith::OrIOp>([&](auto) { return v[0].type().is_bool() ? v[0] || v[1] : v[0] | v[1]; })
+      .Case<arith::XOrIOp>([&](auto) { return v[0].type().is_bool() ? v[0] != v[1] : v[0] ^ v[1]; })
+      .Case<arith::ShLIOp>([&](auto) { return wrapping(v[0], v[1], [](Expr x, Expr y) { return x << y; }); })
+      .Case<arith::ShRSIOp>([&](auto) {
+        return v[0] >> Halide::reinterpret(v[1].type().with_code(Halide::Type::UInt), v[1]);
+      })
+      .Case<arith::MaxSIOp>([&](auto) { return Halide::max(v[0], v[1]); })
+      .Case<arith::MinSIOp>([&](auto) { return Halide::min(v[0], v[1]); })
+      .Case<arith::BitcastOp>([&](auto) { return Halide::reinterpret(storedType(type), v[0]); })
+      .Case<arith::SIToFPOp, arith::UIToFPOp, arith::ExtFOp, arith::TruncFOp, arith::ExtSIOp, arith::ExtUIOp,
+            arith::IndexCastOp>([&](auto) { return Halide::cast(storedType(type), v[0]); })
+      .Case<arith::TruncIOp>([&](auto) { return type.isInteger(1) ? (v[0] & 1) != 0 : Halide::cast(storedType(type), v[0]); })
+      // One instruction in the end: Halide has no fused multiply-add, the emitter marks the pair for contraction.
+      .Case<math::FmaOp>([&](auto) { return v[0] * v[1] + v[2]; })
+      .Case<math::SqrtOp>([&](auto) { return Halide::sqrt(v[0]); })
+      .Case<math::AbsFOp>([&](auto) { return Halide::abs(v[0]); })
+      .Case<math::FloorOp>([&](auto) { return Halide::floor(v[0]); })
+      .Case<math::CeilOp>([&](auto) { return Halide::ceil(v[0]); })
+      .Case<math::RoundEvenOp>([&](auto) { return Halide::round(v[0]); })
+      .Case<math::CopySignOp>([&](auto) {
+        Halide::Type bits = v[0].type().with_code(Halide::Type::UInt);
+        Expr x = Halide::reinterpret(bits, v[0]), y = Halide::reinterpret(bits, v[1]);
+        return Halide::reinterpret(v[0].type(), (x & ~signBit(x)) | (y & signBit(y)));
+      })
+      .Default([](Operation *) { return Expr(); });
+}
+
+class PipelineBuilder {
+public:
+  PipelineBuilder(mlir::func::FuncOp kernel, const Region &region, const TargetDesc &target)
+      : kernel(kernel), region(region), lanes(target.vector_bytes / 4) {
+    std::string name = "x86-64-linux-sse41-avx-avx2-f16c-fma-no_asserts-no_bounds_query-no_runtime-strict_float";
+    if (target.vector_bytes == 64)
+      name += "-avx512-avx512_skylake";
+    halideTarget = Halide::Target(name);
+  }
+
+  HalideBitcode run() {
+    HalideBitcode result;
+    for (mlir::BlockArgument argument : kernel.getArguments())
+      addInput(argument, result);
+    for (Operation &op : kernel.getBody().front().without_terminator())
+      if (op.getNumResults() == 1 && region.stages.count(op.getResult(0)) && !funcs.count(op.getResult(0)))
+        build(op);
+    schedule();
+    Func &out = funcs[region.result];
+    llvm::SmallString<64> path;
+    if (std::error_code error = llvm::sys::fs::createTemporaryFile("mlc-halide", "bc", path)) {
+      result.error = "no temporary file: " + error.message();
+      return result;
+    }
+    llvm::FileRemover remover(path);
+    out.compile_to_module(arguments, "mlc_halide", halideTarget)
+        .compile({{Halide::OutputFileType::bitcode, path.str().str()}});
+    auto bytes = llvm::MemoryBuffer::getFile(path);
+    if (bytes)
+      result.bytes = (*bytes)->getBuffer().str();
+    else
+      result.error = "its output is not readable: " + bytes.getError().message();
+    return result;
+  }
+
+private:
+  void addInput(mlir::BlockArgument argument, HalideBitcode &result) {
+    if (!region.stages.count(argument))
+      return;
+    auto type = typeOf(argument);
+    Halide::ImageParam param(storedType(type.getElementType()), type.getRank());
+    int64_t stride = 1;
+    for (int64_t i = 0; i < type.getRank(); ++i) { // Halide's dimension 0 is the innermost
+      int64_t size = type.getDimSize(type.getRank() - 1 - i);
+      param.dim(i).set_bounds(0, int(size)).set_stride(int(stride));
+      stride *= size;
+    }
+    funcs[argument] = param;
+    result.inputs.push_back(argument.getArgNumber());
+    arguments.push_back(param);
+  }
+
+  // An element of a value of the kernel; indices outermost first.
+  Expr read(mlir::Value value, Exprs indices) {
+    mlir::Type element = typeOf(value).getElementType();
+    if (Operation *op = value.getDefiningOp()) {
+      if (auto fill = mlir::dyn_cast<linalg::FillOp>(op)) {
+        mlir::Attribute attribute;
+        mlir::matchPattern(fill.getInputs()[0], mlir::m_Constant(&attribute)); // analyseRegion took nothing else
+        return constant(attribute, element);
+      }
+      if (auto table = mlir::dyn_cast<arith::ConstantOp>(op))
+        return readTable(mlir::cast<mlir::DenseElementsAttr>(table.getValue()), indices);
+      if (auto pad = mlir::dyn_cast<tensor::PadOp>(op))
+        return readPadded(pad, indices);
+      if (mlir::isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
+        return read(op->getOperand(0), reshapeIndices(indices, typeOf(value).getShape(),
+                                                      typeOf(op->getOperand(0)).getShape()));
+    }
+    std::reverse(indices.begin(), indices.end());
+    return load(funcs[value](indices), element);
+  }
+
+  Expr readTable(mlir::DenseElementsAttr table, const Exprs &indices) {
+    mlir::Type element = table.getElementType();
+    if (table.isSplat())
+      return constant(table.getSplatValue<mlir::Attribute>(), element);
+    Expr linear = 0;
+    for (auto [index, size] : llvm::zip(indices, table.getType().getShape()))
+      linear = linear * int(size) + index;
+    Exprs values;
+    for (mlir::Attribute value : table.getValues<mlir::Attribute>())
+      values.push_back(constant(value, element));
+    return Halide::mux(linear, values);
+  }
+
+  Expr readPadded(tensor::PadOp pad, const Exprs &indices) {
+    auto source = typeOf(pad.getSource());
+    Exprs inner;
+    Expr inside;
+    for (auto [i, index] : llvm::enumerate(indices)) {
+      int64_t low = pad.getStaticLow()[i], size = source.getDimSize(i);
+      Expr position = low ? index - int(low) : index;
+      if (low || pad.getStaticHigh()[i]) {
+        Expr here = position >= 0 && position < int(size);
+        inside = inside.defined() ? inside && here : here;
+        position = Halide::clamp(position, 0, int(size) - 1);
+      }
+      inner.push_back(position);
+    }
+    Expr value = read(pad.getSource(), inner);
+    if (!inside.defined())
+      return value;
+    mlir::Attribute padding;
+    mlir::matchPattern(pad.getConstantPaddingValue(), mlir::m_Constant(&padding));
+    return Halide::select(inside, value, constant(padding, source.getElementType()));
+  }
+
+  // Indices of `from` as indices of `to`, which has the same elements in the same order. Dimensions that both sides
+  // share pass through, so that no division comes in.
+  Exprs reshapeIndices(const Exprs &indices, llvm::ArrayRef<int64_t> from, llvm::ArrayRef<int64_t> to) {
+    Exprs result(to.size(), Expr(0));
+    size_t i = 0, j = 0;
+    while (i < from.size() || j < to.size()) {
+      // The shortest run of dimensions with the same product on both sides.
+      size_t i0 = i, j0 = j;
+      int64_t left = i < from.size() ? from[i++] : 1, right = j < to.size() ? to[j++] : 1;
+      while (left != right)
+        if (left < right)
+          left *= from[i++];
+        else
+          right *= to[j++];
+      Expr linear = 0;
+      for (size_t d = i0; d < i; ++d)
+        if (from[d] != 1)
+          linear = linear * int(from[d]) + indices[d];
+      for (size_t d = j; d-- > j0;) {
+        if (to[d] == 1)
+          continue;
+        right /= to[d];
+        result[d] = right == 1 ? linear : linear % int(to[d]);
+        if (right != 1)
+          linear = linear / int(to[d]);
+        if (right == 1)
+          linear = 0;
+      }
+    }
+    return result;
+  }
+
+  Expr affine(mlir::AffineExpr expr, const Exprs &loops) {
+    if (auto dim = mlir::dyn_cast<mlir::AffineDimExpr>(expr))
+      return loops[dim.getPosition()];
+    if (auto number = mlir::dyn_cast<mlir::AffineConstantExpr>(expr))
+      return Expr(int(number.getValue()));
+    auto binary = mlir::cast<mlir::AffineBinaryOpExpr>(expr);
+    Expr x = affine(binary.getLHS(), loops), y = affine(binary.getRHS(), loops);
+    switch (expr.getKind()) {
+    case mlir::AffineExprKind::Add: return x + y;
+    case mlir::AffineExprKind::Mul: return x * y;
+    case mlir::AffineExprKind::Mod: return x % y;
+    case mlir::AffineExprKind::FloorDiv: return x / y;
+    default: return (x + y - 1) / y;
+    }
+  }
+
+  // The body of a generic at a position of its loops; `accumulator` stands for the element of the init.
+  Expr evaluateBody(linalg::GenericOp op, const Exprs &loops, Expr accumulator) {
+    llvm::DenseMap<mlir::Value, Expr> values;
+    for (mlir::OpOperand &operand : op->getOpOperands()) {
+      mlir::BlockArgument argument = op.getMatchingBlockArgument(&operand);
+      if (argument.use_empty())
+        continue;
+      if (op.isDpsInit(&operand) && accumulator.defined()) {
+        values[argument] = accumulator;
+        continue;
+      }
+      Exprs indices;
+      for (mlir::AffineExpr expr : op.getMatchingIndexingMap(&operand).getResults())
+        indices.push_back(affine(expr, loops));
+      values[argument] = read(operand.get(), indices);
+    }
+    for (Operation &inner : op.getBody()->without_terminator()) {
+      if (auto index = mlir::dyn_cast<linalg::IndexOp>(inner)) {
+        values[index] = Halide::cast<int64_t>(loops[index.getDim()]);
+        continue;
+      }
+      Exprs operands;
+      for (mlir::Value operand : inner.getOperands()) {
+        auto known = values.find(operand);
+        operands.push_back(known != values.end() ? known->second : outer(operand));
+      }
+      values[inner.getResult(0)] = evaluate(&inner, operands);
+    }
+    mlir::Value yielded = op.getBody()->getTerminator()->getOperand(0);
+    auto known = values.find(yielded);
+    return known != values.end() ? known->second : outer(yielded);
+  }
+
+  // A scalar constant defined outside of the body.
+  Expr outer(mlir::Value value) {
+    mlir::Attribute attribute;
+    mlir::matchPattern(value, mlir::m_Constant(&attribute));
+    return constant(attribute, value.getType());
+  }
+
+  void build(Operation &op) {
+    auto generic = mlir::dyn_cast<linalg::GenericOp>(op);
+    if (!generic)
+      return; // fills, pads and reshapes are read through
+    mlir::Value value = generic.getResult(0);
+    mlir::Type element = typeOf(value).getElementType();
+    int64_t rank = typeOf(value).getRank();
+    std::vector<Var> vars;
+    Exprs coordinates;
+    for (int64_t i = 0; i < rank; ++i) {
+      vars.emplace_back("d" + std::to_string(i));
+      coordinates.push_back(vars.back());
+    }
+    Exprs loops(generic.getNumLoops());
+    mlir::AffineMap outMap = generic.getIndexingMapsArray().back();
+    for (int64_t i = 0; i < rank; ++i)
+      loops[mlir::cast<mlir::AffineDimExpr>(outMap.getResult(i)).getPosition()] = coordinates[i];
+    Func func("f" + std::to_string(funcs.size()));
+    std::vector<Var> reversed(vars.rbegin(), vars.rend());
+    dims[value] = reversed;
+    if (generic.getNumReductionLoops() == 0) {
+      func(reversed) = store(evaluateBody(generic, loops, Expr()), element);
+      funcs[value] = func;
+      return;
+    }
+    buildReduction(generic, func, reversed, coordinates, loops);
+  }
+
+  Expr combine(Operation *combiner, Expr x, Expr y) { return evaluate(combiner, {x, y}); }
+
+  void buildReduction(linalg::GenericOp op, Func func, const std::vector<Var> &vars, const Exprs &coordinates,
+                      Exprs loops) {
+    mlir::Value value = op.getResult(0);
+    mlir::Type element = typeOf(value).getElementType();
+    Exprs index(vars.begin(), vars.end());
+    llvm::SmallVector<int64_t> sizes(op.getStaticLoopRanges()), reductions;
+    for (auto [i, iterator] : llvm::enumerate(op.getIteratorTypesArray()))
+      if (iterator == mlir::utils::IteratorType::reduction)
+        reductions.push_back(i);
+    int64_t row = reductions.back(), wide = 4 * lanes;
+    Operation *combiner = findCombiner(op);
+    Expr initial = read(op.getDpsInits()[0], coordinates);
+    // A row is folded in `wide` interleaved partial results, combined as a tree, then what is left over in order.
+    bool isRow = row == int64_t(sizes.size()) - 1 && reductions.size() == 1 && combiner && sizes[row] >= 2 * wide &&
+                 readsContiguously(op, row);
+    if (!isRow) {
+      func(vars) = store(initial, element);
+      std::vector<Halide::Range> ranges;
+      for (int64_t i : llvm::reverse(reductions)) // the last loop innermost
+        ranges.emplace_back(0, int(sizes[i]));
+      RDom domain(ranges);
+      for (size_t i = 0; i < reductions.size(); ++i)
+        loops[reductions[reductions.size() - 1 - i]] = domain[int(i)];
+      func(vars) = store(evaluateBody(op, loops, load(func(index), element)), element);
+      funcs[value] = func;
+      return;
+    }
+    int64_t chunks = sizes[row] / wide, left = sizes[row] % wide;
+    Expr neutral = neutralOf(combiner, element);
+    Var lane("lane");
+    std::vector<Var> laneVars = vars;
+    laneVars.insert(laneVars.begin(), lane);
+    Exprs laneIndex(laneVars.begin(), laneVars.end());
+    Func partial(func.name() + "p");
+    partial(laneVars) = neutral;
+    RDom chunk(0, int(chunks));
+    loops[row] = chunk * int(wide) + lane;
+    partial(laneVars) = evaluateBody(op, loops, partial(laneIndex));
+    parts[value].push_back({partial, lane, wide, true});
+    Func last = partial;
+    for (int64_t width = wide / 2; width >= 1; width /= 2) {
+      Func half(func.name() + "h" + std::to_string(width));
+      Exprs low = laneIndex, high = laneIndex;
+      high[0] = lane + int(width);
+      half(laneVars) = combine(combiner, last(low), last(high));
+      parts[value].push_back({half, lane, width, false});
+      last = half;
+    }
+    Exprs first = laneIndex;
+    first[0] = 0;
+    func(vars) = store(combine(combiner, initial, last(first)), element);
+    if (left > 0) {
+      RDom rest(0, int(left));
+      loops[row] = rest + int(chunks * wide);
+      func(vars) = store(evaluateBody(op, loops, load(func(index), element)), element);
+    }
+    funcs[value] = func;
+  }
+
+  // Whether some operand's innermost dimension is the loop.
+  bool readsContiguously(linalg::GenericOp op, int64_t loop) {
+    for (mlir::OpOperand *input : op.getDpsInputOperands()) {
+      mlir::AffineMap map = op.getMatchingIndexingMap(input);
+      if (map.getNumResults() > 0)
+        if (auto dim = mlir::dyn_cast<mlir::AffineDimExpr>(map.getResults().back());
+            dim && int64_t(dim.getPosition()) == loop)
+          return true;
+    }
+    return false;
+  }
+
+  Expr neutralOf(Operation *combiner, mlir::Type element) {
+    mlir::Builder b(kernel.getContext());
+    double infinity = std::numeric_limits<double>::infinity();
+    if (mlir::isa<arith::AddFOp>(combiner)) // x + -0 = x, of -0 too
+      return constant(b.getFloatAttr(element, -0.0), element);
+    if (mlir::isa<arith::MaximumFOp, arith::MinimumFOp>(combiner))
+      return constant(b.getFloatAttr(element, mlir::isa<arith::MaximumFOp>(combiner) ? -infinity : infinity), element);
+    if (mlir::isa<arith::AddIOp>(combiner))
+      return Halide::Internal::make_const(storedType(element), 0);
+    return mlir::isa<arith::MaxSIOp>(combiner) ? storedType(element).min() : storedType(element).max();
+  }
+
+  void schedule() {
+    Func &out = funcs[region.result];
+    const std::vector<Var> &vars = dims[region.result]; // innermost first
+    int64_t rank = vars.size(), inner = region.shape[rank - 1];
+    for (int64_t i = 0, stride = 1; i < rank; ++i) {
+      int64_t size = region.shape[rank - 1 - i];
+      out.output_buffer().dim(i).set_stride(int(stride));
+      if (rank - 1 - i != region.tileDim)
+        out.output_buffer().dim(i).set_bounds(0, int(size));
+      stride *= size;
+    }
+    Var outer("outer"), element("element"), whole("whole");
+    int64_t width = std::min<int64_t>(lanes, std::max<int64_t>(1, inner));
+    bool vectorised = inner >= 4 || region.tileDim == rank - 1;
+    if (vectorised) {
+      out.split(vars[0], outer, element, int(width), Halide::TailStrategy::GuardWithIf).vectorize(element);
+    }
+    // A loop of one iteration around everything, for stages that need the whole result.
+    Var level0("level0"), rest("rest");
+    bool needsWhole = false;
+    for (auto &[value, stage] : region.stages)
+      needsWhole |= stage.depth == 0;
+    if (needsWhole) {
+      Var top = rank > 1 ? vars[rank - 1] : vectorised ? outer : vars[0];
+      out.split(top, level0, rest, int(std::max<int64_t>(1, region.shape[0])), Halide::TailStrategy::GuardWithIf);
+    }
+    for (Operation &op : kernel.getBody().front().without_terminator()) {
+      if (op.getNumResults() != 1)
+        continue;
+      auto it = region.stages.find(op.getResult(0));
+      if (it == region.stages.end() || it->second.depth < 0)
+        continue;
+      int64_t depth = it->second.depth;
+      Var at = depth == 0 ? level0 : depth < rank ? vars[rank - depth] : vectorised ? outer : vars[0];
+      if (depth == 1 && needsWhole && rank > 1)
+        at = rest;
+      place(op.getResult(0), out, at);
+    }
+  }
+
+  void vectorise(Func func, int stage, const Var &var, int64_t size) {
+    if (size < 4)
+      return;
+    Var outer("o"), element("e");
+    int width = int(std::min(size, lanes));
+    if (stage < 0)
+      func.split(var, outer, element, width, Halide::TailStrategy::GuardWithIf).vectorize(element);
+    else
+      func.update(stage).split(var, outer, element, width, Halide::TailStrategy::GuardWithIf).vectorize(element);
+  }
+
+  void place(mlir::Value value, Func &out, const Var &at) {
+    for (Part &part : parts[value]) {
+      part.func.compute_at(out, at).store_in(Halide::MemoryType::Stack).bound_extent(part.lane, int(part.width));
+      vectorise(part.func, -1, part.lane, part.width);
+      if (part.isFold) {
+        Var outer("o"), element("e");
+        part.func.update()
+            .reorder(part.lane, Halide::RVar(part.func.rvars(0)[0]))
+            .split(part.lane, outer, element, int(lanes))
+            .vectorize(element)
+            .unroll(outer);
+      }
+    }
+    Func func = funcs[value];
+    func.compute_at(out, at).store_in(Halide::MemoryType::Stack);
+    auto type = typeOf(value);
+    if (type.getRank() == 0)
+      return;
+    const Stage &stage = region.stages.find(value)->second;
+    const Var &inner = dims[value][0];
+    int64_t size = type.getShape().back(), last = stage.resultDim.back();
+    if (last >= 0 && last < stage.depth && last != int64_t(region.shape.size()) - 1)
+      return; // one element inside the loops of the result
+    vectorise(func, -1, inner, size);
+    if (func.has_update_definition() && parts[value].empty()) {
+      // Neighbouring results of a fold go side by side, inside its loops.
+      std::vector<Halide::VarOrRVar> order = {inner};
+      for (Halide::RVar r : func.rvars(0))
+        order.push_back(r);
+      for (size_t i = 1; i < dims[value].size(); ++i)
+        order.push_back(dims[value][i]);
+      func.update().reorder(order);
+      vectorise(func, 0, inner, size);
+    }
+  }
+
+  struct Part {
+    Func func;
+    Var lane;
+    int64_t width;
+    bool isFold;
+  };
+  mlir::func::FuncOp kernel;
+  const Region &region;
+  int64_t lanes;
+  Halide::Target halideTarget;
+  llvm::DenseMap<mlir::Value, Func> funcs;
+  llvm::DenseMap<mlir::Value, std::vector<Var>> dims;
+  llvm::DenseMap<mlir::Value, std::vector<Part>> parts;
+  std::vector<Halide::Argument> arguments;
+};
+
+} // namespace
+
+HalideBitcode compilePipeline(mlir::func::FuncOp kernel, const Region &region, const TargetDesc &target) {
+  try {
+    return PipelineBuilder(kernel, region, target).run();
+  } catch (const Halide::Error &error) {
+    HalideBitcode result;
+    result.error = error.what();
+    return result;
+  }
+}
+
+} // namespace mlc::codegen

@@ -1,0 +1,280 @@
+#include "codegen/halide/Region.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+
+using namespace mlir;
+
+namespace mlc::codegen {
+namespace {
+
+// Rows of a few thousand elements fit; what needs more belongs to another emitter.
+constexpr int64_t kMaxStackBytes = 128 << 10;
+// Elements of a constant that becomes a chain of selects.
+constexpr int64_t kMaxTable = 64;
+
+RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+bool isElementType(Type type) {
+  return type.isF32() || type.isF64() || type.isInteger(1) || type.isInteger(8) || type.isInteger(32) ||
+         type.isInteger(64) || type.isIndex();
+}
+
+bool isBodyOp(Operation *op) {
+  return isa<arith::ConstantOp, arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp, arith::NegFOp,
+             arith::MaximumFOp, arith::MinimumFOp, arith::CmpFOp, arith::CmpIOp, arith::SelectOp, arith::AddIOp,
+             arith::SubIOp, arith::MulIOp, arith::AndIOp, arith::OrIOp, arith::XOrIOp, arith::ShLIOp, arith::ShRSIOp,
+             arith::MaxSIOp, arith::MinSIOp, arith::BitcastOp, arith::SIToFPOp, arith::UIToFPOp, arith::ExtFOp,
+             arith::TruncFOp, arith::ExtSIOp, arith::ExtUIOp, arith::TruncIOp, arith::IndexCastOp, math::FmaOp,
+             math::SqrtOp, math::AbsFOp, math::FloorOp, math::CeilOp, math::RoundEvenOp, math::CopySignOp,
+             linalg::IndexOp, linalg::YieldOp>(op);
+}
+
+// A multiply-add over two tensors: the vector emitter's.
+bool isContraction(linalg::GenericOp op) {
+  if (op.getNumReductionLoops() == 0)
+    return false;
+  int64_t used = 0;
+  for (OpOperand *input : op.getDpsInputOperands())
+    used += !op.getMatchingBlockArgument(input).use_empty();
+  return used >= 2;
+}
+
+class Analysis {
+public:
+  Analysis(func::FuncOp kernel, std::string &why) : kernel(kernel), why(why) {}
+
+  FailureOr<Region> run() {
+    Block &body = kernel.getBody().front();
+    if (!kernel.getBody().hasOneBlock() || kernel.getNumResults() != 1)
+      return reject("it has more than one block or result");
+    region.result = body.getTerminator()->getOperand(0);
+    if (!isa_and_present<linalg::GenericOp>(region.result.getDefiningOp()))
+      return reject("its result is not computed by a linalg.generic");
+    for (Operation &op : body.without_terminator())
+      if (failed(check(op)))
+        return failure();
+    region.shape.assign(typeOf(region.result).getShape().begin(), typeOf(region.result).getShape().end());
+    if (region.shape.empty() || ShapedType::getNumElements(region.shape) == 0)
+      return reject("its result is a scalar or empty");
+    if (isa<linalg::GenericOp>(region.result.getDefiningOp()) &&
+        region.result.getDefiningOp<linalg::GenericOp>().getNumReductionLoops() > 0)
+      return reject("its result is a reduction with no map behind it");
+    Stage &result = region.stages[region.result];
+    for (int64_t i = 0; i < int64_t(region.shape.size()); ++i)
+      result.resultDim.push_back(i);
+    for (Operation &op : llvm::reverse(body.without_terminator()))
+      propagate(op);
+    placeStages(body);
+    if (region.stackBytes > kMaxStackBytes)
+      return reject("its intermediate rows need too much stack");
+    return region;
+  }
+
+private:
+  FailureOr<Region> reject(const char *reason) {
+    why = reason;
+    return failure();
+  }
+
+  LogicalResult check(Operation &op) {
+    auto fail = [&](const Twine &reason) {
+      why = ("'" + op.getName().getStringRef() + "' " + reason).str();
+      return failure();
+    };
+    for (Type type : op.getResultTypes()) {
+      auto tensor = dyn_cast<RankedTensorType>(type);
+      if (!isElementType(tensor ? tensor.getElementType() : type) || (tensor && !tensor.hasStaticShape()))
+        return fail("has an element type or shape that is not supported");
+    }
+    for (Value operand : op.getOperands())
+      if (!isElementType(getElementTypeOrSelf(operand.getType())))
+        return fail("has an element type that is not supported");
+    if (auto fill = dyn_cast<linalg::FillOp>(op))
+      return fill.getInputs()[0].getDefiningOp<arith::ConstantOp>() ? success() : fail("fills with no constant");
+    if (isa<tensor::EmptyOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
+      return success();
+    if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
+      auto values = dyn_cast<DenseElementsAttr>(constant.getValue());
+      return !values || values.isSplat() || values.getNumElements() <= kMaxTable ? success() : fail("is a large table");
+    }
+    if (auto pad = dyn_cast<tensor::PadOp>(op))
+      return pad.getConstantPaddingValue() && !llvm::is_contained(pad.getStaticLow(), ShapedType::kDynamic) &&
+                     !llvm::is_contained(pad.getStaticHigh(), ShapedType::kDynamic)
+                 ? success()
+                 : fail("does not pad with a constant");
+    auto generic = dyn_cast<linalg::GenericOp>(op);
+    if (!generic)
+      return fail("is not supported");
+    if (generic.getNumDpsInits() != 1)
+      return fail("has more than one result");
+    if (isContraction(generic))
+      return fail("is a contraction");
+    for (AffineExpr expr : generic.getIndexingMapsArray().back().getResults())
+      if (!isa<AffineDimExpr>(expr))
+        return fail("writes other than one element a position");
+    if (int64_t(generic.getIndexingMapsArray().back().getNumResults()) != generic.getNumParallelLoops())
+      return fail("writes an element twice");
+    for (Operation &inner : *generic.getBody())
+      if (!isBodyOp(&inner))
+        return fail(Twine("holds '") + inner.getName().getStringRef() + "', which is not supported");
+    return success();
+  }
+
+  // Meets what one use of `value` says about its dimensions with what others said.
+  void meet(Value value, ArrayRef<int64_t> dims) {
+    auto [it, isNew] = region.stages.try_emplace(value);
+    if (isNew) {
+      it->second.resultDim.assign(dims.begin(), dims.end());
+      return;
+    }
+    for (auto [known, dim] : llvm::zip(it->second.resultDim, dims))
+      if (known != dim)
+        known = -1;
+  }
+
+  void propagate(Operation &op) {
+    if (op.getNumResults() != 1 || !region.stages.count(op.getResult(0)))
+      return;
+    SmallVector<int64_t> dims = region.stages[op.getResult(0)].resultDim;
+    if (auto generic = dyn_cast<linalg::GenericOp>(op)) {
+      SmallVector<int64_t> loops(generic.getNumLoops(), -1);
+      for (auto [i, expr] : llvm::enumerate(generic.getIndexingMapsArray().back().getResults()))
+        loops[cast<AffineDimExpr>(expr).getPosition()] = dims[i];
+      for (OpOperand &operand : generic->getOpOperands()) {
+        if (generic.getMatchingBlockArgument(&operand).use_empty())
+          continue;
+        SmallVector<int64_t> operandDims;
+        for (AffineExpr expr : generic.getMatchingIndexingMap(&operand).getResults()) {
+          auto dim = dyn_cast<AffineDimExpr>(expr);
+          operandDims.push_back(dim ? loops[dim.getPosition()] : -1);
+        }
+        meet(operand.get(), operandDims);
+      }
+    } else if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op)) {
+      // Dimensions of equal size on both sides of a group of units stay themselves.
+      Value source = op.getOperand(0);
+      auto from = typeOf(source).getShape(), to = typeOf(op.getResult(0)).getShape();
+      SmallVector<int64_t> sourceDims(from.size(), -1);
+      for (size_t i = 0, j = 0; i < from.size() && j < to.size();) {
+        if (from[i] == to[j])
+          sourceDims[i++] = dims[j++];
+        else if (from[i] == 1)
+          ++i;
+        else if (to[j] == 1)
+          ++j;
+        else
+          break;
+      }
+      meet(source, sourceDims);
+    } else if (auto pad = dyn_cast<tensor::PadOp>(op)) {
+      for (auto [i, low] : llvm::enumerate(pad.getStaticLow()))
+        if (low != 0 || pad.getStaticHigh()[i] != 0)
+          dims[i] = -1;
+      meet(pad.getSource(), dims);
+    }
+  }
+
+  // The number of leading loops of the result on all of which the value depends; loops of one iteration count.
+  int64_t depthOf(const Stage &stage) const {
+    int64_t depth = 0;
+    while (depth < int64_t(region.shape.size()) &&
+           (region.shape[depth] == 1 || llvm::is_contained(stage.resultDim, depth)))
+      ++depth;
+    return depth;
+  }
+
+  // A map is recomputed at its uses when that repeats nothing.
+  bool isInlined(linalg::GenericOp op) const {
+    if (op.getNumReductionLoops() > 0)
+      return false;
+    Value value = op.getResult(0);
+    if (!value.hasOneUse())
+      return false;
+    auto user = dyn_cast<linalg::GenericOp>(*value.user_begin());
+    return user && user.getNumLoops() == op.getNumLoops();
+  }
+
+  void placeStages(Block &body) {
+    int64_t rank = region.shape.size(), least = rank;
+    SmallVector<Value> materialised;
+    for (Operation &op : body.without_terminator())
+      if (auto generic = dyn_cast<linalg::GenericOp>(op)) {
+        Value value = generic.getResult(0);
+        if (value == region.result || !region.stages.count(value) || isInlined(generic))
+          continue;
+        materialised.push_back(value);
+        Stage &stage = region.stages[value];
+        stage.depth = depthOf(stage);
+        least = std::min(least, stage.depth);
+      }
+    // A stage is computed no deeper than the stages that read it, for which it must be complete.
+    for (Value value : llvm::reverse(materialised)) {
+      Stage &stage = region.stages[value];
+      stage.depth = std::min(stage.depth, readersDepth(value));
+      int64_t elements = 1;
+      for (auto [size, dim] : llvm::zip(typeOf(value).getShape(), stage.resultDim))
+        elements *= dim >= 0 && dim < stage.depth ? 1 : size;
+      region.stackBytes += elements * std::max<int64_t>(1, typeOf(value).getElementTypeBitWidth() / 8) + 512;
+    }
+    for (Value value : materialised)
+      least = std::min(least, region.stages[value].depth);
+    // Tiles run along the outermost loop, if every stage is computed inside of it.
+    region.tileDim = -1;
+    for (int64_t i = 0; i < rank; ++i)
+      if (region.shape[i] > 1) {
+        if (i < least) {
+          region.tileDim = i;
+          region.tiles = region.shape[i];
+        }
+        break;
+      }
+  }
+
+  int64_t readersDepth(Value value) const {
+    int64_t depth = region.shape.size();
+    for (Operation *user : value.getUsers()) {
+      if (user->getNumResults() != 1 || user->getResult(0) == region.result)
+        continue;
+      auto it = region.stages.find(user->getResult(0));
+      if (it == region.stages.end())
+        continue;
+      depth = std::min(depth, it->second.depth >= 0 ? it->second.depth : readersDepth(user->getResult(0)));
+    }
+    return depth;
+  }
+
+  func::FuncOp kernel;
+  std::string &why;
+  Region region;
+};
+
+} // namespace
+
+Operation *findCombiner(linalg::GenericOp op) {
+  BlockArgument accumulator = op.getBody()->getArguments().back();
+  if (!accumulator.hasOneUse())
+    return nullptr;
+  Operation *combiner = *accumulator.user_begin();
+  Operation *yield = op.getBody()->getTerminator();
+  if (yield->getOperand(0).getDefiningOp() != combiner || !combiner->getResult(0).hasOneUse())
+    return nullptr;
+  return isa<arith::AddFOp, arith::MaximumFOp, arith::MinimumFOp, arith::AddIOp, arith::MaxSIOp, arith::MinSIOp>(combiner)
+             ? combiner
+             : nullptr;
+}
+
+void generaliseNamedOps(func::FuncOp kernel) {
+  SmallVector<linalg::LinalgOp> ops;
+  kernel.walk([&](linalg::LinalgOp op) {
+    if (!isa<linalg::GenericOp, linalg::FillOp>(op.getOperation()))
+      ops.push_back(op);
+  });
+  IRRewriter rewriter(kernel.getContext());
+  for (linalg::LinalgOp op : ops) {
+    rewriter.setInsertionPoint(op);
+    (void)linalg::generalizeNamedOp(rewriter, op);
+  }
+}
+
+FailureOr<Region> analyseRegion(func::FuncOp kernel, std::string &why) { return Analysis(kernel, why).run(); }
+
+} // namespace mlc::codegen
