@@ -79,22 +79,28 @@ Value buildSigmoid(OpBuilder &b, Location loc, Value x) {
 }
 
 // f32: minimax polynomials of N. Juffa, https://stackoverflow.com/q/35148198: x P(x^2) near 0, 1 - exp(P(|x|)) beyond.
-// f64: the series erf x = 2 / sqrt(pi) exp(-x^2) x sum (2 x^2)^n / (2n + 1)!! has only positive terms, so it is
-// accurate everywhere; up to |x| = 6, where erf rounds to 1, it needs 160 of them. f64 is not a fast path.
+// f64: the same split at 1, polynomials through Chebyshev nodes, the far one in (|x| - 3.5) / 2.5.
 Value buildErf(OpBuilder &b, Location loc, Value x) {
   Formula f(b, loc, x.getType());
   Value t = f.atMost(f.abs(x), f.isDouble ? 6 : 10);
   Value s = f.mul(t, t);
   if (f.isDouble) {
-    SmallVector<double> coefficients;
-    double c = 2 / std::sqrt(M_PI);
-    for (int n = 0; n <= 160; ++n) {
-      coefficients.push_back(c);
-      c *= 2.0 / (2 * n + 3);
-    }
-    Value sum = f.polynomial(s, coefficients);
-    Value result = f.mul(f.mul(t, buildExp(b, loc, f.neg(s))), sum);
-    return f.copySign(f.atMost(result, 1), x);
+    Value near = f.polynomial(s, {1.12837916709551257,     -3.76126389031837481e-1, 1.12837916709548787e-1,
+                                  -2.68661706450767932e-2, 5.22397762481801447e-3,  -8.54832698083378991e-4,
+                                  1.20553311116427109e-4,  -1.49255952668311816e-5, 1.6461000484121368e-6,
+                                  -1.6350312701054695e-7,  1.46597752740474358e-8,  -1.13728488567916737e-9,
+                                  5.9571761477489114e-11});
+    Value u = f.mul(f.sub(f.atLeast(t, 1), f.number(3.5)), f.number(0.4));
+    Value minusLog = f.polynomial( // of erfc(3.5 + 2.5 u)
+        u, {1.41124374021481738e+1,  1.81652489709129767e+1,  6.04220659213893843,     8.16509097178571971e-2,
+            -3.41284110797196764e-2, 1.43845483288884217e-2,  -5.95370447714158398e-3, 2.37399730067949878e-3,
+            -8.93576571688031881e-4, 3.07819401590724464e-4,  -9.09010155159717539e-5, 1.84752898600081074e-5,
+            1.47807371183118419e-6,  -4.5683976219076298e-6,  3.42042466596669451e-6,  -1.91269798607734025e-6,
+            9.1655075925352764e-7,   -3.91892328852792411e-7, 1.2999681259733388e-7,   -1.88488300890338367e-8,
+            2.1580142736303588e-9,   -4.7108405270992657e-9,  -4.52141620458365112e-9, 7.24082497451532732e-9,
+            -2.24727635210743867e-9});
+    Value far = f.sub(f.number(1), buildExp(b, loc, f.neg(minusLog)));
+    return f.copySign(f.select(f.less(t, f.number(1)), f.mul(near, t), far), x);
   }
   Value far = f.polynomial(t, {-1.28717512e-1, -6.34846687e-1, -1.06777877e-1, 2.42546219e-2, -3.88396438e-3,
                                3.83197126e-4, -1.72853470e-5});

@@ -24,7 +24,7 @@ mlir::Value buildSigmoid(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
 mlir::Value buildErf(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
 // f32 through f64. Special cases as in C's pow.
 mlir::Value buildPow(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x, mlir::Value y);
-// f32 through f64, exact reduction for |x| up to 2^30; beyond, the result is bounded by 1 but carries no promise.
+// f32 through f64, for every x. f64 for |x| up to 2^30; beyond, it carries no promise.
 mlir::Value buildSin(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
 mlir::Value buildCos(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
 
