@@ -4,11 +4,28 @@
 
 include "mlir/Pass/PassBase.td"
 
+def FoldConstants : Pass<"mlc-fold-constants"> {
+  let summary = "Compute small ops whose operands are constants";
+  let description = [{
+    Through the ops' definitions in the reference interpreter, which the tool registers; an op without one stays.
+  }];
+  let options = [Option<"maxElements", "max-elements", "int64_t", /*default=*/"4096",
+                        "Largest operand or result that is folded">];
+}
+
 def FoldBatchNorm : Pass<"mlc-fold-batch-norm"> {
   let summary = "Fold batch normalisation into convolutions, or into a multiplication and an addition";
   let description = [{
     Jacob et al., https://arxiv.org/abs/1712.05877, section 3.2. Post-condition: there is no mlc.batch_norm. The
     arithmetic on weights is left as ops; mlc-hoist-param-pack moves it out of the program.
+  }];
+}
+
+def RecoverAttention : Pass<"mlc-recover-attention"> {
+  let summary = "Recognise scaled dot-product attention in two matrix products around a softmax";
+  let description = [{
+    https://arxiv.org/abs/1706.03762, equation 1, for operands of rank 4 with equal numbers of heads. Operands and result
+    that are transposed from and to [batch, sequence, heads, size] are read and written in that layout.
   }];
 }
 
