@@ -1,0 +1,256 @@
+// Finds contractions, and chooses their tiles.
+#include "codegen/tile/Contraction.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+
+namespace mlc::codegen::tile {
+namespace {
+
+// The argument that `value` is a reshape of.
+Value argumentBehind(Value value) {
+  while (auto *op = value.getDefiningOp()) {
+    if (!isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
+      return {};
+    value = op->getOperand(0);
+  }
+  return value;
+}
+
+// expr * scale added to the coefficients; false when it is not linear.
+bool addLinear(AffineExpr expr, int64_t scale, ContractionOperand &operand) {
+  if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
+    operand.coefficients[dim.getPosition()] += scale;
+    return true;
+  }
+  if (auto number = dyn_cast<AffineConstantExpr>(expr)) {
+    operand.offset += number.getValue() * scale;
+    return true;
+  }
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!binary)
+    return false;
+  if (binary.getKind() == AffineExprKind::Add)
+    return addLinear(binary.getLHS(), scale, operand) && addLinear(binary.getRHS(), scale, operand);
+  auto factor = dyn_cast<AffineConstantExpr>(binary.getRHS());
+  return binary.getKind() == AffineExprKind::Mul && factor &&
+         addLinear(binary.getLHS(), scale * factor.getValue(), operand);
+}
+
+std::optional<ContractionOperand> linearOperand(linalg::GenericOp op, unsigned input) {
+  OpOperand *use = op.getDpsInputOperand(input);
+  ContractionOperand operand;
+  operand.type = dyn_cast<RankedTensorType>(use->get().getType());
+  if (!operand.type)
+    return std::nullopt;
+  operand.tensor = argumentBehind(use->get());
+  if (!operand.tensor)
+    return std::nullopt;
+  operand.coefficients.assign(op.getNumLoops(), 0);
+  AffineMap map = op.getMatchingIndexingMap(use);
+  int64_t stride = 1;
+  for (int64_t i = operand.type.getRank(); i-- > 0;) {
+    if (!addLinear(map.getResult(i), stride, operand))
+      return std::nullopt;
+    stride *= operand.type.getDimSize(i);
+  }
+  return operand;
+}
+
+// `yield acc + x * y` where x and y are casts of the two inputs.
+bool isMultiplyAdd(linalg::GenericOp op) {
+  Block &body = *op.getBody();
+  Operation *sum = body.getTerminator()->getOperand(0).getDefiningOp();
+  if (!sum || !isa<arith::AddFOp, arith::AddIOp>(sum))
+    return false;
+  Value acc = op.getRegionOutputArgs()[0];
+  Value product = sum->getOperand(0) == acc ? sum->getOperand(1) : sum->getOperand(0);
+  if (sum->getOperand(0) != acc && sum->getOperand(1) != acc)
+    return false;
+  Operation *multiply = product.getDefiningOp();
+  if (!multiply || !isa<arith::MulFOp, arith::MulIOp>(multiply))
+    return false;
+  auto source = [](Value value) {
+    while (Operation *cast = value.getDefiningOp()) {
+      if (!isa<arith::ExtFOp, arith::ExtSIOp, arith::ExtUIOp, arith::SIToFPOp, arith::UIToFPOp>(cast))
+        break;
+      value = cast->getOperand(0);
+    }
+    return value;
+  };
+  Value x = source(multiply->getOperand(0)), y = source(multiply->getOperand(1));
+  Value in0 = op.getRegionInputArgs()[0], in1 = op.getRegionInputArgs()[1];
+  return (x == in0 && y == in1) || (x == in1 && y == in0);
+}
+
+void mergeAdjacent(SmallVectorImpl<Loop> &loops) {
+  SmallVector<Loop> merged;
+  for (const Loop &loop : loops) {
+    if (loop.extent == 1)
+      continue;
+    if (!merged.empty()) {
+      Loop &last = merged.back();
+      if (last.lhs == loop.lhs * loop.extent && last.rhs == loop.rhs * loop.extent &&
+          last.row == loop.row * loop.extent) {
+        last = {last.extent * loop.extent, loop.lhs, loop.rhs, loop.row};
+        continue;
+      }
+    }
+    merged.push_back(loop);
+  }
+  loops.assign(merged);
+}
+
+} // namespace
+
+std::optional<Contraction> matchContraction(func::FuncOp kernel, const TargetDesc &target) {
+  Contraction c;
+  for (Operation &op : kernel.getBody().front()) {
+    auto generic = dyn_cast<linalg::GenericOp>(op);
+    if (!generic || generic.getNumReductionLoops() == 0)
+      continue;
+    if (c.op)
+      return std::nullopt;
+    c.op = generic;
+  }
+  auto returned = kernel.getBody().front().getTerminator();
+  if (!c.op || c.op.getNumDpsInputs() != 2 || c.op.getNumDpsInits() != 1 || returned->getNumOperands() != 1 ||
+      !isMultiplyAdd(c.op))
+    return std::nullopt;
+  auto fill = c.op.getDpsInits()[0].getDefiningOp<linalg::FillOp>();
+  if (!fill || !fill.value().getDefiningOp<arith::ConstantOp>())
+    return std::nullopt;
+  c.init = fill.value();
+  auto type = cast<RankedTensorType>(c.op->getResult(0).getType());
+  auto first = linearOperand(c.op, 0), second = linearOperand(c.op, 1);
+  AffineMap outMap = c.op.getIndexingMapsArray().back();
+  if (!first || !second || !outMap.isProjectedPermutation() || type.getRank() == 0 || type.getNumElements() == 0)
+    return std::nullopt;
+  SmallVector<int64_t> ranges = c.op.getStaticLoopRanges();
+  if (llvm::any_of(ranges, [](int64_t range) { return range <= 0; }))
+    return std::nullopt;
+  SmallVector<unsigned> dims;
+  for (AffineExpr expr : outMap.getResults())
+    dims.push_back(cast<AffineDimExpr>(expr).getPosition());
+  // Trailing dimensions of one element are no lanes.
+  while (dims.size() > 1 && ranges[dims.back()] == 1)
+    dims.pop_back();
+  unsigned lane = dims.pop_back_val();
+  bool firstHasLanes = first->coefficients[lane] != 0, secondHasLanes = second->coefficients[lane] != 0;
+  auto dependsOn = [&](const ContractionOperand &operand) {
+    return llvm::count_if(dims, [&](unsigned dim) { return ranges[dim] > 1 && operand.coefficients[dim] != 0; });
+  };
+  // With lanes in both (depthwise), the weights are those that depend on fewer rows.
+  c.swapped = firstHasLanes && (!secondHasLanes || dependsOn(*first) < dependsOn(*second));
+  c.lhs = c.swapped ? *second : *first;
+  c.rhs = c.swapped ? *first : *second;
+  c.lhsLane = c.lhs.coefficients[lane];
+  c.rhsLane = c.rhs.coefficients[lane];
+  c.n = ranges[lane];
+  if (!dims.empty() && ranges[lane] % (target.vector_bytes / 4) == 0 && c.rhsLane == 1 && c.lhsLane == 0 &&
+      c.lhs.coefficients[dims.back()] == 0 && c.rhs.coefficients[dims.back()] != 0) {
+    unsigned panel = dims.pop_back_val();
+    c.panelWidth = ranges[lane];
+    c.panelStride = c.rhs.coefficients[panel];
+    c.n = ranges[lane] * ranges[panel];
+  }
+  // Gathers of both operands would be slower than the loop emitter's code.
+  if (c.rhsLane > 1 || c.lhsLane > 1 || c.rhsLane < 0 || c.lhsLane < 0)
+    return std::nullopt;
+  SmallVector<int64_t> rowStrides(dims.size(), 1);
+  for (size_t i = dims.size(); i-- > 0;) {
+    rowStrides[i] = c.rows;
+    c.rows *= ranges[dims[i]];
+  }
+  for (auto [dim, row] : llvm::zip(dims, rowStrides)) {
+    Loop loop{ranges[dim], c.lhs.coefficients[dim], c.rhs.coefficients[dim], row};
+    (loop.rhs == 0 ? c.m : c.outer).push_back(loop);
+  }
+  for (auto [dim, kind] : llvm::enumerate(c.op.getIteratorTypesArray()))
+    if (kind == utils::IteratorType::reduction)
+      c.k.push_back({ranges[dim], c.lhs.coefficients[dim], c.rhs.coefficients[dim], 0});
+  mergeAdjacent(c.m);
+  mergeAdjacent(c.outer);
+  mergeAdjacent(c.k);
+  if (c.k.empty())
+    c.k.push_back({1, 0, 0, 0});
+  // Forward over reshapes that keep the lanes, and over one crop of the panels' padding.
+  c.result = c.op->getResult(0);
+  int64_t paddedN = c.n;
+  bool wanted = c.panelWidth != 0;
+  Value walk = c.result;
+  while (wanted && walk.hasOneUse()) {
+    Operation *user = *walk.user_begin();
+    auto shape = [](Value v) { return cast<RankedTensorType>(v.getType()).getShape(); };
+    if (isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(user)) {
+      walk = user->getResult(0);
+      if (shape(walk).back() == paddedN)
+        c.result = walk;
+      continue;
+    }
+    auto crop = dyn_cast<tensor::ExtractSliceOp>(user);
+    if (!crop || shape(walk).back() != paddedN)
+      break;
+    auto from = shape(crop.getSource()), to = crop.getStaticSizes();
+    bool onlyLast = from.drop_back() == to.drop_back() && to.back() <= paddedN &&
+                    crop.getType().getRank() == int64_t(from.size()) &&
+                    llvm::all_of(crop.getStaticOffsets(), [](int64_t x) { return x == 0; }) &&
+                    llvm::all_of(crop.getStaticStrides(), [](int64_t x) { return x == 1; });
+    if (!onlyLast)
+      break;
+    c.result = crop.getResult();
+    c.n = to.back();
+    break;
+  }
+  Value output = returned->getOperand(0), behind = output;
+  while (behind != c.result && behind.getDefiningOp() &&
+         isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(behind.getDefiningOp()))
+    behind = behind.getDefiningOp()->getOperand(0);
+  c.bare = behind == c.result;
+  auto outType = cast<RankedTensorType>(output.getType());
+  if (outType.getNumElements() != c.rows * c.n || (!c.bare && (outType.getRank() == 0 || outType.getShape().back() != c.n)))
+    return std::nullopt;
+  return c;
+}
+
+ContractionTile chooseTile(const Contraction &c, const TargetDesc &target) {
+  ContractionTile t;
+  t.lanes = target.vector_bytes / 4;
+  int64_t m = 1, outer = 1;
+  for (const Loop &loop : c.m)
+    m *= loop.extent;
+  for (const Loop &loop : c.outer)
+    outer *= loop.extent;
+  auto ceilDiv = [](int64_t x, int64_t y) { return (x + y - 1) / y; };
+  int64_t vectors = ceilDiv(c.n, t.lanes);
+  if (target.vector_registers >= 32) {
+    // 8 x 48; 6 x 64 where it covers n with fewer vectors.
+    bool wide = ceilDiv(vectors, 4) * 4 < ceilDiv(vectors, 3) * 3 || (vectors % 3 != 0 && vectors % 4 == 0);
+    t.nv = std::min<int64_t>(vectors, wide ? 4 : 3);
+    t.mr = t.nv == 4 ? 6 : 8;
+  } else {
+    t.nv = std::min<int64_t>(vectors, 2);
+    t.mr = 6;
+  }
+  if (c.lhsLane) { // every accumulator has an lhs vector of its own: nothing to share but rhs
+    t.nv = 1;
+    t.mr = target.vector_registers >= 32 ? 8 : 4;
+  }
+  t.mr = std::min(t.mr, m);
+  // Blocks of about 128 rows, evenly cut.
+  int64_t blocks = m <= 192 ? 1 : ceilDiv(m, 128);
+  t.mc = ceilDiv(ceilDiv(m, blocks), t.mr) * t.mr;
+  t.mBlocks = ceilDiv(m, t.mc);
+  t.nBlocks = ceilDiv(vectors, t.nv);
+  t.kc = c.k.size() == 1 && c.k[0].extent > 1024 ? 1024 : c.k.back().extent;
+  t.kBlocks = ceilDiv(c.k.back().extent, t.kc);
+  t.tiles = outer * t.mBlocks * t.nBlocks;
+  int64_t scratchRows = t.kBlocks > 1 ? t.mc : t.mr;
+  auto element = cast<RankedTensorType>(c.op->getResult(0).getType()).getElementType();
+  t.scratchBytes = c.bare ? 0 : scratchRows * t.nv * t.lanes * BodyEvaluator::elementBytes(element);
+  return t;
+}
+
+} // namespace mlc::codegen::tile

@@ -1,0 +1,375 @@
+// Kernel functions in linalg, through the tile emitter, to code that runs between guard pages; for every x86-64
+// level that this machine has, against loops written here.
+#include "codegen/tile/TileEmitter.h"
+#include "codegen/target/MachineCode.h"
+#include "codegen/target/Target.h"
+#include "mlc/kernel_abi.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+#include <cmath>
+#include <cstring>
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace mlc::codegen {
+namespace {
+
+using Floats = std::vector<float>;
+
+// A buffer that ends at an unmapped page.
+class Guarded {
+public:
+  explicit Guarded(size_t bytes) {
+    size_t page = size_t(sysconf(_SC_PAGESIZE)), body = (bytes + page - 1) / page * page;
+    size = body + page;
+    base = static_cast<char *>(mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    mprotect(base + body, page, PROT_NONE);
+    start = base + body - bytes;
+  }
+  ~Guarded() { munmap(base, size); }
+  Guarded(const Guarded &) = delete;
+  void *data() const { return start; }
+
+private:
+  char *base, *start;
+  size_t size;
+};
+
+std::vector<const char *> targets() {
+  std::vector<const char *> names = {"x86-64-v3"};
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq"))
+    names.push_back("x86-64-v4");
+  return names;
+}
+
+struct Parsed {
+  explicit Parsed(const std::string &text) {
+    mlir::DialectRegistry registry;
+    registerTileEmitter(registry);
+    context.appendDialectRegistry(registry);
+    context.loadAllAvailableDialects();
+    module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
+  }
+  mlir::func::FuncOp kernel() { return module ? module->lookupSymbol<mlir::func::FuncOp>("k") : mlir::func::FuncOp(); }
+  mlir::MLIRContext context;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+};
+
+// Runs the kernel twice: in one range, and tile by tile from the last; the bits must agree.
+Floats run(const std::string &text, const std::vector<Floats> &inputs, size_t resultSize, const char *targetName) {
+  Parsed parsed(text);
+  Floats result(resultSize, NAN);
+  if (!parsed.kernel()) {
+    ADD_FAILURE() << "the kernel does not parse:\n" << text;
+    return result;
+  }
+  TargetDesc target = llvm::cantFail(resolveTarget(targetName));
+  auto emitter = createTileEmitter();
+  EXPECT_TRUE(emitter->accepts(parsed.kernel(), target));
+  llvm::LLVMContext llvmContext;
+  auto emitted = emitter->emit(parsed.kernel(), target, llvmContext);
+  if (failed(emitted)) {
+    ADD_FAILURE() << "emission failed";
+    return result;
+  }
+  auto object = llvm::cantFail(compileToObject(*emitted->module, target));
+  auto shared = linkSharedObject(KernelObject{"k", object});
+  if (!shared) {
+    ADD_FAILURE() << llvm::toString(shared.takeError());
+    return result;
+  }
+  int file;
+  llvm::SmallString<64> path;
+  EXPECT_FALSE(llvm::sys::fs::createTemporaryFile("kernel", "so", file, path));
+  EXPECT_EQ(write(file, shared->data(), shared->size()), ssize_t(shared->size()));
+  close(file);
+  void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  llvm::sys::fs::remove(path);
+  auto *function = library ? reinterpret_cast<mlc_kernel_fn>(dlsym(library, "k")) : nullptr;
+  if (!function) {
+    ADD_FAILURE() << "the kernel does not load";
+    return result;
+  }
+  std::vector<std::unique_ptr<Guarded>> buffers;
+  std::vector<void *> bindings;
+  for (const Floats &input : inputs) {
+    buffers.push_back(std::make_unique<Guarded>(input.size() * sizeof(float)));
+    std::memcpy(buffers.back()->data(), input.data(), input.size() * sizeof(float));
+    bindings.push_back(buffers.back()->data());
+  }
+  Guarded first(resultSize * sizeof(float)), second(resultSize * sizeof(float));
+  std::memset(first.data(), 0xff, resultSize * sizeof(float));
+  std::memset(second.data(), 0xff, resultSize * sizeof(float));
+  Guarded scratch((size_t(emitted->scratch_bytes) + 63) / 64 * 64);
+  std::memset(scratch.data(), 0xff, size_t(emitted->scratch_bytes));
+  mlc_worker worker = {scratch.data(), uint64_t(emitted->scratch_bytes), 0, 0};
+  bindings.push_back(first.data());
+  mlc_kernel_args args = {bindings.data(), nullptr};
+  EXPECT_EQ(function(&args, &worker, 0, emitted->tiles), MLC_KERNEL_OK);
+  bindings.back() = second.data();
+  for (int64_t tile = emitted->tiles; tile-- > 0;)
+    EXPECT_EQ(function(&args, &worker, tile, tile + 1), MLC_KERNEL_OK);
+  EXPECT_EQ(std::memcmp(first.data(), second.data(), resultSize * sizeof(float)), 0);
+  std::memcpy(result.data(), first.data(), resultSize * sizeof(float));
+  dlclose(library);
+  return result;
+}
+
+Floats noise(size_t size, unsigned seed) {
+  Floats values(size);
+  uint32_t state = seed * 2654435761u + 12345;
+  for (float &value : values) {
+    state = state * 1664525u + 1013904223u;
+    value = float(int32_t(state >> 8) - (1 << 23)) / float(1 << 23);
+  }
+  return values;
+}
+
+void expectNear(const Floats &got, const Floats &expected, double tolerance, const std::string &what) {
+  ASSERT_EQ(got.size(), expected.size());
+  for (size_t i = 0; i < got.size(); ++i)
+    ASSERT_NEAR(got[i], expected[i], tolerance) << what << " at " << i;
+}
+
+// [K,N] in panels [N/16][K][16], the last one filled with zeros.
+Floats packed(const Floats &b, int64_t k, int64_t n) {
+  int64_t panels = (n + 15) / 16;
+  Floats result(size_t(panels * k * 16), 0);
+  for (int64_t i = 0; i < k; ++i)
+    for (int64_t j = 0; j < n; ++j)
+      result[size_t((j / 16 * k + i) * 16 + j % 16)] = b[size_t(i * n + j)];
+  return result;
+}
+
+Floats product(const Floats &a, const Floats &b, int64_t m, int64_t k, int64_t n) {
+  Floats c(size_t(m * n));
+  for (int64_t i = 0; i < m; ++i)
+    for (int64_t j = 0; j < n; ++j) {
+      double sum = 0;
+      for (int64_t l = 0; l < k; ++l)
+        sum += double(a[size_t(i * k + l)]) * b[size_t(l * n + j)];
+      c[size_t(i * n + j)] = float(sum);
+    }
+  return c;
+}
+
+// What convert-mlc-to-linalg makes of a packed matmul, up to the crop; then `epilogue` maps %y to %r.
+std::string packedMatmul(int64_t m, int64_t k, int64_t n, const std::string &arguments = "",
+                         const std::string &epilogue = "") {
+  int64_t panels = (n + 15) / 16;
+  return llvm::formatv(R"(
+func.func @k(%a: tensor<{0}x{1}xf32>, %b: tensor<{3}x{1}x16xf32>{4}) -> tensor<{0}x{2}xf32> {{
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<{0}x{3}x16xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<{0}x{3}x16xf32>) -> tensor<{0}x{3}x16xf32>
+  %c = linalg.generic {{indexing_maps = [affine_map<(m, p, l, k) -> (m, k)>, affine_map<(m, p, l, k) -> (p, k, l)>,
+      affine_map<(m, p, l, k) -> (m, p, l)>], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%a, %b : tensor<{0}x{1}xf32>, tensor<{3}x{1}x16xf32>) outs(%f : tensor<{0}x{3}x16xf32>) {{
+    ^bb0(%x: f32, %w: f32, %s: f32):
+      %0 = arith.mulf %x, %w : f32
+      %1 = arith.addf %s, %0 : f32
+      linalg.yield %1 : f32
+  } -> tensor<{0}x{3}x16xf32>
+  %flat = tensor.collapse_shape %c [[0], [1, 2]] : tensor<{0}x{3}x16xf32> into tensor<{0}x{5}xf32>
+  %y = tensor.extract_slice %flat[0, 0] [{0}, {2}] [1, 1] : tensor<{0}x{5}xf32> to tensor<{0}x{2}xf32>
+  {6}
+  return {7} : tensor<{0}x{2}xf32>
+})", m, k, n, panels, arguments, panels * 16, epilogue, epilogue.empty() ? "%y" : "%r").str();
+}
+
+TEST(TileContraction, PackedMatmulOfOddShapes) {
+  int64_t shapes[][3] = {{1, 1, 1},   {1, 768, 48}, {3, 17, 50},  {8, 4, 48},    {17, 50, 129}, {9, 3, 16},
+                         {13, 5, 64}, {129, 33, 7}, {200, 8, 96}, {6, 1027, 64}, {9, 2051, 33}, {300, 2, 17}};
+  for (const char *target : targets())
+    for (auto [m, k, n] : shapes) {
+      Floats a = noise(size_t(m * k), 1), b = noise(size_t(k * n), 2);
+      expectNear(run(packedMatmul(m, k, n), {a, packed(b, k, n)}, size_t(m * n), target), product(a, b, m, k, n),
+                 1e-6 * double(k) + 1e-6, llvm::formatv("{0} {1}x{2}x{3}", target, m, k, n));
+    }
+}
+
+TEST(TileContraction, BiasResidualReluEpilogue) {
+  int64_t shapes[][3] = {{1, 5, 3}, {17, 20, 50}, {16, 8, 48}, {130, 7, 96}, {11, 1100, 70}};
+  for (const char *target : targets())
+    for (auto [m, k, n] : shapes) {
+      std::string text = packedMatmul(
+          m, k, n, llvm::formatv(", %bias: tensor<{1}xf32>, %res: tensor<{0}x{1}xf32>", m, n),
+          llvm::formatv(R"(%o = tensor.empty() : tensor<{0}x{1}xf32>
+  %r = linalg.generic {{indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (j)>,
+      affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%y, %bias, %res : tensor<{0}x{1}xf32>, tensor<{1}xf32>, tensor<{0}x{1}xf32>) outs(%o : tensor<{0}x{1}xf32>) {{
+    ^bb0(%x: f32, %w: f32, %q: f32, %d: f32):
+      %10 = arith.addf %x, %w : f32
+      %11 = arith.addf %10, %q : f32
+      %12 = arith.maximumf %11, %zero : f32
+      linalg.yield %12 : f32
+  } -> tensor<{0}x{1}xf32>)", m, n));
+      Floats a = noise(size_t(m * k), 1), b = noise(size_t(k * n), 2), bias = noise(size_t(n), 3),
+             residual = noise(size_t(m * n), 4), expected = product(a, b, m, k, n);
+      for (int64_t i = 0; i < m * n; ++i)
+        expected[size_t(i)] = std::max(0.0f, expected[size_t(i)] + bias[size_t(i % n)] + residual[size_t(i)]);
+      expectNear(run(text, {a, packed(b, k, n), bias, residual}, size_t(m * n), target), expected,
+                 1e-6 * double(k) + 1e-6, llvm::formatv("{0} {1}x{2}x{3}", target, m, k, n));
+    }
+}
+
+// Convolutions with loops (n, h, w, o, kh, kw, c) or, with depthwise weights, (n, h, w, c, kh, kw).
+std::string generic(const std::string &loops, const std::string &in, const std::string &weight, const std::string &out,
+                    const std::string &kinds, const std::string &x, const std::string &w, const std::string &y) {
+  return llvm::formatv(R"(
+func.func @k(%a: tensor<{5}xf32>, %b: tensor<{6}xf32>) -> tensor<{7}xf32> {{
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<{7}xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<{7}xf32>) -> tensor<{7}xf32>
+  %c = linalg.generic {{indexing_maps = [affine_map<({0}) -> ({1})>, affine_map<({0}) -> ({2})>,
+      affine_map<({0}) -> ({3})>], iterator_types = [{4}]}
+      ins(%a, %b : tensor<{5}xf32>, tensor<{6}xf32>) outs(%f : tensor<{7}xf32>) {{
+    ^bb0(%p: f32, %q: f32, %s: f32):
+      %0 = arith.mulf %p, %q : f32
+      %1 = arith.addf %s, %0 : f32
+      linalg.yield %1 : f32
+  } -> tensor<{7}xf32>
+  return %c : tensor<{7}xf32>
+})", loops, in, weight, out, kinds, x, w, y).str();
+}
+
+TEST(TileContraction, StridedDilatedConvolution) {
+  const char *p = "\"parallel\"", *r = "\"reduction\"";
+  int64_t h = 5, w = 9, o = 19, c = 6, kh = 2, kw = 3; // input 10 x 21: stride 2, dilations 1 and 2
+  Floats x = noise(size_t(2 * 10 * 21 * c), 1), f = noise(size_t(kh * kw * c * o), 2);
+  Floats expected;
+  for (int64_t n = 0; n < 2; ++n)
+    for (int64_t i = 0; i < h; ++i)
+      for (int64_t j = 0; j < w; ++j)
+        for (int64_t q = 0; q < o; ++q) {
+          double sum = 0;
+          for (int64_t u = 0; u < kh; ++u)
+            for (int64_t v = 0; v < kw; ++v)
+              for (int64_t l = 0; l < c; ++l)
+                sum += double(x[size_t(((n * 10 + 2 * i + u) * 21 + 2 * j + 2 * v) * c + l)]) *
+                       f[size_t(((u * kw + v) * c + l) * o + q)];
+          expected.push_back(float(sum));
+        }
+  std::string text = generic("n, i, j, o, u, v, c", "n, i * 2 + u, j * 2 + v * 2, c", "u, v, c, o", "n, i, j, o",
+                             llvm::formatv("{0}, {0}, {0}, {0}, {1}, {1}, {1}", p, r), "2x10x21x6", "2x3x6x19",
+                             "2x5x9x19");
+  for (const char *target : targets())
+    expectNear(run(text, {x, f}, expected.size(), target), expected, 1e-4, target);
+}
+
+TEST(TileContraction, DepthwiseConvolution) {
+  const char *p = "\"parallel\"", *r = "\"reduction\"";
+  int64_t c = 37;
+  Floats x = noise(size_t(7 * 8 * c), 1), f = noise(size_t(9 * c), 2), expected;
+  for (int64_t i = 0; i < 5; ++i)
+    for (int64_t j = 0; j < 6; ++j)
+      for (int64_t l = 0; l < c; ++l) {
+        double sum = 0;
+        for (int64_t u = 0; u < 3; ++u)
+          for (int64_t v = 0; v < 3; ++v)
+            sum += double(x[size_t(((i + u) * 8 + j + v) * c + l)]) * f[size_t((u * 3 + v) * c + l)];
+        expected.push_back(float(sum));
+      }
+  std::string text = generic("i, j, c, u, v", "i + u, j + v, c", "u, v, c", "i, j, c",
+                             llvm::formatv("{0}, {0}, {0}, {1}, {1}", p, r), "7x8x37", "3x3x37", "5x6x37");
+  for (const char *target : targets())
+    expectNear(run(text, {x, f}, expected.size(), target), expected, 1e-5, target);
+}
+
+TEST(TileContraction, BatchedMatmul) {
+  const char *p = "\"parallel\"", *r = "\"reduction\"";
+  int64_t batch = 3, m = 10, k = 21, n = 35;
+  Floats a = noise(size_t(batch * m * k), 1), b = noise(size_t(batch * k * n), 2), expected;
+  for (int64_t i = 0; i < batch; ++i) {
+    Floats c = product({a.begin() + i * m * k, a.begin() + (i + 1) * m * k},
+                       {b.begin() + i * k * n, b.begin() + (i + 1) * k * n}, m, k, n);
+    expected.insert(expected.end(), c.begin(), c.end());
+  }
+  std::string text = generic("g, m, n, k", "g, m, k", "g, k, n", "g, m, n",
+                             llvm::formatv("{0}, {0}, {0}, {1}", p, r), "3x10x21", "3x21x35", "3x10x35");
+  for (const char *target : targets())
+    expectNear(run(text, {a, b}, expected.size(), target), expected, 1e-4, target);
+}
+
+TEST(TileElementwise, TransposePadAndBroadcast) {
+  std::string text = R"(
+func.func @k(%a: tensor<5x3xf32>, %b: tensor<21xf32>) -> tensor<4x21xf32> {
+  %zero = arith.constant 2.0 : f32
+  %e = tensor.empty() : tensor<3x5xf32>
+  %t = linalg.generic {indexing_maps = [affine_map<(i, j) -> (j, i)>, affine_map<(i, j) -> (i, j)>],
+      iterator_types = ["parallel", "parallel"]} ins(%a : tensor<5x3xf32>) outs(%e : tensor<3x5xf32>) {
+    ^bb0(%x: f32, %o: f32):
+      linalg.yield %x : f32
+  } -> tensor<3x5xf32>
+  %p = tensor.pad %t low[1, 14] high[0, 2] {
+    ^bb0(%i: index, %j: index):
+      tensor.yield %zero : f32
+  } : tensor<3x5xf32> to tensor<4x21xf32>
+  %o = tensor.empty() : tensor<4x21xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (j)>,
+      affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%p, %b : tensor<4x21xf32>, tensor<21xf32>) outs(%o : tensor<4x21xf32>) {
+    ^bb0(%x: f32, %y: f32, %d: f32):
+      %s = arith.addf %x, %y : f32
+      linalg.yield %s : f32
+  } -> tensor<4x21xf32>
+  return %r : tensor<4x21xf32>
+})";
+  Floats a = noise(15, 1), b = noise(21, 2), expected;
+  for (int i = 0; i < 4; ++i)
+    for (int j = 0; j < 21; ++j)
+      expected.push_back((i >= 1 && j >= 14 && j < 19 ? a[size_t((j - 14) * 3 + i - 1)] : 2.0f) + b[size_t(j)]);
+  for (const char *target : targets())
+    EXPECT_EQ(run(text, {a, b}, expected.size(), target), expected) << target;
+}
+
+size_t count(const std::string &text, const std::string &word) {
+  size_t result = 0;
+  for (size_t at = 0; (at = text.find(word, at)) != std::string::npos; at += word.size())
+    ++result;
+  return result;
+}
+
+// The accumulators stay in registers, and the loop holds MR x NV FMAs four times.
+TEST(TileContraction, KeepsAccumulatorsInRegisters) {
+  struct { const char *target, *registers; size_t fmas; } cases[] = {{"x86-64-v3", "ymm", 6 * 2 * 4},
+                                                                     {"x86-64-v4", "zmm", 8 * 3 * 4}};
+  for (auto [name, registers, fmas] : cases) {
+    Parsed parsed(packedMatmul(48, 768, 96));
+    TargetDesc target = llvm::cantFail(resolveTarget(name));
+    llvm::LLVMContext context;
+    auto emitted = createTileEmitter()->emit(parsed.kernel(), target, context);
+    ASSERT_TRUE(succeeded(emitted));
+    std::string assembly = llvm::cantFail(compileToAssembly(*emitted->module, target));
+    EXPECT_EQ(count(assembly, "vfmadd"), fmas) << name;
+    size_t stackAccesses = 0;
+    for (size_t at = 0; (at = assembly.find("(%rsp)", at)) != std::string::npos; ++at) {
+      size_t begin = assembly.rfind('\n', at) + 1, end = assembly.find('\n', at);
+      stackAccesses += assembly.substr(begin, end - begin).find(registers) != std::string::npos;
+    }
+    // LLVM's scheduler may load three rhs vectors too early; accumulators on the stack would be dozens.
+    EXPECT_LE(stackAccesses, 6u) << name;
+  }
+}
+
+TEST(TileEmitter, RefusesWhatWouldCallALibrary) {
+  Parsed parsed(R"(
+func.func @k(%a: tensor<4xf32>) -> tensor<4xf32> {
+  %e = tensor.empty() : tensor<4xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+      ins(%a : tensor<4xf32>) outs(%e : tensor<4xf32>) {
+    ^bb0(%x: f32, %o: f32):
+      %s = math.exp %x : f32
+      linalg.yield %s : f32
+  } -> tensor<4xf32>
+  return %r : tensor<4xf32>
+})");
+  EXPECT_FALSE(createTileEmitter()->accepts(parsed.kernel(), llvm::cantFail(resolveTarget("x86-64-v3"))));
+}
+
+} // namespace
+} // namespace mlc::codegen
