@@ -84,8 +84,55 @@ std::optional<unsigned> argumentOf(Value value) {
   return argument ? std::optional<unsigned>(argument.getArgNumber()) : std::nullopt;
 }
 
-// Fills what the contraction itself tells.
-bool matchLoops(linalg::GenericOp op, PackedContraction &c) {
+// Fills what a contraction with a plain right-hand side tells: loops batch..., rows, columns, one reduction.
+bool matchPlainLoops(linalg::GenericOp op, PackedContraction &c) {
+  if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 || !isMultiplyAdd(op) || !isZeroFill(op.getOutputs()[0]))
+    return false;
+  auto maps = op.getIndexingMapsArray();
+  auto sizes = op.getStaticLoopRanges();
+  AffineMap outMap = maps[2];
+  auto lhsStrides = stridesOf(maps[0], typeOf(op.getInputs()[0]));
+  auto rhsStrides = stridesOf(maps[1], typeOf(op.getInputs()[1]));
+  auto lhs = argumentOf(op.getInputs()[0]), rhs = argumentOf(op.getInputs()[1]);
+  if (!lhsStrides || !rhsStrides || !lhs || !rhs || op.getNumReductionLoops() != 1 ||
+      !outMap.isProjectedPermutation() || outMap.getNumResults() < 2 || outMap.getNumResults() + 1 != sizes.size() ||
+      llvm::any_of(sizes, [](int64_t size) { return size <= 0; }))
+    return false;
+  SmallVector<unsigned> reductions;
+  op.getReductionDims(reductions);
+  unsigned k = reductions.front(), column = outMap.getDimPosition(outMap.getNumResults() - 1);
+  if ((*lhsStrides)[column] != 0 || (*rhsStrides)[column] == 0)
+    return false;
+  StridedLoops rows, rhsRows;
+  c.numRows = c.matrixRows = 1;
+  for (unsigned i = 0; i + 1 < outMap.getNumResults(); ++i) {
+    unsigned dim = outMap.getDimPosition(i);
+    rows.push_back({sizes[dim], (*lhsStrides)[dim]});
+    rhsRows.push_back({sizes[dim], (*rhsStrides)[dim]});
+    c.numRows *= sizes[dim];
+    c.matrixRows = sizes[dim] != 1 && (*rhsStrides)[dim] != 0 ? 1 : c.matrixRows * sizes[dim];
+  }
+  // A matrix is packed for each of its uses: that pays only if several rows use it. It has to fit into scratch.
+  constexpr int64_t fewestRows = 4, deepest = 4096;
+  if (c.matrixRows < fewestRows || sizes[k] > deepest)
+    return false;
+  c.isPacked = false;
+  c.lhs = *lhs;
+  c.rhs = *rhs;
+  c.rows = merged(rows);
+  c.rhsRows = merged(rhsRows);
+  c.reductions = merged(StridedLoop{sizes[k], (*lhsStrides)[k]});
+  c.depth = sizes[k];
+  c.columns = sizes[column];
+  c.panels = (c.columns + kLanes - 1) / kLanes;
+  c.rhsDepthStride = (*rhsStrides)[k];
+  c.rhsColumnStride = (*rhsStrides)[column];
+  c.product = op.getResult(0);
+  return true;
+}
+
+// Fills what a contraction with packed panels tells.
+bool matchPackedLoops(linalg::GenericOp op, PackedContraction &c) {
   if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 || !isMultiplyAdd(op) || !isZeroFill(op.getOutputs()[0]))
     return false;
   auto maps = op.getIndexingMapsArray();
@@ -125,6 +172,8 @@ bool matchLoops(linalg::GenericOp op, PackedContraction &c) {
   c.rows = merged(rows);
   c.reductions = merged(reductions);
   c.panels = sizes[panel];
+  c.isPacked = true;
+  c.matrixRows = c.numRows;
   return true;
 }
 
@@ -215,7 +264,10 @@ std::optional<PackedContraction> matchPackedContraction(func::FuncOp kernel) {
       contraction = op;
     }
   PackedContraction c;
-  if (!contraction || !matchLoops(contraction, c) || !matchCrop(contraction, c))
+  if (!contraction)
+    return std::nullopt;
+  bool matched = matchPackedLoops(contraction, c) ? matchCrop(contraction, c) : matchPlainLoops(contraction, c);
+  if (!matched)
     return std::nullopt;
   c.result = kernel.getBody().front().getTerminator()->getOperand(0);
   llvm::SmallPtrSet<Operation *, 8> seen;

@@ -1,4 +1,5 @@
-// Recognises the kernels of the vector emitter: a contraction over panels of 16 columns, then elementwise ops.
+// Recognises the kernels of the vector emitter: a contraction over panels of 16 columns, then elementwise ops. A
+// right-hand side that is a plain matrix, or a batch of them, is one that the kernel packs itself.
 //
 // All indexing is reduced to sums of index * stride, so that a matrix product and a convolution of any rank are one
 // case: rows of the left-hand side found by (size, stride) pairs, reduced over (size, stride) pairs.
@@ -30,8 +31,12 @@ struct PackedContraction {
   StridedLoops rows;       // of lhs, the result's rows
   StridedLoops reductions; // of lhs; rhs holds them contiguously
   int64_t numRows, depth, panels, columns;
-  mlir::Value product; // the contraction's value without its padding
-  mlir::Value result;  // what the kernel returns, behind reshapes
+  int64_t matrixRows; // of the result that one right-hand side serves
+  bool isPacked;      // otherwise the next three describe the right-hand side
+  StridedLoops rhsRows; // of rhs, the result's rows: which matrix of a batch
+  int64_t rhsDepthStride, rhsColumnStride;
+  mlir::Value product;  // the contraction's value without its padding
+  mlir::Value result;   // what the kernel returns, behind reshapes
 };
 
 // The kernel as a contraction, or nothing when it is not one.

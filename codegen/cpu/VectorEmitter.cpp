@@ -1,10 +1,11 @@
-// Contractions over packed weights, with their elementwise epilogue.
+// Contractions over packed weights, and plain matrix products, with their elementwise epilogue.
 //
 // The structure is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
 // (https://doi.org/10.1145/1356052.1356053): a micro-kernel holds a block of the result in registers while it walks
-// the whole reduction. The right-hand side comes packed, the left-hand side is read in place: rows of a convolution's
-// input are found by their offsets, so that no image is unrolled in memory. The sum of every element of the result is
-// formed in one order, whatever the tiles.
+// the whole reduction. The right-hand side comes packed, or a tile packs the columns it is about to use (products of
+// two activations, as in attention). The left-hand side is read in place: rows of a convolution's input are found by
+// their offsets, so that no image is unrolled in memory. The sum of every element of the result is formed in one
+// order, whatever the tiles.
 #include "codegen/Kernel.h"
 #include "codegen/cpu/PackedContraction.h"
 #include "codegen/cpu/VectorBody.h"
@@ -33,7 +34,7 @@ Blocking chooseBlocking(const PackedContraction &c, const TargetDesc &target) {
   // AVX-512; 12 + 2 + 1 of 16 with AVX2, where a panel takes two.
   Blocking b;
   bool wide = target.vector_bytes >= 64 && target.vector_registers >= 32;
-  b.rows = std::min<int64_t>(wide ? 8 : 6, c.numRows);
+  b.rows = std::min<int64_t>(wide ? 8 : 6, c.matrixRows);
   // Few rows leave registers free: more columns at once keep more loads of weights in flight.
   int64_t panels = wide ? std::clamp<int64_t>(24 / b.rows, 3, 6) : std::clamp<int64_t>(4 / b.rows, 1, 3);
   b.panels = std::min(panels, c.panels);
@@ -50,6 +51,13 @@ Blocking chooseBlocking(const PackedContraction &c, const TargetDesc &target) {
   // Rows of a tile are read once for every group of panels: they stay in the second-level cache.
   int64_t fitting = target.l2_bytes / 2 / (c.depth * 4) / b.rows * b.rows;
   b.tileRows = std::min(b.tileRows, std::max(fitting, b.rows));
+  // A tile packs what it reads of one matrix.
+  if (!c.isPacked) {
+    int64_t matrices = c.numRows / c.matrixRows;
+    panelTiles = std::min(panelGroups, ceilDiv(wanted, matrices));
+    b.tilePanels = ceilDiv(panelGroups, panelTiles) * b.panels;
+    b.tileRows = c.matrixRows;
+  }
   b.panelTiles = ceilDiv(c.panels, b.tilePanels);
   b.rowTiles = ceilDiv(c.numRows, b.tileRows);
   return b;
@@ -63,11 +71,13 @@ public:
         f32(b.getFloatTy()), i64(b.getInt64Ty()), pointer(b.getPtrTy()),
         vector(llvm::FixedVectorType::get(f32, kLanes)) {}
 
-  int64_t scratchBytes() const { return blocking.rows * blocking.panels * kLanes * 4; }
+  // Sums of the micro-kernel, then packed panels.
+  int64_t sumBytes() const { return blocking.rows * blocking.panels * kLanes * 4; }
+  int64_t scratchBytes() const { return sumBytes() + (c.isPacked ? 0 : c.depth * blocking.panels * kLanes * 4); }
 
   // The function of mlc/kernel_abi.h.
   void run() {
-    int64_t rowsLeft = c.numRows % blocking.rows, panelsLeft = c.panels % blocking.panels;
+    int64_t rowsLeft = c.matrixRows % blocking.rows, panelsLeft = c.panels % blocking.panels;
     finish[0] = writeFinish(false);
     if (c.columns % kLanes)
       finish[1] = writeFinish(true);
@@ -88,12 +98,23 @@ public:
         return b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, b.CreateAdd(from, number(size)), number(limit));
       };
       llvm::Value *m1 = end(m0, blocking.tileRows, c.numRows), *p1 = end(p0, blocking.tilePanels, c.panels);
+      llvm::Value *matrix = binding(bindings, c.rhs);
+      if (!c.isPacked)
+        matrix = at(matrix, rowOffset(m0, c.rhsRows));
       loop(p0, p1, blocking.panels, {}, [&](llvm::Value *panel, const Values &) {
+        llvm::Value *rhs;
+        if (c.isPacked) {
+          rhs = at(matrix, b.CreateMul(panel, number(c.depth * kLanes)));
+        } else {
+          rhs = at(scratch, number(sumBytes() / 4));
+          pack(matrix, rhs, panel);
+        }
         loop(m0, m1, blocking.rows, {}, [&](llvm::Value *row, const Values &) {
-          llvm::Value *shortRow = b.CreateICmpSGT(row, number(c.numRows - blocking.rows));
+          llvm::Value *shortRow = b.CreateICmpSGT(b.CreateAdd(row, number(blocking.rows)), m1);
           llvm::Value *shortPanel = b.CreateICmpSGT(panel, number(c.panels - blocking.panels));
           choose(micro[1][0], shortRow, [&](int r) {
-            choose(micro[0][1], shortPanel, [&](int p) { b.CreateCall(micro[r][p], {bindings, scratch, row, panel}); });
+            choose(micro[0][1], shortPanel,
+                   [&](int p) { b.CreateCall(micro[r][p], {bindings, scratch, rhs, row, panel}); });
           });
           return Values();
         });
@@ -190,15 +211,40 @@ private:
     return offset;
   }
 
-  // micro(bindings, scratch, row, panel): rows x panels of the result.
+  // Copies panels [panel, panel + blocking.panels) of a plain matrix. Lanes behind the last column stay undefined:
+  // nothing of them is stored.
+  void pack(llvm::Value *matrix, llvm::Value *to, llvm::Value *panel) {
+    llvm::Value *first = b.CreateMul(panel, number(kLanes));
+    llvm::Value *count = b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, number(blocking.panels * kLanes),
+                                                 b.CreateSub(number(c.columns), first));
+    llvm::Value *from = at(matrix, b.CreateMul(first, number(c.rhsColumnStride)));
+    auto copy = [&](llvm::Value *column, llvm::Value *k) {
+      llvm::Value *source = multiplyAdd(k, c.rhsDepthStride, b.CreateMul(column, number(c.rhsColumnStride)));
+      llvm::Value *lane = b.CreateURem(column, number(kLanes)), *which = b.CreateUDiv(column, number(kLanes));
+      llvm::Value *target = multiplyAdd(which, c.depth * kLanes, multiplyAdd(k, kLanes, lane));
+      b.CreateAlignedStore(b.CreateAlignedLoad(f32, at(from, source), llvm::Align(4)), at(to, target), llvm::Align(4));
+    };
+    // Reads in the order of memory.
+    bool columnsInside = c.rhsColumnStride <= c.rhsDepthStride;
+    llvm::Value *depth = number(c.depth);
+    loop(number(0), columnsInside ? depth : count, 1, {}, [&](llvm::Value *outer, const Values &) {
+      loop(number(0), columnsInside ? count : depth, 1, {}, [&](llvm::Value *inner, const Values &) {
+        columnsInside ? copy(inner, outer) : copy(outer, inner);
+        return Values();
+      });
+      return Values();
+    });
+  }
+
+  // micro(bindings, scratch, rhs, row, panel): rows x panels of the result; rhs is where the first panel begins.
   llvm::Function *writeMicroKernel(int64_t rows, int64_t panels) {
     llvm::Function *function = begin(".micro_" + std::to_string(rows) + "x" + std::to_string(panels * kLanes),
-                                     llvm::GlobalValue::InternalLinkage, b.getVoidTy(), {pointer, pointer, i64, i64});
+                                     llvm::GlobalValue::InternalLinkage, b.getVoidTy(),
+                                     {pointer, pointer, pointer, i64, i64});
     function->addFnAttr(llvm::Attribute::NoInline); // its registers are all taken
     llvm::Value *bindings = function->getArg(0), *scratch = function->getArg(1);
-    llvm::Value *row = function->getArg(2), *panel = function->getArg(3);
+    llvm::Value *rhs = function->getArg(2), *row = function->getArg(3), *panel = function->getArg(4);
     llvm::Value *lhs = binding(bindings, c.lhs);
-    llvm::Value *rhs = at(binding(bindings, c.rhs), b.CreateMul(panel, number(c.depth * kLanes)));
     Values starts;
     for (int64_t i = 0; i < rows; ++i)
       starts.push_back(at(lhs, rowOffset(b.CreateAdd(row, number(i)), c.rows)));

@@ -202,6 +202,37 @@ TEST(VectorEmitter, GeluAndSigmoid) {
   })", {a, pack(w, k, n)}, expected, 1e-5);
 }
 
+// Products of a batch whose right-hand sides are plain, straight and transposed, as in attention. The outer dimension
+// of the batch shares its matrices.
+TEST(VectorEmitter, BatchedMatmul) {
+  const int64_t shapes[][3] = {{9, 50, 12}, {4, 16, 7}, {16, 100, 5}, {13, 13, 64}};
+  for (auto [m, n, k] : shapes)
+    for (bool transposed : {false, true}) {
+      Floats a = noise(6 * m * k, 1), w = noise(3 * k * n, 2), stored(w.size()), expected;
+      for (int64_t batch = 0; batch < 6; ++batch) {
+        Floats left(a.begin() + batch * m * k, a.begin() + (batch + 1) * m * k);
+        Floats right(w.begin() + batch % 3 * k * n, w.begin() + (batch % 3 + 1) * k * n);
+        Floats part = product(left, right, m, n, k);
+        expected.insert(expected.end(), part.begin(), part.end());
+      }
+      for (float &x : expected)
+        x *= 0.125f;
+      for (int64_t batch = 0; batch < 3; ++batch)
+        for (int64_t i = 0; i < k; ++i)
+          for (int64_t j = 0; j < n; ++j)
+            stored[batch * k * n + (transposed ? j * k + i : i * n + j)] = w[batch * k * n + i * n + j];
+      auto rhs = llvm::formatv("tensor<3x{0}x{1}xf32>", transposed ? n : k, transposed ? k : n).str();
+      auto lhs = llvm::formatv("tensor<2x3x{0}x{1}xf32>", m, k).str();
+      auto out = llvm::formatv("tensor<2x3x{0}x{1}xf32>", m, n).str();
+      check(llvm::formatv(R"(func.func @k(%a: {0}, %b: {1}) -> {2} {{
+        %scale = mlc.constant dense<0.125> : tensor<f32>
+        %0 = mlc.matmul %a, %b {3} : ({0}, {1}) -> {2}
+        %1 = mlc.mul %0, %scale : ({2}, tensor<f32>) -> {2}
+        return %1 : {2}
+      })", lhs, rhs, out, transposed ? "{transpose_rhs}" : ""), {a, stored}, expected, 1e-5);
+    }
+}
+
 struct ConvCase {
   int64_t batch, height, width, channels, outputs, window, stride, dilation;
 };
@@ -240,10 +271,15 @@ TEST(VectorEmitter, Convolution) {
 
 TEST(VectorEmitter, RefusesWhatItCannotDo) {
   const char *refused[] = {
-      // not packed
-      R"(func.func @k(%a: tensor<5x7xf32>, %b: tensor<7x16xf32>) -> tensor<5x16xf32> {
-        %0 = mlc.matmul %a, %b : (tensor<5x7xf32>, tensor<7x16xf32>) -> tensor<5x16xf32>
-        return %0 : tensor<5x16xf32>
+      // one row of the result for each matrix of the batch
+      R"(func.func @k(%a: tensor<5x1x7xf32>, %b: tensor<5x7x16xf32>) -> tensor<5x1x16xf32> {
+        %0 = mlc.matmul %a, %b : (tensor<5x1x7xf32>, tensor<5x7x16xf32>) -> tensor<5x1x16xf32>
+        return %0 : tensor<5x1x16xf32>
+      })",
+      // another element type
+      R"(func.func @k(%a: tensor<5x7xf64>, %b: tensor<7x16xf64>) -> tensor<5x16xf64> {
+        %0 = mlc.matmul %a, %b : (tensor<5x7xf64>, tensor<7x16xf64>) -> tensor<5x16xf64>
+        return %0 : tensor<5x16xf64>
       })",
       // panels of another width
       R"(func.func @k(%a: tensor<5x7xf32>, %p: tensor<2x7x8xf32>) -> tensor<5x16xf32> {
