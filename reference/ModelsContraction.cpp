@@ -1,0 +1,193 @@
+// Contractions, on the f64 matrix product of Gemm.h.
+#include "reference/Gemm.h"
+#include "reference/ModelSupport.h"
+
+#include <cmath>
+
+using namespace mlir;
+
+namespace mlc::reference {
+namespace {
+
+// Integers wrap; small enough in practice for the plain loop.
+void integerProduct(int64_t m, int64_t n, int64_t k, const int64_t *a, int64_t aRow, int64_t aColumn, const int64_t *b,
+                    int64_t bRow, int64_t bColumn, int64_t *c) {
+  for (int64_t i = 0; i < m; ++i)
+    for (int64_t j = 0; j < n; ++j) {
+      int64_t sum = 0;
+      for (int64_t p = 0; p < k; ++p)
+        sum = add(sum, multiply(a[i * aRow + p * aColumn], b[p * bRow + j * bColumn]));
+      c[i * n + j] = sum;
+    }
+}
+
+HostTensor evaluateMatmul(MatmulOp op, Operands operands) {
+  Values a = unpack(operands[0]), b = unpack(operands[1]), result = emptyResult(op, operands);
+  size_t rank = result.shape.size();
+  int64_t m = result.shape[rank - 2], n = result.shape[rank - 1];
+  int64_t k = op.getTransposeLhs() ? a.shape.end()[-2] : a.shape.back();
+  int64_t aRow = op.getTransposeLhs() ? 1 : k, aColumn = op.getTransposeLhs() ? m : 1;
+  int64_t bRow = op.getTransposeRhs() ? 1 : n, bColumn = op.getTransposeRhs() ? k : 1;
+  std::span batch(result.shape.data(), rank - 2);
+  // Offset of an operand's matrix for a result's matrix: its batch dimensions broadcast.
+  auto offset = [&](const Values &x, int64_t index, int64_t matrix) {
+    int64_t at = 0, scale = matrix;
+    for (size_t d = batch.size(), o = x.shape.size() - 2; d-- > 0 && o-- > 0;) {
+      if (x.shape[o] != 1)
+        at += index % batch[d] * scale;
+      index /= batch[d];
+      scale *= x.shape[o];
+    }
+    return at;
+  };
+  for (int64_t i = 0; i < product(batch); ++i) {
+    int64_t atA = offset(a, i, m * k), atB = offset(b, i, k * n);
+    if (isFloat(result.dtype))
+      gemm(m, n, k, {a.reals.data() + atA, aRow, aColumn}, {b.reals.data() + atB, bRow, bColumn},
+           result.reals.data() + i * m * n, n);
+    else
+      integerProduct(m, n, k, a.ints.data() + atA, aRow, aColumn, b.ints.data() + atB, bRow, bColumn,
+                     result.ints.data() + i * m * n);
+  }
+  return pack(result);
+}
+
+HostTensor evaluatePackedMatmul(PackedMatmulOp op, Operands operands) {
+  Values a = unpack(operands[0]), b = unpack(unpackPanels(operands[1], static_cast<int64_t>(op.getN())));
+  Values result = emptyResult(op, operands);
+  int64_t n = b.shape[1], k = b.shape[0];
+  int64_t m = product(std::span(result.shape).first(result.shape.size() - 1));
+  gemm(m, n, k, {a.reals.data(), k, 1}, {b.reals.data(), n, 1}, result.reals.data(), n);
+  return pack(result);
+}
+
+struct ConvAttributes {
+  ArrayRef<int64_t> strides, padLow, dilations;
+  int64_t groups;
+};
+
+// input [N, C, spatial...], filter [O, C/groups, window...], result [N, O, spatial...].
+void convChannelsFirst(const Values &input, const Values &filter, const ConvAttributes &attributes, Values &result) {
+  ConvWindow conv{std::span(input.shape).subspan(2), std::span(filter.shape).subspan(2),
+                  std::span(result.shape).subspan(2), attributes.strides, attributes.padLow, attributes.dilations};
+  int64_t groups = attributes.groups, channels = filter.shape[1], outChannels = filter.shape[0] / groups;
+  int64_t inputs = product(conv.input), outputs = product(conv.output), depth = channels * product(conv.window);
+  for (int64_t i = 0; i < input.shape[0] * groups; ++i) {
+    std::vector<double> columns = imageToColumns(input.reals.data() + i * channels * inputs, channels, conv);
+    const double *weights = filter.reals.data() + i % groups * outChannels * depth;
+    gemm(outChannels, outputs, depth, {weights, depth, 1}, {columns.data(), outputs, 1},
+         result.reals.data() + i * outChannels * outputs, outputs);
+  }
+}
+
+// Permutations between [N, spatial..., C] and [N, C, spatial...].
+std::vector<int64_t> channelsToFront(size_t rank) {
+  std::vector<int64_t> permutation = {0, static_cast<int64_t>(rank) - 1};
+  for (size_t d = 1; d + 1 < rank; ++d)
+    permutation.push_back(static_cast<int64_t>(d));
+  return permutation;
+}
+std::vector<int64_t> channelsToBack(size_t rank) {
+  std::vector<int64_t> permutation = {0};
+  for (size_t d = 2; d < rank; ++d)
+    permutation.push_back(static_cast<int64_t>(d));
+  permutation.push_back(1);
+  return permutation;
+}
+// [window..., I, O] to [O, I, window...].
+std::vector<int64_t> filterToFront(size_t rank) {
+  std::vector<int64_t> permutation = {static_cast<int64_t>(rank) - 1, static_cast<int64_t>(rank) - 2};
+  for (size_t d = 0; d + 2 < rank; ++d)
+    permutation.push_back(static_cast<int64_t>(d));
+  return permutation;
+}
+
+HostTensor convChannelsLast(Operation *op, Operands operands, const HostTensor &filter,
+                            const ConvAttributes &attributes) {
+  std::vector<int64_t> shape = shapeOf(op->getResult(0).getType()), first;
+  for (int64_t d : channelsToFront(shape.size()))
+    first.push_back(shape[static_cast<size_t>(d)]);
+  Values result(resultType(op, operands), first);
+  convChannelsFirst(unpack(transpose(operands[0], channelsToFront(shape.size()))),
+                    unpack(transpose(filter, filterToFront(shape.size()))), attributes, result);
+  return transpose(pack(result), channelsToBack(shape.size()));
+}
+
+HostTensor evaluateConv(ConvOp op, Operands operands) {
+  ConvAttributes attributes{op.getStrides(), op.getPadLow(), op.getDilations(), static_cast<int64_t>(op.getGroups())};
+  if (op.getLayout() == Layout::ChannelsLast)
+    return convChannelsLast(op, operands, operands[1], attributes);
+  Values result = emptyResult(op, operands);
+  convChannelsFirst(unpack(operands[0]), unpack(operands[1]), attributes, result);
+  return pack(result);
+}
+
+HostTensor evaluatePackedConv(PackedConvOp op, Operands operands) {
+  SmallVector<int64_t> noPadding(op.getStrides().size(), 0);
+  return convChannelsLast(op, operands, unpackPanels(operands[1], static_cast<int64_t>(op.getOutChannels())),
+                          {op.getStrides(), noPadding, op.getDilations(), 1});
+}
+
+// Softmax of a row of scores in place; all -inf gives NaN.
+void softmaxRow(double *row, int64_t size) {
+  double highest = -INFINITY, sum = 0;
+  for (int64_t i = 0; i < size; ++i)
+    highest = maximum(highest, row[i]);
+  for (int64_t i = 0; i < size; ++i)
+    sum += row[i] = std::exp(row[i] - highest);
+  for (int64_t i = 0; i < size; ++i)
+    row[i] /= sum;
+}
+
+HostTensor evaluateAttention(AttentionOp op, Operands operands) {
+  Values query = unpack(operands[0]), key = unpack(operands[1]), value = unpack(operands[2]);
+  Values result = emptyResult(op, operands);
+  size_t heads = op.getLayout() == HeadLayout::BHSD ? 1 : 2, sequence = 3 - heads;
+  int64_t batch = query.shape[0], h = query.shape[heads], sq = query.shape[sequence], d = query.shape[3];
+  int64_t hk = key.shape[heads], sk = key.shape[sequence], dv = value.shape[3];
+  Values mask;
+  if (op.getMask())
+    mask = unpack(broadcast(operands[3], {batch, h, sq, sk}));
+  double scale = op.getScale().convertToDouble();
+  // Offset of a head's matrix, and the distance of its rows.
+  auto place = [&](const Values &x, int64_t b, int64_t head) {
+    std::vector<int64_t> strides = rowMajorStrides(x.shape);
+    return std::pair(b * strides[0] + head * strides[heads], strides[sequence]);
+  };
+  parallelFor(batch * h, [&](int64_t index) {
+    int64_t b = index / h, head = index % h;
+    auto [atQuery, queryRow] = place(query, b, head);
+    auto [atKey, keyRow] = place(key, b, head / (h / hk));
+    auto [atValue, valueRow] = place(value, b, head / (h / hk));
+    auto [atResult, resultRow] = place(result, b, head);
+    std::vector<double> scores(static_cast<size_t>(sq * sk));
+    gemm(sq, sk, d, {query.reals.data() + atQuery, queryRow, 1}, {key.reals.data() + atKey, 1, keyRow}, scores.data(),
+         sk);
+    for (int64_t i = 0; i < sq; ++i) {
+      double *row = scores.data() + i * sk;
+      for (int64_t j = 0; j < sk; ++j) {
+        row[j] = row[j] * scale + (op.getMask() ? mask.reals[static_cast<size_t>((index * sq + i) * sk + j)] : 0);
+        if (op.getCausal() && j > i)
+          row[j] += -INFINITY;
+      }
+      softmaxRow(row, sk);
+    }
+    gemm(sq, dv, sk, {scores.data(), sk, 1}, {value.reals.data() + atValue, valueRow, 1},
+         result.reals.data() + atResult, resultRow);
+  });
+  return pack(result);
+}
+
+} // namespace
+
+void attachContractionModels(MLIRContext &c) {
+  attach<MatmulOp, evaluateMatmul>(c);
+  attach<ConvOp, evaluateConv>(c);
+  attach<PackOp, [](PackOp op, Operands x) { return packPanels(x[0], static_cast<int64_t>(op.getLanes())); }>(c);
+  attach<UnpackOp, [](UnpackOp op, Operands x) { return unpackPanels(x[0], static_cast<int64_t>(op.getSize())); }>(c);
+  attach<PackedMatmulOp, evaluatePackedMatmul>(c);
+  attach<PackedConvOp, evaluatePackedConv>(c);
+  attach<AttentionOp, evaluateAttention>(c);
+}
+
+} // namespace mlc::reference
