@@ -172,8 +172,13 @@ public:
     for (Operation &op : kernel.getBody().front().without_terminator())
       if (op.getNumResults() == 1 && region.stages.count(op.getResult(0)) && !funcs.count(op.getResult(0)))
         build(op);
+    out = funcs[region.result];
+    if (region.stages.find(region.result)->second.depth >= 0) { // a reduction
+      out = Func("result");
+      const std::vector<Var> &vars = dims[region.result];
+      out(vars) = funcs[region.result](Exprs(vars.begin(), vars.end()));
+    }
     schedule();
-    Func &out = funcs[region.result];
     llvm::SmallString<64> path;
     if (std::error_code error = llvm::sys::fs::createTemporaryFile("mlc-halide", "bc", path)) {
       result.error = "no temporary file: " + error.message();
@@ -465,7 +470,6 @@ private:
   }
 
   void schedule() {
-    Func &out = funcs[region.result];
     const std::vector<Var> &vars = dims[region.result]; // innermost first
     int64_t rank = vars.size(), inner = region.shape[rank - 1];
     for (int64_t i = 0, stride = 1; i < rank; ++i) {
@@ -500,7 +504,7 @@ private:
       Var at = depth == 0 ? level0 : depth < rank ? vars[rank - depth] : vectorised ? outer : vars[0];
       if (depth == 1 && needsWhole && rank > 1)
         at = rest;
-      place(op.getResult(0), out, at);
+      place(op.getResult(0), at);
     }
   }
 
@@ -515,7 +519,7 @@ private:
       func.update(stage).split(var, outer, element, width, Halide::TailStrategy::GuardWithIf).vectorize(element);
   }
 
-  void place(mlir::Value value, Func &out, const Var &at) {
+  void place(mlir::Value value, const Var &at) {
     for (Part &part : parts[value]) {
       part.func.compute_at(out, at).store_in(Halide::MemoryType::Stack).bound_extent(part.lane, int(part.width));
       vectorise(part.func, -1, part.lane, part.width);
@@ -530,6 +534,8 @@ private:
     }
     Func func = funcs[value];
     func.compute_at(out, at).store_in(Halide::MemoryType::Stack);
+    if (func.has_update_definition() && !parts[value].empty())
+      func.update().unscheduled(); // what is left over of a row, in order
     auto type = typeOf(value);
     if (type.getRank() == 0)
       return;
@@ -561,6 +567,7 @@ private:
   const Region &region;
   int64_t lanes;
   Halide::Target halideTarget;
+  Func out; // the result
   llvm::DenseMap<mlir::Value, Func> funcs;
   llvm::DenseMap<mlir::Value, std::vector<Var>> dims;
   llvm::DenseMap<mlir::Value, std::vector<Part>> parts;

@@ -47,6 +47,9 @@ public:
     if (!kernel.getBody().hasOneBlock() || kernel.getNumResults() != 1)
       return reject("it has more than one block or result");
     region.result = body.getTerminator()->getOperand(0);
+    // A reshape at the end is the same bytes.
+    while (isa_and_present<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(region.result.getDefiningOp()))
+      region.result = region.result.getDefiningOp()->getOperand(0);
     if (!isa_and_present<linalg::GenericOp>(region.result.getDefiningOp()))
       return reject("its result is not computed by a linalg.generic");
     for (Operation &op : body.without_terminator())
@@ -55,9 +58,6 @@ public:
     region.shape.assign(typeOf(region.result).getShape().begin(), typeOf(region.result).getShape().end());
     if (region.shape.empty() || ShapedType::getNumElements(region.shape) == 0)
       return reject("its result is a scalar or empty");
-    if (isa<linalg::GenericOp>(region.result.getDefiningOp()) &&
-        region.result.getDefiningOp<linalg::GenericOp>().getNumReductionLoops() > 0)
-      return reject("its result is a reduction with no map behind it");
     Stage &result = region.stages[region.result];
     for (int64_t i = 0; i < int64_t(region.shape.size()); ++i)
       result.resultDim.push_back(i);
@@ -199,8 +199,9 @@ private:
     for (Operation &op : body.without_terminator())
       if (auto generic = dyn_cast<linalg::GenericOp>(op)) {
         Value value = generic.getResult(0);
-        if (value == region.result || !region.stages.count(value) || isInlined(generic))
-          continue;
+        bool isResult = value == region.result;
+        if (isResult ? generic.getNumReductionLoops() == 0 : !region.stages.count(value) || isInlined(generic))
+          continue; // a result that is a reduction is folded beside its place, then stored
         materialised.push_back(value);
         Stage &stage = region.stages[value];
         stage.depth = depthOf(stage);
