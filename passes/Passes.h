@@ -16,7 +16,7 @@ namespace mlc {
 #define GEN_PASS_DECL
 #include "passes/simplify/Passes.h.inc"
 
-// registerSimplifyPasses(), registerLayoutPasses(), registerFusePasses(): make passes known by their arguments.
+// registerSimplifyPasses(), registerLayoutPasses(), registerFusionPasses(): make passes known by their arguments.
 #define GEN_PASS_REGISTRATION
 #include "passes/fuse/Passes.h.inc"
 #define GEN_PASS_REGISTRATION
