@@ -293,6 +293,23 @@ TEST_P(Kernels, MaskedMeanPooling) {
         "return %4 : tensor<2x64xf32> }", GetParam(), 1e-5f);
 }
 
+// The shapes of the models: three-dimensional activations, the stem's pool, the last pool.
+TEST_P(Kernels, ModelShapes) {
+  std::string t = tensor({1, 16, 384}), c = tensor({384});
+  check("func.func @k(%a: " + t + ", %r: " + t + ", %s: " + c + ", %b: " + c + ") -> " + t + " { %x = mlc.add %a, %r : (" +
+            t + ", " + t + ") -> " + t + " %0 = mlc.layer_norm %x scale(%s) bias(%b) {axis = 2 : i64, epsilon = 1.0e-12 : "
+            "f64} : (" + t + ", " + c + ", " + c + ") -> " + t + " return %0 : " + t + " }", GetParam(), 2e-5f);
+  check("func.func @k(%x: tensor<1x12x12x64xf32>) -> tensor<1x6x6x64xf32> { %0 = mlc.pool max %x {window = array<i64: 3, "
+        "3>, strides = array<i64: 2, 2>, pad_low = array<i64: 0, 0>, pad_high = array<i64: 1, 1>, dilations = array<i64: "
+        "1, 1>, layout = #mlc<layout channels_last>} : (tensor<1x12x12x64xf32>) -> tensor<1x6x6x64xf32> "
+        "return %0 : tensor<1x6x6x64xf32> }", GetParam());
+  check("func.func @k(%x: tensor<1x7x7x512xf32>) -> tensor<1x1x1x512xf32> { %0 = mlc.reduce mean %x {axes = array<i64: 1, "
+        "2>, keep_dims} : (tensor<1x7x7x512xf32>) -> tensor<1x1x1x512xf32> return %0 : tensor<1x1x1x512xf32> }",
+        GetParam(), 1e-5f);
+  check("func.func @k(%x: tensor<1x300xf32>) -> tensor<1xf32> { %0 = mlc.reduce sum %x {axes = array<i64: 1>} : "
+        "(tensor<1x300xf32>) -> tensor<1xf32> return %0 : tensor<1xf32> }", GetParam(), 1e-5f);
+}
+
 TEST(Halide, RefusesContractions) {
   Kernel kernel("func.func @k(%a: tensor<4x4xf32>, %b: tensor<4x4xf32>) -> tensor<4x4xf32> { %0 = mlc.matmul %a, %b : "
                 "(tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32> return %0 : tensor<4x4xf32> }");
