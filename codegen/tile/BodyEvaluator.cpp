@@ -183,6 +183,16 @@ SmallVector<Coord> BodyEvaluator::delinearizeLanes(const Coord &x, ArrayRef<int6
   return result;
 }
 
+Value BodyEvaluator::gather(Value buffer, Type storage, Value offsets, Value mask) {
+  auto type = VectorType::get({width}, storage);
+  auto pointers = VectorType::get({width}, LLVM::LLVMPointerType::get(b.getContext()));
+  Value addresses = LLVM::GEPOp::create(b, loc, pointers, storage, buffer, ValueRange{offsets});
+  if (!mask)
+    mask = splat(arith::ConstantOp::create(b, loc, b.getBoolAttr(true)));
+  Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+  return LLVM::masked_gather::create(b, loc, type, addresses, mask, ValueRange{zero}, uint32_t(elementBytes(storage)));
+}
+
 Value BodyEvaluator::load(Value buffer, RankedTensorType type, ArrayRef<Coord> coords, Value mask) {
   Coord offset = linearize(coords, type.getShape());
   Type element = type.getElementType(), storage = storageType(element, b);
@@ -194,15 +204,7 @@ Value BodyEvaluator::load(Value buffer, RankedTensorType type, ArrayRef<Coord> c
   } else if (!offset.lanes && offset.step == 1) {
     value = loadVector(this->element(buffer, storage, offset.base), storage, mask);
   } else {
-    auto vectorType = VectorType::get({width}, storage);
-    auto pointers = VectorType::get({width}, LLVM::LLVMPointerType::get(b.getContext()));
-    Value addresses =
-        LLVM::GEPOp::create(b, loc, pointers, storage, buffer, ValueRange{lanesOf(offset)});
-    if (!mask)
-      mask = splat(arith::ConstantOp::create(b, loc, b.getBoolAttr(true)));
-    Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(vectorType));
-    value = LLVM::masked_gather::create(b, loc, vectorType, addresses, mask, ValueRange{zero},
-                                        uint32_t(elementBytes(element)));
+    value = gather(buffer, storage, lanesOf(offset), mask);
   }
   if (element.isInteger(1)) {
     Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(value.getType()));

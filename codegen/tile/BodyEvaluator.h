@@ -56,6 +56,10 @@ public:
   mlir::Value element(mlir::Value base, mlir::Type type, mlir::Value offset);
   mlir::Value splat(mlir::Value scalar);
   mlir::Value loadVector(mlir::Value pointer, mlir::Type element, mlir::Value mask);
+  // Lane l is buffer[first + l * step].
+  mlir::Value loadStrided(mlir::Value buffer, mlir::Type storage, mlir::Value first, int64_t step, mlir::Value mask) {
+    return gather(buffer, storage, lanesOf({first, step, {}}), mask);
+  }
   // Lanes [0, count) on.
   mlir::Value maskOfFirst(mlir::Value count);
   static mlir::Type storageType(mlir::Type element, mlir::OpBuilder &b);
@@ -68,6 +72,7 @@ private:
   mlir::Value pull(mlir::Value tensor, llvm::ArrayRef<Coord> coords, mlir::Value mask);
   mlir::Value load(mlir::Value buffer, mlir::RankedTensorType type, llvm::ArrayRef<Coord> coords, mlir::Value mask);
   mlir::Value define(mlir::OpResult tensor, llvm::ArrayRef<Coord> coords, mlir::Value mask);
+  mlir::Value gather(mlir::Value buffer, mlir::Type storage, mlir::Value offsets, mlir::Value mask);
   Coord linearize(llvm::ArrayRef<Coord> coords, llvm::ArrayRef<int64_t> shape);
   llvm::SmallVector<Coord> delinearizeLanes(const Coord &x, llvm::ArrayRef<int64_t> shape);
   Coord addCoords(const Coord &x, const Coord &y);

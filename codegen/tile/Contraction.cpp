@@ -15,7 +15,16 @@ public:
   TileWriter(BodyEvaluator &evaluator, const Contraction &c, const ContractionTile &t, func::FuncOp kernel,
               Value output, Value scratch)
       : e(evaluator), b(evaluator.b), loc(evaluator.loc), c(c), t(t), kernel(kernel), output(output),
-        scratch(scratch), element(cast<RankedTensorType>(c.op->getResult(0).getType()).getElementType()) {}
+        panel(scratch), k(c.k),
+        element(cast<RankedTensorType>(c.op->getResult(0).getType()).getElementType()) {
+    this->scratch = e.element(scratch, b.getI8Type(), e.constant(t.panelBytes));
+    int64_t stride = t.nv * t.lanes;
+    if (c.copyRhs)
+      for (Loop &loop : llvm::reverse(k)) {
+        loop.rhs = stride;
+        stride *= loop.extent;
+      }
+  }
 
   bool emit(Value index) {
     mBlock = e.rem(index, t.mBlocks);
@@ -65,6 +74,8 @@ private:
     this->tail = tail;
     e.width = t.lanes;
     tailMask = tail ? e.maskOfFirst(e.constant(tail)) : Value();
+    if (c.copyRhs)
+      copyRhs(0, e.add(outerRhs, c.rhs.offset), e.constant(0));
     int64_t m = 1;
     for (const Loop &loop : c.m)
       m *= loop.extent;
@@ -92,6 +103,25 @@ private:
       return rowsOf(e.constant(0));
     loop(e.constant(0), e.constant(t.kBlocks), 1, {}, [&](Value kBlock, ValueRange) {
       rowsOf(kBlock);
+      return SmallVector<Value>();
+    });
+  }
+
+  // The tile's columns of rhs, for all of k, as [k][NV * lanes] in scratch.
+  void copyRhs(size_t depth, Value from, Value to) {
+    Type type = c.rhs.type.getElementType();
+    loop(e.constant(0), e.constant(k[depth].extent), 1, {}, [&](Value at, ValueRange) {
+      Value source = e.add(from, e.mul(at, c.k[depth].rhs)), target = e.add(to, e.mul(at, k[depth].rhs));
+      if (depth + 1 < k.size()) {
+        copyRhs(depth + 1, source, target);
+        return SmallVector<Value>();
+      }
+      for (int64_t j = 0; j < nv; ++j) {
+        Value first = e.add(source, e.mul(e.add(n0, j * t.lanes), c.rhsLane));
+        Value column = e.loadStrided(e.buffers.lookup(c.rhs.tensor), type, first, c.rhsLane, maskFor(j));
+        LLVM::StoreOp::create(b, loc, column, e.element(panel, type, e.add(target, j * t.lanes)),
+                              BodyEvaluator::elementBytes(type));
+      }
       return SmallVector<Value>();
     });
   }
@@ -137,6 +167,10 @@ private:
         lhsPointers.push_back(e.element(lhsBase, lhsType, e.add(rows[i].lhs, e.mul(n0, c.lhsLane))));
     }
     for (int64_t j = 0; j < nv; ++j) {
+      if (c.copyRhs) {
+        rhsPointers.push_back(e.element(panel, rhsType, e.constant(j * t.lanes)));
+        continue;
+      }
       Value n = e.add(n0, j * t.lanes), offset = e.add(outerRhs, c.rhs.offset);
       if (c.panelWidth)
         offset = e.add(offset, e.add(e.mul(e.div(n, c.panelWidth), c.panelStride), e.rem(n, c.panelWidth)));
@@ -184,7 +218,7 @@ private:
                           ArrayRef<Value> rhsPointers, int64_t mr, int64_t unroll) {
     Type lhsType = c.lhs.type.getElementType(), rhsType = c.rhs.type.getElementType();
     SmallVector<Value> acc(carried.begin(), carried.end());
-    const Loop &k = c.k.back();
+    const Loop &k = this->k.back();
     auto at = [&](Value pointer, Type type, Value offset, int64_t constant) {
       Value moved = e.element(pointer, type, offset);
       return constant ? e.element(moved, type, e.constant(constant)) : moved;
@@ -196,7 +230,7 @@ private:
       SmallVector<Value> rhs;
       for (int64_t j = 0; j < nv; ++j) {
         Value address = at(rhsPointers[j], rhsType, rhsOffset, u * k.rhs);
-        rhs.push_back(c.rhsLane ? e.loadVector(address, rhsType, c.panelWidth ? Value() : maskFor(j))
+        rhs.push_back(c.rhsLane ? e.loadVector(address, rhsType, c.panelWidth || c.copyRhs ? Value() : maskFor(j))
                                 : scalar(address, rhsType));
       }
       for (int64_t i = 0; i < mr; ++i) {
@@ -234,7 +268,7 @@ private:
 
   SmallVector<Value> reduce(size_t depth, Value lhsOffset, Value rhsOffset, ValueRange carried,
                             ArrayRef<Value> lhsPointers, ArrayRef<Value> rhsPointers, int64_t mr) {
-    const Loop &k = c.k[depth];
+    const Loop &k = this->k[depth];
     auto offsets = [&](Value at) {
       return std::pair(e.add(lhsOffset, e.mul(at, k.lhs)), e.add(rhsOffset, e.mul(at, k.rhs)));
     };
@@ -328,7 +362,8 @@ private:
   const Contraction &c;
   const ContractionTile &t;
   func::FuncOp kernel;
-  Value output, scratch;
+  Value output, scratch, panel;
+  SmallVector<Loop> k; // with the strides of the copied rhs
   Type element;
   Value mBlock, m0, n0, kb, outerLhs, outerRhs, outerRow, tailMask;
   int64_t nv = 0, tail = 0;

@@ -41,12 +41,14 @@ struct Contraction {
   int64_t lhsLane = 0, rhsLane = 0; // elements per lane
   int64_t panelWidth = 0, panelStride = 0;
   bool swapped = false; // lhs is input 1 of the generic
+  bool copyRhs = false; // lanes of rhs are not contiguous: a tile copies its columns to scratch first
   bool bare = false;    // the kernel's result is the contraction's: nothing to evaluate after it
 };
 
 struct ContractionTile {
   int64_t lanes, mr, nv, mc, kc;
   int64_t mBlocks, nBlocks, kBlocks, tiles, scratchBytes;
+  int64_t panelBytes = 0; // of the copied rhs, at the start of scratch
 };
 
 // The kernel as a contraction with an epilogue, or nothing.

@@ -156,8 +156,9 @@ std::optional<Contraction> matchContraction(func::FuncOp kernel, const TargetDes
     c.panelStride = c.rhs.coefficients[panel];
     c.n = ranges[lane] * ranges[panel];
   }
-  // Gathers of both operands would be slower than the loop emitter's code.
-  if (c.rhsLane > 1 || c.lhsLane > 1 || c.rhsLane < 0 || c.lhsLane < 0)
+  // A transposed rhs is copied into a panel per tile; a gather for every multiply-add would not pay.
+  c.copyRhs = c.rhsLane > 1 && c.lhsLane == 0;
+  if ((c.rhsLane > 1 && !c.copyRhs) || c.lhsLane > 1 || c.rhsLane < 0 || c.lhsLane < 0)
     return std::nullopt;
   SmallVector<int64_t> rowStrides(dims.size(), 1);
   for (size_t i = dims.size(); i-- > 0;) {
@@ -249,7 +250,14 @@ ContractionTile chooseTile(const Contraction &c, const TargetDesc &target) {
   t.tiles = outer * t.mBlocks * t.nBlocks;
   int64_t scratchRows = t.kBlocks > 1 ? t.mc : t.mr;
   auto element = cast<RankedTensorType>(c.op->getResult(0).getType()).getElementType();
-  t.scratchBytes = c.bare ? 0 : scratchRows * t.nv * t.lanes * BodyEvaluator::elementBytes(element);
+  if (c.copyRhs) {
+    int64_t depth = 1;
+    for (const Loop &loop : c.k)
+      depth *= loop.extent;
+    t.panelBytes = ceilDiv(depth * t.nv * t.lanes * BodyEvaluator::elementBytes(c.rhs.type.getElementType()), 64) * 64;
+  }
+  t.scratchBytes = t.panelBytes;
+  t.scratchBytes += c.bare ? 0 : scratchRows * t.nv * t.lanes * BodyEvaluator::elementBytes(element);
   return t;
 }
 

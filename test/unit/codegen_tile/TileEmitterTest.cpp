@@ -295,6 +295,24 @@ TEST(TileContraction, BatchedMatmul) {
     expectNear(run(text, {a, b}, expected.size(), target), expected, 1e-4, target);
 }
 
+TEST(TileContraction, BatchedMatmulWithTransposedRhs) {
+  const char *p = "\"parallel\"", *r = "\"reduction\"";
+  int64_t batch = 2, m = 11, k = 21, n = 59;
+  Floats a = noise(size_t(batch * m * k), 1), b = noise(size_t(batch * n * k), 2), expected;
+  for (int64_t i = 0; i < batch; ++i)
+    for (int64_t x = 0; x < m; ++x)
+      for (int64_t y = 0; y < n; ++y) {
+        double sum = 0;
+        for (int64_t l = 0; l < k; ++l)
+          sum += double(a[size_t((i * m + x) * k + l)]) * b[size_t((i * n + y) * k + l)];
+        expected.push_back(float(sum));
+      }
+  std::string text = generic("g, m, n, k", "g, m, k", "g, n, k", "g, m, n",
+                             llvm::formatv("{0}, {0}, {0}, {1}", p, r), "2x11x21", "2x59x21", "2x11x59");
+  for (const char *target : targets())
+    expectNear(run(text, {a, b}, expected.size(), target), expected, 1e-4, target);
+}
+
 TEST(TileElementwise, TransposePadAndBroadcast) {
   std::string text = R"(
 func.func @k(%a: tensor<5x3xf32>, %b: tensor<21xf32>) -> tensor<4x21xf32> {
