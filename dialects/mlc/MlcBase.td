@@ -14,6 +14,11 @@ def Mlc_NumberTensor : StaticShapeTensorOf<[F64, F32, F16, BF16, I8, I16, I32, I
 def Mlc_BoolTensor : StaticShapeTensorOf<[I1]>;
 def Mlc_IndexTensor : StaticShapeTensorOf<[I32, I64]>;
 
+// The type of a stored tensor. The summary is what the verifier says: (C1) of every op that has one.
+def Mlc_StoredTypeAttr : TypeAttrOf<Mlc_Tensor> {
+  let summary = "(C1) a tensor type of static shape, of floating-point, integer or i1 elements";
+}
+
 class Mlc_Op<string mnemonic, list<Trait> traits = []> : Op<Mlc_Dialect, mnemonic, traits>;
 
 // A pure tensor op whose result types follow from operands and attributes (`inferReturnTypes` in C++ also checks the

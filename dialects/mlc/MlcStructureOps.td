@@ -27,7 +27,7 @@ def Mlc_ParamOp : Mlc_Op<"param", [Symbol]> {
     (C1) type is a static tensor. (C2) source is one of these. (C3) A dense source has the param's type.
     Example: `mlc.param @w : tensor<768x768xf32> = #mlc.file<"model.safetensors", 1024>`
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<Mlc_Tensor>:$type, AnyAttr:$source);
+  let arguments = (ins SymbolNameAttr:$sym_name, Mlc_StoredTypeAttr:$type, AnyAttr:$source);
   let assemblyFormat = "$sym_name `:` $type `=` $source attr-dict";
   let hasVerifier = 1;
 }
@@ -37,7 +37,7 @@ def Mlc_ParamPackOp : Mlc_Op<"param_pack", [Symbol, IsolatedFromAbove, SingleBlo
   let description = [{
     The body computes the tensor from `load_param`s and constants only; it is evaluated once, by the reference interpreter,
     one stored tensor in memory at a time. (C1) type is a static tensor. (C2) The body yields one value of it.
-    (C3) Every op of the body is pure.
+    (C3) Every op of the body is pure. (C4) The body has no arguments.
     Example:
     ```
     mlc.param_pack @w_packed : tensor<48x768x16xf32> {
@@ -47,7 +47,7 @@ def Mlc_ParamPackOp : Mlc_Op<"param_pack", [Symbol, IsolatedFromAbove, SingleBlo
     }
     ```
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<Mlc_Tensor>:$type);
+  let arguments = (ins SymbolNameAttr:$sym_name, Mlc_StoredTypeAttr:$type);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name `:` $type $body attr-dict";
   let hasRegionVerifier = 1;
@@ -71,7 +71,7 @@ def Mlc_VariableOp : Mlc_Op<"variable", [Symbol]> {
     "moment", "step", ...). (C1) type is a static tensor. (C2), (C3) as for param.
     Example: `mlc.variable @step : tensor<i64> = dense<0> : tensor<i64> {role = "step"}`
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<Mlc_Tensor>:$type, AnyAttr:$source, UnitAttr:$trainable,
+  let arguments = (ins SymbolNameAttr:$sym_name, Mlc_StoredTypeAttr:$type, AnyAttr:$source, UnitAttr:$trainable,
                    DefaultValuedAttr<StrAttr, "\"state\"">:$role);
   let assemblyFormat = "$sym_name `:` $type `=` $source attr-dict";
   let hasVerifier = 1;

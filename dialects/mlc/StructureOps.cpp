@@ -21,11 +21,8 @@ OpFoldResult ConstantOp::fold(FoldAdaptor) { return getValue(); }
 
 //===-- param, param_pack, variable ---------------------------------------------------------------------------------------===//
 
-// (C1)-(C3) of param and variable.
+// (C2) and (C3) of param and variable; (C1) is the attribute's own constraint.
 static LogicalResult verifyStored(Operation *op, Type type, Attribute source) {
-  auto tensor = dyn_cast<RankedTensorType>(type);
-  if (!tensor || !tensor.hasStaticShape())
-    return op->emitOpError("(C1) expects a static tensor type, got ") << type;
   if (isa<FileAttr, SeededAttr>(source))
     return success();
   auto elements = dyn_cast<ElementsAttr>(source);
@@ -40,9 +37,8 @@ LogicalResult ParamOp::verify() { return verifyStored(*this, getType(), getSourc
 LogicalResult VariableOp::verify() { return verifyStored(*this, getType(), getSource()); }
 
 LogicalResult ParamPackOp::verifyRegions() {
-  auto tensor = dyn_cast<RankedTensorType>(getType());
-  if (!tensor || !tensor.hasStaticShape())
-    return emitOpError("(C1) expects a static tensor type, got ") << getType();
+  if (getBody().getNumArguments() != 0)
+    return emitOpError("(C4) expects a body without arguments, got ") << getBody().getNumArguments();
   auto yield = dyn_cast<YieldOp>(getBody().front().getTerminator());
   if (!yield || yield.getNumOperands() != 1 || yield.getOperand(0).getType() != getType())
     return emitOpError("(C2) expects a body that yields one value of type ") << getType();

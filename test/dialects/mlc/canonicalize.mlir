@@ -1,0 +1,255 @@
+// Folders and canonical forms of the dialect, and what looks like one and is none.
+// RUN: mlc-opt %s --canonicalize | FileCheck %s
+
+//===-- Elementwise identities ---------------------------------------------------------------------------------===//
+
+// x + -0 keeps every x; x + 0 turns -0 into 0 and stays.
+// CHECK-LABEL: func.func @add_zero(
+// CHECK-SAME: %[[X:.*]]: tensor<4xf32>
+func.func @add_zero(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %minus_zero = mlc.constant dense<-0.0> : tensor<f32>
+  %zero = mlc.constant dense<0.0> : tensor<f32>
+  %0 = mlc.add %x, %minus_zero : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %1 = mlc.add %x, %zero : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  // CHECK: %[[KEPT:.*]] = mlc.add
+  // CHECK: return %[[X]], %[[KEPT]]
+  return %0, %1 : tensor<4xf32>, tensor<4xf32>
+}
+
+// CHECK-LABEL: func.func @add_zero_integer(
+// CHECK-SAME: %[[X:.*]]: tensor<4xi32>
+func.func @add_zero_integer(%x: tensor<4xi32>) -> tensor<4xi32> {
+  %zero = mlc.constant dense<0> : tensor<4xi32>
+  // The constant moves to the right first: add commutes.
+  %0 = mlc.add %zero, %x : (tensor<4xi32>, tensor<4xi32>) -> tensor<4xi32>
+  // CHECK-NEXT: return %[[X]]
+  return %0 : tensor<4xi32>
+}
+
+// x - 0 keeps every x; x - -0 turns -0 into 0.
+// CHECK-LABEL: func.func @sub_zero(
+// CHECK-SAME: %[[X:.*]]: tensor<4xf32>
+func.func @sub_zero(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) {
+  %zero = mlc.constant dense<0.0> : tensor<f32>
+  %minus_zero = mlc.constant dense<-0.0> : tensor<f32>
+  %0 = mlc.sub %x, %zero : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %1 = mlc.sub %x, %minus_zero : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %2 = mlc.sub %zero, %x : (tensor<f32>, tensor<4xf32>) -> tensor<4xf32>
+  // CHECK: %[[KEPT:.*]] = mlc.sub %[[X]]
+  // CHECK: %[[NEGATED:.*]] = mlc.sub %{{.*}}, %[[X]]
+  // CHECK: return %[[X]], %[[KEPT]], %[[NEGATED]]
+  return %0, %1, %2 : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+}
+
+// CHECK-LABEL: func.func @times_one(
+// CHECK-SAME: %[[X:.*]]: tensor<4xf32>, %[[H:.*]]: tensor<4xbf16>, %[[I:.*]]: tensor<4xi64>
+func.func @times_one(%x: tensor<4xf32>, %h: tensor<4xbf16>, %i: tensor<4xi64>) -> (tensor<4xf32>, tensor<4xbf16>, tensor<4xi64>, tensor<4xf32>, tensor<4xf32>) {
+  %one = mlc.constant dense<1.0> : tensor<1xf32>
+  %one_half = mlc.constant dense<1.0> : tensor<bf16>
+  %one_int = mlc.constant dense<1> : tensor<i64>
+  %0 = mlc.mul %one, %x : (tensor<1xf32>, tensor<4xf32>) -> tensor<4xf32>
+  %1 = mlc.mul %h, %one_half : (tensor<4xbf16>, tensor<bf16>) -> tensor<4xbf16>
+  %2 = mlc.div %i, %one_int : (tensor<4xi64>, tensor<i64>) -> tensor<4xi64>
+  %3 = mlc.div %x, %one : (tensor<4xf32>, tensor<1xf32>) -> tensor<4xf32>
+  %4 = mlc.pow %x, %one : (tensor<4xf32>, tensor<1xf32>) -> tensor<4xf32>
+  // CHECK-NEXT: return %[[X]], %[[H]], %[[I]], %[[X]], %[[X]]
+  return %0, %1, %2, %3, %4 : tensor<4xf32>, tensor<4xbf16>, tensor<4xi64>, tensor<4xf32>, tensor<4xf32>
+}
+
+// Not x: other values, one over x, a tensor of several values, and a shape that grows.
+// CHECK-LABEL: func.func @not_times_one(
+func.func @not_times_one(%x: tensor<2xf32>) -> (tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<3x2xf32>, tensor<2xf32>) {
+  %one = mlc.constant dense<1.0> : tensor<f32>
+  %two = mlc.constant dense<2.0> : tensor<f32>
+  %mixed = mlc.constant dense<[1.0, 2.0]> : tensor<2xf32>
+  %ones = mlc.constant dense<1.0> : tensor<3x1xf32>
+  // CHECK: mlc.mul
+  %0 = mlc.mul %x, %two : (tensor<2xf32>, tensor<f32>) -> tensor<2xf32>
+  // CHECK: mlc.div
+  %1 = mlc.div %one, %x : (tensor<f32>, tensor<2xf32>) -> tensor<2xf32>
+  // CHECK: mlc.div
+  %2 = mlc.div %x, %mixed : (tensor<2xf32>, tensor<2xf32>) -> tensor<2xf32>
+  // CHECK: mlc.mul {{.*}} -> tensor<3x2xf32>
+  %3 = mlc.mul %x, %ones : (tensor<2xf32>, tensor<3x1xf32>) -> tensor<3x2xf32>
+  // CHECK: mlc.pow
+  %4 = mlc.pow %one, %x : (tensor<f32>, tensor<2xf32>) -> tensor<2xf32>
+  return %0, %1, %2, %3, %4 : tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<3x2xf32>, tensor<2xf32>
+}
+
+// CHECK-LABEL: func.func @cast(
+// CHECK-SAME: %[[X:.*]]: tensor<4xf32>
+func.func @cast(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %0 = mlc.cast %x to f32 : tensor<4xf32> -> tensor<4xf32>
+  // A cast there and back loses bits: both stay.
+  // CHECK-NEXT: %[[HALF:.*]] = mlc.cast %[[X]] to f16
+  // CHECK-NEXT: %[[BACK:.*]] = mlc.cast %[[HALF]] to f32
+  %1 = mlc.cast %x to f16 : tensor<4xf32> -> tensor<4xf16>
+  %2 = mlc.cast %1 to f32 : tensor<4xf16> -> tensor<4xf32>
+  // CHECK-NEXT: return %[[X]], %[[BACK]]
+  return %0, %2 : tensor<4xf32>, tensor<4xf32>
+}
+
+// CHECK-LABEL: func.func @select(
+// CHECK-SAME: %[[C:.*]]: tensor<4xi1>, %[[A:.*]]: tensor<4xf32>, %[[B:.*]]: tensor<4xf32>
+func.func @select(%c: tensor<4xi1>, %a: tensor<4xf32>, %b: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) {
+  %true = mlc.constant dense<true> : tensor<i1>
+  %false = mlc.constant dense<false> : tensor<4xi1>
+  %0 = mlc.select %true, %a, %b : (tensor<i1>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  %1 = mlc.select %false, %a, %b : (tensor<4xi1>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  %2 = mlc.select %c, %a, %a : (tensor<4xi1>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  // CHECK-NEXT: return %[[A]], %[[B]], %[[A]]
+  return %0, %1, %2 : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+}
+
+// CHECK-LABEL: func.func @select_stays(
+func.func @select_stays(%c: tensor<2x4xi1>, %a: tensor<4xf32>, %b: tensor<4xf32>) -> (tensor<2x4xf32>, tensor<4xf32>, tensor<3x4xf32>) {
+  %mixed = mlc.constant dense<[true, false, true, false]> : tensor<4xi1>
+  %true = mlc.constant dense<true> : tensor<3x1xi1>
+  // CHECK: mlc.select {{.*}} -> tensor<2x4xf32>
+  %0 = mlc.select %c, %a, %a : (tensor<2x4xi1>, tensor<4xf32>, tensor<4xf32>) -> tensor<2x4xf32>
+  // CHECK: mlc.select {{.*}} -> tensor<4xf32>
+  %1 = mlc.select %mixed, %a, %b : (tensor<4xi1>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  // CHECK: mlc.select {{.*}} -> tensor<3x4xf32>
+  %2 = mlc.select %true, %a, %b : (tensor<3x1xi1>, tensor<4xf32>, tensor<4xf32>) -> tensor<3x4xf32>
+  return %0, %1, %2 : tensor<2x4xf32>, tensor<4xf32>, tensor<3x4xf32>
+}
+
+//===-- Transpose and reshape ----------------------------------------------------------------------------------===//
+
+// CHECK-LABEL: func.func @transpose_identity(
+// CHECK-SAME: %[[X:.*]]: tensor<4x8xf32>
+func.func @transpose_identity(%x: tensor<4x8xf32>) -> (tensor<4x8xf32>, tensor<4x8xf32>) {
+  %0 = mlc.transpose %x {permutation = array<i64: 0, 1>} : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %1 = mlc.transpose %x {permutation = array<i64: 1, 0>} : (tensor<4x8xf32>) -> tensor<8x4xf32>
+  %2 = mlc.transpose %1 {permutation = array<i64: 1, 0>} : (tensor<8x4xf32>) -> tensor<4x8xf32>
+  // CHECK-NEXT: return %[[X]], %[[X]]
+  return %0, %2 : tensor<4x8xf32>, tensor<4x8xf32>
+}
+
+// Two rotations of three dimensions are the third.
+// CHECK-LABEL: func.func @transpose_compose(
+func.func @transpose_compose(%x: tensor<2x3x4xf32>) -> tensor<4x2x3xf32> {
+  %0 = mlc.transpose %x {permutation = array<i64: 1, 2, 0>} : (tensor<2x3x4xf32>) -> tensor<3x4x2xf32>
+  // CHECK-NEXT: mlc.transpose %{{.*}} {permutation = array<i64: 2, 0, 1>} : (tensor<2x3x4xf32>) -> tensor<4x2x3xf32>
+  // CHECK-NEXT: return
+  %1 = mlc.transpose %0 {permutation = array<i64: 1, 2, 0>} : (tensor<3x4x2xf32>) -> tensor<4x2x3xf32>
+  return %1 : tensor<4x2x3xf32>
+}
+
+// Only a dimension of size 1 moves.
+// CHECK-LABEL: func.func @transpose_to_reshape(
+func.func @transpose_to_reshape(%x: tensor<4x1x8xf32>) -> (tensor<1x4x8xf32>, tensor<8x1x4xf32>) {
+  // CHECK-NEXT: mlc.reshape %{{.*}} {shape = array<i64: 1, 4, 8>}
+  %0 = mlc.transpose %x {permutation = array<i64: 1, 0, 2>} : (tensor<4x1x8xf32>) -> tensor<1x4x8xf32>
+  // CHECK-NEXT: mlc.transpose %{{.*}} {permutation = array<i64: 2, 1, 0>}
+  %1 = mlc.transpose %x {permutation = array<i64: 2, 1, 0>} : (tensor<4x1x8xf32>) -> tensor<8x1x4xf32>
+  return %0, %1 : tensor<1x4x8xf32>, tensor<8x1x4xf32>
+}
+
+// CHECK-LABEL: func.func @reshape(
+// CHECK-SAME: %[[X:.*]]: tensor<4x8xf32>
+func.func @reshape(%x: tensor<4x8xf32>) -> (tensor<4x8xf32>, tensor<4x8xf32>, tensor<2x16xf32>) {
+  %0 = mlc.reshape %x {shape = array<i64: 4, 8>} : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %1 = mlc.reshape %x {shape = array<i64: 32>} : (tensor<4x8xf32>) -> tensor<32xf32>
+  %2 = mlc.reshape %1 {shape = array<i64: 4, 8>} : (tensor<32xf32>) -> tensor<4x8xf32>
+  // CHECK-NEXT: %[[R:.*]] = mlc.reshape %[[X]] {shape = array<i64: 2, 16>} : (tensor<4x8xf32>) -> tensor<2x16xf32>
+  %3 = mlc.reshape %1 {shape = array<i64: 2, 16>} : (tensor<32xf32>) -> tensor<2x16xf32>
+  // CHECK-NEXT: return %[[X]], %[[X]], %[[R]]
+  return %0, %2, %3 : tensor<4x8xf32>, tensor<4x8xf32>, tensor<2x16xf32>
+}
+
+// The inner reshape stays where it has another user.
+// CHECK-LABEL: func.func @reshape_shared(
+// CHECK-SAME: %[[X:.*]]: tensor<4x8xf32>
+func.func @reshape_shared(%x: tensor<4x8xf32>) -> (tensor<32xf32>, tensor<2x16xf32>) {
+  // CHECK-DAG: mlc.reshape %[[X]] {shape = array<i64: 32>}
+  %0 = mlc.reshape %x {shape = array<i64: 32>} : (tensor<4x8xf32>) -> tensor<32xf32>
+  // CHECK-DAG: mlc.reshape %[[X]] {shape = array<i64: 2, 16>}
+  %1 = mlc.reshape %0 {shape = array<i64: 2, 16>} : (tensor<32xf32>) -> tensor<2x16xf32>
+  return %0, %1 : tensor<32xf32>, tensor<2x16xf32>
+}
+
+//===-- Constants ------------------------------------------------------------------------------------------------===//
+
+// Movements of a constant whose elements are all equal are constants; a reshape of any constant is one.
+// CHECK-LABEL: func.func @constants(
+func.func @constants() -> (tensor<8x4xf32>, tensor<2x2xi64>, tensor<3x4x8xf32>, tensor<2x2xf32>) {
+  %splat = mlc.constant dense<3.0> : tensor<4x8xf32>
+  %table = mlc.constant dense<[1, 2, 3, 4]> : tensor<4xi64>
+  %0 = mlc.transpose %splat {permutation = array<i64: 1, 0>} : (tensor<4x8xf32>) -> tensor<8x4xf32>
+  %1 = mlc.reshape %table {shape = array<i64: 2, 2>} : (tensor<4xi64>) -> tensor<2x2xi64>
+  %2 = mlc.broadcast %splat {shape = array<i64: 3, 4, 8>} : (tensor<4x8xf32>) -> tensor<3x4x8xf32>
+  %3 = mlc.slice %splat {offsets = array<i64: 1, 1>, sizes = array<i64: 2, 2>, strides = array<i64: 1, 3>} : (tensor<4x8xf32>) -> tensor<2x2xf32>
+  // CHECK-DAG: %[[T:.*]] = mlc.constant dense<3.000000e+00> : tensor<8x4xf32>
+  // CHECK-DAG: %[[R:.*]] = mlc.constant dense<{{\[\[}}1, 2], [3, 4]]> : tensor<2x2xi64>
+  // CHECK-DAG: %[[B:.*]] = mlc.constant dense<3.000000e+00> : tensor<3x4x8xf32>
+  // CHECK-DAG: %[[S:.*]] = mlc.constant dense<3.000000e+00> : tensor<2x2xf32>
+  // CHECK-NEXT: return %[[T]], %[[R]], %[[B]], %[[S]]
+  return %0, %1, %2, %3 : tensor<8x4xf32>, tensor<2x2xi64>, tensor<3x4x8xf32>, tensor<2x2xf32>
+}
+
+// CHECK-LABEL: func.func @constants_stay(
+func.func @constants_stay() -> (tensor<2x2xi64>, tensor<2x4xi64>, tensor<2xi64>) {
+  %matrix = mlc.constant dense<[[1, 2], [3, 4]]> : tensor<2x2xi64>
+  %table = mlc.constant dense<[1, 2, 3, 4]> : tensor<4xi64>
+  // CHECK: mlc.transpose
+  %0 = mlc.transpose %matrix {permutation = array<i64: 1, 0>} : (tensor<2x2xi64>) -> tensor<2x2xi64>
+  // CHECK: mlc.broadcast
+  %1 = mlc.broadcast %table {shape = array<i64: 2, 4>} : (tensor<4xi64>) -> tensor<2x4xi64>
+  // CHECK: mlc.slice
+  %2 = mlc.slice %table {offsets = array<i64: 1>, sizes = array<i64: 2>, strides = array<i64: 1>} : (tensor<4xi64>) -> tensor<2xi64>
+  return %0, %1, %2 : tensor<2x2xi64>, tensor<2x4xi64>, tensor<2xi64>
+}
+
+// A splat of no elements.
+// CHECK-LABEL: func.func @empty_constants(
+func.func @empty_constants() -> (tensor<0xf32>, tensor<0x4xf32>) {
+  %splat = mlc.constant dense<3.0> : tensor<1xf32>
+  %four = mlc.constant dense<3.0> : tensor<1x4xf32>
+  // CHECK-DAG: mlc.constant dense<{{.*}}> : tensor<0xf32>
+  %0 = mlc.slice %splat {offsets = array<i64: 0>, sizes = array<i64: 0>, strides = array<i64: 1>} : (tensor<1xf32>) -> tensor<0xf32>
+  // CHECK-DAG: mlc.constant dense<{{.*}}> : tensor<0x4xf32>
+  %1 = mlc.broadcast %four {shape = array<i64: 0, 4>} : (tensor<1x4xf32>) -> tensor<0x4xf32>
+  return %0, %1 : tensor<0xf32>, tensor<0x4xf32>
+}
+
+//===-- Movements that move nothing --------------------------------------------------------------------------------===//
+
+// CHECK-LABEL: func.func @whole(
+// CHECK-SAME: %[[X:.*]]: tensor<4x1xf32>
+func.func @whole(%x: tensor<4x1xf32>) -> (tensor<4x1xf32>, tensor<4x1xf32>, tensor<4x1xf32>, tensor<4x1xf32>, tensor<4x1xf32>) {
+  %0 = mlc.broadcast %x {shape = array<i64: 4, 1>} : (tensor<4x1xf32>) -> tensor<4x1xf32>
+  %1 = mlc.slice %x {offsets = array<i64: 0, 0>, sizes = array<i64: 4, 1>, strides = array<i64: 1, 1>} : (tensor<4x1xf32>) -> tensor<4x1xf32>
+  // One element has no direction.
+  %2 = mlc.slice %x {offsets = array<i64: 0, 0>, sizes = array<i64: 4, 1>, strides = array<i64: 1, -1>} : (tensor<4x1xf32>) -> tensor<4x1xf32>
+  %3 = mlc.concat %x {axis = 0 : i64} : (tensor<4x1xf32>) -> tensor<4x1xf32>
+  %4 = mlc.pad %x {high = array<i64: 0, 0>, low = array<i64: 0, 0>, value = 1.0 : f64} : (tensor<4x1xf32>) -> tensor<4x1xf32>
+  // CHECK-NEXT: return %[[X]], %[[X]], %[[X]], %[[X]], %[[X]]
+  return %0, %1, %2, %3, %4 : tensor<4x1xf32>, tensor<4x1xf32>, tensor<4x1xf32>, tensor<4x1xf32>, tensor<4x1xf32>
+}
+
+// A reversal has the operand's type and is no identity.
+// CHECK-LABEL: func.func @moves(
+func.func @moves(%x: tensor<4x1xf32>) -> (tensor<4x1xf32>, tensor<4x3xf32>, tensor<8x1xf32>, tensor<4x2xf32>) {
+  // CHECK: mlc.slice
+  %0 = mlc.slice %x {offsets = array<i64: 3, 0>, sizes = array<i64: 4, 1>, strides = array<i64: -1, 1>} : (tensor<4x1xf32>) -> tensor<4x1xf32>
+  // CHECK: mlc.broadcast
+  %1 = mlc.broadcast %x {shape = array<i64: 4, 3>} : (tensor<4x1xf32>) -> tensor<4x3xf32>
+  // CHECK: mlc.concat
+  %2 = mlc.concat %x, %x {axis = 0 : i64} : (tensor<4x1xf32>, tensor<4x1xf32>) -> tensor<8x1xf32>
+  // CHECK: mlc.pad
+  %3 = mlc.pad %x {high = array<i64: 0, 1>, low = array<i64: 0, 0>, value = 0.0 : f64} : (tensor<4x1xf32>) -> tensor<4x2xf32>
+  return %0, %1, %2, %3 : tensor<4x1xf32>, tensor<4x3xf32>, tensor<8x1xf32>, tensor<4x2xf32>
+}
+
+// Ops without a user go: all are pure.
+// CHECK-LABEL: func.func @dead(
+func.func @dead(%x: tensor<4x4xf32>) {
+  %0 = mlc.matmul %x, %x : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  %1 = mlc.fused elementwise (%a = %0) : (tensor<4x4xf32>) -> tensor<4x4xf32> {
+    %2 = mlc.exp %a : (tensor<4x4xf32>) -> tensor<4x4xf32>
+    mlc.yield %2 : tensor<4x4xf32>
+  }
+  // CHECK-NEXT: return
+  return
+}

@@ -1,0 +1,61 @@
+// Contractions as they print, parsed again.
+// RUN: mlc-opt %s | mlc-opt | FileCheck %s
+
+// CHECK-LABEL: func.func @matmul
+func.func @matmul(%a: tensor<4x8xf32>, %at: tensor<8x4xf32>, %b: tensor<8x16xf32>, %bt: tensor<16x8xf32>, %batch: tensor<5x1x4x8xf32>, %batch2: tensor<3x8x16xf32>) {
+  // CHECK: = mlc.matmul %{{.*}}, %{{.*}} : (tensor<4x8xf32>, tensor<8x16xf32>) -> tensor<4x16xf32>
+  %plain = mlc.matmul %a, %b : (tensor<4x8xf32>, tensor<8x16xf32>) -> tensor<4x16xf32>
+  // CHECK: = mlc.matmul %{{.*}}, %{{.*}} {transpose_rhs} : (tensor<4x8xf32>, tensor<16x8xf32>) -> tensor<4x16xf32>
+  %rhs = mlc.matmul %a, %bt {transpose_rhs} : (tensor<4x8xf32>, tensor<16x8xf32>) -> tensor<4x16xf32>
+  // CHECK: = mlc.matmul %{{.*}}, %{{.*}} {transpose_lhs} : (tensor<8x4xf32>, tensor<8x16xf32>) -> tensor<4x16xf32>
+  %lhs = mlc.matmul %at, %b {transpose_lhs} : (tensor<8x4xf32>, tensor<8x16xf32>) -> tensor<4x16xf32>
+  // CHECK: = mlc.matmul %{{.*}}, %{{.*}} {transpose_lhs, transpose_rhs} : (tensor<8x4xf32>, tensor<16x8xf32>) -> tensor<4x16xf32>
+  %both = mlc.matmul %at, %bt {transpose_lhs, transpose_rhs} : (tensor<8x4xf32>, tensor<16x8xf32>) -> tensor<4x16xf32>
+  // CHECK: = mlc.matmul %{{.*}}, %{{.*}} : (tensor<5x1x4x8xf32>, tensor<3x8x16xf32>) -> tensor<5x3x4x16xf32>
+  %batched = mlc.matmul %batch, %batch2 : (tensor<5x1x4x8xf32>, tensor<3x8x16xf32>) -> tensor<5x3x4x16xf32>
+  return
+}
+
+// Defaults (one group, channels first) are not printed.
+// CHECK-LABEL: func.func @conv
+func.func @conv(%x: tensor<1x8x14x14xf32>, %f: tensor<16x8x3x3xf32>, %depthwise: tensor<8x1x3x3xf32>, %last: tensor<1x14x14x8xf32>, %filter_last: tensor<3x3x8x16xf32>, %wave: tensor<2x4x100xf32>, %taps: tensor<4x4x5xf32>) {
+  // CHECK: = mlc.conv %{{.*}}, %{{.*}} {dilations = array<i64: 1, 1>, pad_high = array<i64: 1, 1>, pad_low = array<i64: 1, 1>, strides = array<i64: 1, 1>} : (tensor<1x8x14x14xf32>, tensor<16x8x3x3xf32>) -> tensor<1x16x14x14xf32>
+  %same = mlc.conv %x, %f {dilations = array<i64: 1, 1>, pad_high = array<i64: 1, 1>, pad_low = array<i64: 1, 1>, strides = array<i64: 1, 1>} : (tensor<1x8x14x14xf32>, tensor<16x8x3x3xf32>) -> tensor<1x16x14x14xf32>
+  // CHECK: = mlc.conv %{{.*}}, %{{.*}} {dilations = array<i64: 1, 2>, pad_high = array<i64: 0, 1>, pad_low = array<i64: 0, 2>, strides = array<i64: 2, 3>} : (tensor<1x8x14x14xf32>, tensor<16x8x3x3xf32>) -> tensor<1x16x6x5xf32>
+  %strided = mlc.conv %x, %f {dilations = array<i64: 1, 2>, pad_high = array<i64: 0, 1>, pad_low = array<i64: 0, 2>, strides = array<i64: 2, 3>} : (tensor<1x8x14x14xf32>, tensor<16x8x3x3xf32>) -> tensor<1x16x6x5xf32>
+  // CHECK: = mlc.conv %{{.*}}, %{{.*}} {dilations = array<i64: 1, 1>, groups = 8 : i64, pad_high = array<i64: 0, 0>, pad_low = array<i64: 0, 0>, strides = array<i64: 1, 1>} : (tensor<1x8x14x14xf32>, tensor<8x1x3x3xf32>) -> tensor<1x8x12x12xf32>
+  %groups = mlc.conv %x, %depthwise {dilations = array<i64: 1, 1>, groups = 8 : i64, pad_high = array<i64: 0, 0>, pad_low = array<i64: 0, 0>, strides = array<i64: 1, 1>} : (tensor<1x8x14x14xf32>, tensor<8x1x3x3xf32>) -> tensor<1x8x12x12xf32>
+  // CHECK: = mlc.conv %{{.*}}, %{{.*}} {dilations = array<i64: 1, 1>, layout = #mlc<layout channels_last>, pad_high = array<i64: 0, 0>, pad_low = array<i64: 0, 0>, strides = array<i64: 1, 1>} : (tensor<1x14x14x8xf32>, tensor<3x3x8x16xf32>) -> tensor<1x12x12x16xf32>
+  %nhwc = mlc.conv %last, %filter_last {dilations = array<i64: 1, 1>, layout = #mlc<layout channels_last>, pad_high = array<i64: 0, 0>, pad_low = array<i64: 0, 0>, strides = array<i64: 1, 1>} : (tensor<1x14x14x8xf32>, tensor<3x3x8x16xf32>) -> tensor<1x12x12x16xf32>
+  // CHECK: = mlc.conv %{{.*}}, %{{.*}} {dilations = array<i64: 1>, pad_high = array<i64: 0>, pad_low = array<i64: 0>, strides = array<i64: 5>} : (tensor<2x4x100xf32>, tensor<4x4x5xf32>) -> tensor<2x4x20xf32>
+  %one_dimension = mlc.conv %wave, %taps {dilations = array<i64: 1>, pad_high = array<i64: 0>, pad_low = array<i64: 0>, strides = array<i64: 5>} : (tensor<2x4x100xf32>, tensor<4x4x5xf32>) -> tensor<2x4x20xf32>
+  return
+}
+
+// CHECK-LABEL: func.func @packed
+func.func @packed(%w: tensor<8x33xf32>, %x: tensor<2x4x8xf32>, %image: tensor<1x16x16x8xf32>, %filter: tensor<3x3x8x20xf32>) {
+  // CHECK: = mlc.pack %{{.*}} {lanes = 16 : i64} : (tensor<8x33xf32>) -> tensor<3x8x16xf32>
+  %pack = mlc.pack %w {lanes = 16 : i64} : (tensor<8x33xf32>) -> tensor<3x8x16xf32>
+  // CHECK: = mlc.unpack %{{.*}} {size = 33 : i64} : (tensor<3x8x16xf32>) -> tensor<8x33xf32>
+  %unpack = mlc.unpack %pack {size = 33 : i64} : (tensor<3x8x16xf32>) -> tensor<8x33xf32>
+  // CHECK: = mlc.packed_matmul %{{.*}}, %{{.*}} {n = 33 : i64} : (tensor<2x4x8xf32>, tensor<3x8x16xf32>) -> tensor<2x4x33xf32>
+  %packed_matmul = mlc.packed_matmul %x, %pack {n = 33 : i64} : (tensor<2x4x8xf32>, tensor<3x8x16xf32>) -> tensor<2x4x33xf32>
+  // CHECK: = mlc.pack %{{.*}} {lanes = 16 : i64} : (tensor<3x3x8x20xf32>) -> tensor<2x3x3x8x16xf32>
+  %packed_filter = mlc.pack %filter {lanes = 16 : i64} : (tensor<3x3x8x20xf32>) -> tensor<2x3x3x8x16xf32>
+  // CHECK: = mlc.packed_conv %{{.*}}, %{{.*}} {dilations = array<i64: 2, 1>, out_channels = 20 : i64, strides = array<i64: 1, 2>} : (tensor<1x16x16x8xf32>, tensor<2x3x3x8x16xf32>) -> tensor<1x12x7x20xf32>
+  %packed_conv = mlc.packed_conv %image, %packed_filter {dilations = array<i64: 2, 1>, out_channels = 20 : i64, strides = array<i64: 1, 2>} : (tensor<1x16x16x8xf32>, tensor<2x3x3x8x16xf32>) -> tensor<1x12x7x20xf32>
+  return
+}
+
+// CHECK-LABEL: func.func @attention
+func.func @attention(%q: tensor<2x8x10x64xf32>, %k: tensor<2x8x12x64xf32>, %v: tensor<2x8x12x32xf32>, %mask: tensor<2x1x1x12xf32>, %grouped: tensor<2x2x12x64xf32>, %qs: tensor<2x10x8x64xf32>, %ks: tensor<2x12x8x64xf32>) {
+  // CHECK: = mlc.attention %{{.*}}, %{{.*}}, %{{.*}} {scale = 1.250000e-01 : f64} : (tensor<2x8x10x64xf32>, tensor<2x8x12x64xf32>, tensor<2x8x12x32xf32>) -> tensor<2x8x10x32xf32>
+  %plain = mlc.attention %q, %k, %v {scale = 1.250000e-01 : f64} : (tensor<2x8x10x64xf32>, tensor<2x8x12x64xf32>, tensor<2x8x12x32xf32>) -> tensor<2x8x10x32xf32>
+  // CHECK: = mlc.attention %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} {scale = 1.250000e-01 : f64} : (tensor<2x8x10x64xf32>, tensor<2x8x12x64xf32>, tensor<2x8x12x32xf32>, tensor<2x1x1x12xf32>) -> tensor<2x8x10x32xf32>
+  %masked = mlc.attention %q, %k, %v, %mask {scale = 1.250000e-01 : f64} : (tensor<2x8x10x64xf32>, tensor<2x8x12x64xf32>, tensor<2x8x12x32xf32>, tensor<2x1x1x12xf32>) -> tensor<2x8x10x32xf32>
+  // CHECK: = mlc.attention %{{.*}}, %{{.*}}, %{{.*}} {causal, scale = 1.250000e-01 : f64} : (tensor<2x8x10x64xf32>, tensor<2x2x12x64xf32>, tensor<2x2x12x64xf32>) -> tensor<2x8x10x64xf32>
+  %grouped_query = mlc.attention %q, %grouped, %grouped {causal, scale = 1.250000e-01 : f64} : (tensor<2x8x10x64xf32>, tensor<2x2x12x64xf32>, tensor<2x2x12x64xf32>) -> tensor<2x8x10x64xf32>
+  // CHECK: = mlc.attention %{{.*}}, %{{.*}}, %{{.*}} {layout = #mlc<head_layout bshd>, scale = 1.250000e-01 : f64} : (tensor<2x10x8x64xf32>, tensor<2x12x8x64xf32>, tensor<2x12x8x64xf32>) -> tensor<2x10x8x64xf32>
+  %bshd = mlc.attention %qs, %ks, %ks {layout = #mlc<head_layout bshd>, scale = 1.250000e-01 : f64} : (tensor<2x10x8x64xf32>, tensor<2x12x8x64xf32>, tensor<2x12x8x64xf32>) -> tensor<2x10x8x64xf32>
+  return
+}

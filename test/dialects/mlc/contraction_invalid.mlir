@@ -1,0 +1,488 @@
+// What the verifier says of ill-formed contractions.
+// RUN: mlc-opt %s --split-input-file --verify-diagnostics
+
+func.func @f(%a: tensor<4x8xf32>, %b: tensor<8x16xf16>) {
+  // expected-error@+2 {{'mlc.matmul' op (C1) expects operands of one element type, got f32 and f16}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.matmul %a, %b : (tensor<4x8xf32>, tensor<8x16xf16>) -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a: tensor<8xf32>, %b: tensor<8x16xf32>) {
+  // expected-error@+2 {{'mlc.matmul' op (C2) expects operands of rank 2 or more, got 8 and 8x16}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.matmul %a, %b : (tensor<8xf32>, tensor<8x16xf32>) -> tensor<16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a: tensor<4x8xf32>, %b: tensor<8xf32>) {
+  // expected-error@+2 {{'mlc.matmul' op (C2) expects operands of rank 2 or more, got 4x8 and 8}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.matmul %a, %b : (tensor<4x8xf32>, tensor<8xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a: tensor<4x8xf32>, %b: tensor<7x16xf32>) {
+  // expected-error@+2 {{'mlc.matmul' op (C3) expects equal contracted sizes, got 8 in lhs 4x8 and 7 in rhs 7x16}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.matmul %a, %b : (tensor<4x8xf32>, tensor<7x16xf32>) -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>) {
+  // expected-error@+2 {{'mlc.matmul' op (C3) expects equal contracted sizes, got 8 in lhs 4x8 and 16 in rhs 8x16}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.matmul %a, %b {transpose_rhs} : (tensor<4x8xf32>, tensor<8x16xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>) {
+  // expected-error@+2 {{'mlc.matmul' op (C3) expects equal contracted sizes, got 4 in lhs 4x8 and 8 in rhs 8x16}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.matmul %a, %b {transpose_lhs} : (tensor<4x8xf32>, tensor<8x16xf32>) -> tensor<8x16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a: tensor<2x4x8xf32>, %b: tensor<3x8x16xf32>) {
+  // expected-error@+2 {{'mlc.matmul' op (C4) expects batch dimensions that broadcast, got 2 and 3}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.matmul %a, %b : (tensor<2x4x8xf32>, tensor<3x8x16xf32>) -> tensor<2x4x16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x8x14x14xf32>, %f: tensor<16x8x3x3xf64>) {
+  // expected-error@+2 {{'mlc.conv' op (C1) expects operands of one element type, got f32 and f64}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.conv %x, %f {dilations = array<i64: 1, 1>, pad_high = array<i64: 0, 0>, pad_low = array<i64: 0, 0>, strides = array<i64: 1, 1>} : (tensor<1x8x14x14xf32>, tensor<16x8x3x3xf64>) -> tensor<1x16x12x12xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x8x14x14xf32>, %f: tensor<16x8x3xf32>) {
+  // expected-error@+2 {{'mlc.conv' op (C2) expects input and filter of one rank, 3 or more, got 1x8x14x14 and 16x8x3}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.conv %x, %f {dilations = array<i64: 1, 1>, pad_high = array<i64: 0, 0>, pad_low = array<i64: 0, 0>, strides = array<i64: 1, 1>} : (tensor<1x8x14x14xf32>, tensor<16x8x3xf32>) -> tensor<1x16x12x12xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x8xf32>, %f: tensor<16x8xf32>) {
+  // expected-error@+2 {{'mlc.conv' op (C2) expects input and filter of one rank, 3 or more, got 1x8 and 16x8}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.conv %x, %f {dilations = array<i64: 1, 1>, pad_high = array<i64: 0, 0>, pad_low = array<i64: 0, 0>, strides = array<i64: 1, 1>} : (tensor<1x8xf32>, tensor<16x8xf32>) -> tensor<1x16x12x12xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x8x14x14xf32>, %f: tensor<16x8x3x3xf32>) {
+  // expected-error@+2 {{'mlc.conv' op (C3) expects strides with one entry for each of 2 spatial dimensions, got 1}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.conv %x, %f {dilations = array<i64: 1, 1>, pad_high = array<i64: 0, 0>, pad_low = array<i64: 0, 0>, strides = array<i64: 1>} : (tensor<1x8x14x14xf32>, tensor<16x8x3x3xf32>) -> tensor<1x16x12x12xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x8x14x14xf32>, %f: tensor<16x8x3x3xf32>) {
+  // expected-error@+2 {{'mlc.conv' op (C3) expects pad_low with one entry for each of 2 spatial dimensions, got 3}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.conv %x, %f {dilations = array<i64: 1, 1>, pad_high = array<i64: 0, 0>, pad_low = array<i64: 0, 0, 0>, strides = array<i64: 1, 1>} : (tensor<1x8x14x14xf32>, tensor<16x8x3x3xf32>) -> tensor<1x16x12x12xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x8x14x14xf32>, %f: tensor<16x8x3x3xf32>) {
+  // expected-error@+2 {{'mlc.conv' op (C3) expects pad_high with one entry for each of 2 spatial dimensions, got 1}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.conv %x, %f {dilations = array<i64: 1, 1>, pad_high = array<i64: 0>, pad_low = array<i64: 0, 0>, strides = array<i64: 1, 1>} : (tensor<1x8x14x14xf32>, tensor<16x8x3x3xf32>) -> tensor<1x16x12x12xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x8x14x14xf32>, %f: tensor<16x8x3x3xf32>) {
+  // expected-error@+2 {{'mlc.conv' op (C3) expects dilations with one entry for each of 2 spatial dimensions, got 1}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.conv %x, %f {dilations = array<i64: 1>, pad_high = array<i64: 0, 0>, pad_low = array<i64: 0, 0>, strides = array<i64: 1, 1>} : (tensor<1x8x14x14xf32>, tensor<16x8x3x3xf32>) -> tensor<1x16x12x12xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x8x14x14xf32>, %f: tensor<16x8x3x3xf32>) {
+  // expected-error@+2 {{'mlc.conv' op (C3) expects strides of at least 1, got 0}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.conv %x, %f {dilations = array<i64: 1, 1>, pad_high = array<i64: 0, 0>, pad_low = array<i64: 0, 0>, strides = array<i64: 1, 0>} : (tensor<1x8x14x14xf32>, tensor<16x8x3x3xf32>) -> tensor<1x16x12x12xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x8x14x14xf32>, %f: tensor<16x8x3x3xf32>) {
+  // expected-error@+2 {{'mlc.conv' op (C3) expects dilations of at least 1, got -1}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.conv %x, %f {dilations = array<i64: -1, 1>, pad_high = array<i64: 0, 0>, pad_low = array<i64: 0, 0>, strides = array<i64: 1, 1>} : (tensor<1x8x14x14xf32>, tensor<16x8x3x3xf32>) -> tensor<1x16x12x12xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x8x14x14xf32>, %f: tensor<16x8x3x3xf32>) {
+  // expected-error@+2 {{'mlc.conv' op (C3) expects pad_low of at least 0, got -1}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.conv %x, %f {dilations = array<i64: 1, 1>, pad_high = array<i64: 0, 0>, pad_low = array<i64: -1, 0>, strides = array<i64: 1, 1>} : (tensor<1x8x14x14xf32>, tensor<16x8x3x3xf32>) -> tensor<1x16x12x12xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x8x14x14xf32>, %f: tensor<16x8x3x3xf32>) {
+  // expected-error@+2 {{'mlc.conv' op (C3) expects pad_high of at least 0, got -2}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.conv %x, %f {dilations = array<i64: 1, 1>, pad_high = array<i64: 0, -2>, pad_low = array<i64: 0, 0>, strides = array<i64: 1, 1>} : (tensor<1x8x14x14xf32>, tensor<16x8x3x3xf32>) -> tensor<1x16x12x12xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x8x14x14xf32>, %f: tensor<16x7x3x3xf32>) {
+  // expected-error@+2 {{'mlc.conv' op (C4) expects groups that divide the channels, and a filter of channels / groups inputs, got 8 input and 16 output channels in 1 groups, and a filter of 7}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.conv %x, %f {dilations = array<i64: 1, 1>, pad_high = array<i64: 0, 0>, pad_low = array<i64: 0, 0>, strides = array<i64: 1, 1>} : (tensor<1x8x14x14xf32>, tensor<16x7x3x3xf32>) -> tensor<1x16x12x12xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x8x14x14xf32>, %f: tensor<16x8x3x3xf32>) {
+  // expected-error@+2 {{'mlc.conv' op (C4) expects groups that divide the channels, and a filter of channels / groups inputs, got 8 input and 16 output channels in 3 groups}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.conv %x, %f {dilations = array<i64: 1, 1>, pad_high = array<i64: 0, 0>, pad_low = array<i64: 0, 0>, strides = array<i64: 1, 1>, groups = 3 : i64} : (tensor<1x8x14x14xf32>, tensor<16x8x3x3xf32>) -> tensor<1x16x12x12xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x8x14x14xf32>, %f: tensor<15x4x3x3xf32>) {
+  // expected-error@+2 {{'mlc.conv' op (C4) expects groups that divide the channels, and a filter of channels / groups inputs, got 8 input and 15 output channels in 2 groups}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.conv %x, %f {dilations = array<i64: 1, 1>, pad_high = array<i64: 0, 0>, pad_low = array<i64: 0, 0>, strides = array<i64: 1, 1>, groups = 2 : i64} : (tensor<1x8x14x14xf32>, tensor<15x4x3x3xf32>) -> tensor<1x16x12x12xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x8x14x14xf32>, %f: tensor<16x8x3x3xf32>) {
+  // expected-error@+2 {{'mlc.conv' op (C4) expects groups that divide the channels, and a filter of channels / groups inputs, got 8 input and 16 output channels in 0 groups}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.conv %x, %f {dilations = array<i64: 1, 1>, pad_high = array<i64: 0, 0>, pad_low = array<i64: 0, 0>, strides = array<i64: 1, 1>, groups = 0 : i64} : (tensor<1x8x14x14xf32>, tensor<16x8x3x3xf32>) -> tensor<1x16x12x12xf32>
+  return
+}
+
+// -----
+
+// Channels last: the same filter has its channels elsewhere.
+func.func @f(%x: tensor<1x14x14x8xf32>, %f: tensor<16x8x3x3xf32>) {
+  // expected-error@+2 {{'mlc.conv' op (C4) expects groups that divide the channels, and a filter of channels / groups inputs, got 8 input and 3 output channels in 1 groups, and a filter of 3}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.conv %x, %f {dilations = array<i64: 1, 1>, pad_high = array<i64: 0, 0>, pad_low = array<i64: 0, 0>, strides = array<i64: 1, 1>, layout = #mlc<layout channels_last>} : (tensor<1x14x14x8xf32>, tensor<16x8x3x3xf32>) -> tensor<1x16x12x12xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x8x2x14xf32>, %f: tensor<16x8x3x3xf32>) {
+  // expected-error@+2 {{'mlc.conv' op (C5) expects a window that fits into the padded input, got a window of 3 in 2 (spatial dimension 0)}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.conv %x, %f {dilations = array<i64: 1, 1>, pad_high = array<i64: 0, 0>, pad_low = array<i64: 0, 0>, strides = array<i64: 1, 1>} : (tensor<1x8x2x14xf32>, tensor<16x8x3x3xf32>) -> tensor<1x16x12x12xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x8x14x14xf32>, %f: tensor<16x8x3x3xf32>) {
+  // expected-error@+2 {{'mlc.conv' op (C5) expects a window that fits into the padded input, got a window of 17 in 16 (spatial dimension 1)}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.conv %x, %f {dilations = array<i64: 1, 8>, pad_high = array<i64: 0, 1>, pad_low = array<i64: 0, 1>, strides = array<i64: 1, 1>} : (tensor<1x8x14x14xf32>, tensor<16x8x3x3xf32>) -> tensor<1x16x12x12xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a: tensor<f32>) {
+  // expected-error@+2 {{'mlc.pack' op (C1) expects an operand of rank 1 or more, got a scalar}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.pack %a {lanes = 16 : i64} : (tensor<f32>) -> tensor<1x16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a: tensor<4xf32>) {
+  // expected-error@+2 {{'mlc.pack' op (C2) expects lanes of at least 1, got 0}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.pack %a {lanes = 0 : i64} : (tensor<4xf32>) -> tensor<1x16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a: tensor<4xf32>) {
+  // expected-error@+2 {{'mlc.unpack' op (C1) expects an operand of rank 2 or more, got 4}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.unpack %a {size = 4 : i64} : (tensor<4xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a: tensor<3x8x16xf32>) {
+  // expected-error@+2 {{'mlc.unpack' op (C2) expects a size that fills 3 panels of 16, got 49}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.unpack %a {size = 49 : i64} : (tensor<3x8x16xf32>) -> tensor<8x49xf32>
+  return
+}
+
+// -----
+
+// The last panel would be empty.
+func.func @f(%a: tensor<3x8x16xf32>) {
+  // expected-error@+2 {{'mlc.unpack' op (C2) expects a size that fills 3 panels of 16, got 32}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.unpack %a {size = 32 : i64} : (tensor<3x8x16xf32>) -> tensor<8x32xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a: tensor<4x8xf32>, %b: tensor<3x8x16xf64>) {
+  // expected-error@+2 {{'mlc.packed_matmul' op (C1) expects operands of one element type, got f32 and f64}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.packed_matmul %a, %b {n = 48 : i64} : (tensor<4x8xf32>, tensor<3x8x16xf64>) -> tensor<4x48xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a: tensor<f32>, %b: tensor<3x8x16xf32>) {
+  // expected-error@+2 {{'mlc.packed_matmul' op (C2) expects lhs of rank 1 or more and rhs of rank 3, got scalar and 3x8x16}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.packed_matmul %a, %b {n = 48 : i64} : (tensor<f32>, tensor<3x8x16xf32>) -> tensor<48xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>) {
+  // expected-error@+2 {{'mlc.packed_matmul' op (C2) expects lhs of rank 1 or more and rhs of rank 3, got 4x8 and 8x16}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.packed_matmul %a, %b {n = 16 : i64} : (tensor<4x8xf32>, tensor<8x16xf32>) -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a: tensor<4x7xf32>, %b: tensor<3x8x16xf32>) {
+  // expected-error@+2 {{'mlc.packed_matmul' op (C3) expects equal contracted sizes, got 7 and 8}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.packed_matmul %a, %b {n = 48 : i64} : (tensor<4x7xf32>, tensor<3x8x16xf32>) -> tensor<4x48xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a: tensor<4x8xf32>, %b: tensor<3x8x16xf32>) {
+  // expected-error@+2 {{'mlc.packed_matmul' op (C4) expects n that fills 3 panels of 16, got 49}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.packed_matmul %a, %b {n = 49 : i64} : (tensor<4x8xf32>, tensor<3x8x16xf32>) -> tensor<4x49xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x16x16x8xf32>, %f: tensor<2x3x3x8x16xf16>) {
+  // expected-error@+2 {{'mlc.packed_conv' op (C1) expects operands of one element type, got f32 and f16}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.packed_conv %x, %f {dilations = array<i64: 1, 1>, out_channels = 20 : i64, strides = array<i64: 1, 1>} : (tensor<1x16x16x8xf32>, tensor<2x3x3x8x16xf16>) -> tensor<1x14x14x20xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x16x16x8xf32>, %f: tensor<2x3x8x16xf32>) {
+  // expected-error@+2 {{'mlc.packed_conv' op (C2) expects an input of rank 3 or more and a filter of one rank more, got 1x16x16x8 and 2x3x8x16}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.packed_conv %x, %f {dilations = array<i64: 1, 1>, out_channels = 20 : i64, strides = array<i64: 1, 1>} : (tensor<1x16x16x8xf32>, tensor<2x3x8x16xf32>) -> tensor<1x14x14x20xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x16x16x8xf32>, %f: tensor<2x3x3x8x16xf32>) {
+  // expected-error@+2 {{'mlc.packed_conv' op (C3) expects strides with one entry for each of 2 spatial dimensions, got 1}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.packed_conv %x, %f {dilations = array<i64: 1, 1>, out_channels = 20 : i64, strides = array<i64: 1>} : (tensor<1x16x16x8xf32>, tensor<2x3x3x8x16xf32>) -> tensor<1x14x14x20xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x16x16x8xf32>, %f: tensor<2x3x3x8x16xf32>) {
+  // expected-error@+2 {{'mlc.packed_conv' op (C3) expects strides of at least 1, got 0}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.packed_conv %x, %f {dilations = array<i64: 1, 1>, out_channels = 20 : i64, strides = array<i64: 0, 1>} : (tensor<1x16x16x8xf32>, tensor<2x3x3x8x16xf32>) -> tensor<1x14x14x20xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x16x16x8xf32>, %f: tensor<2x3x3x8x16xf32>) {
+  // expected-error@+2 {{'mlc.packed_conv' op (C3) expects dilations with one entry for each of 2 spatial dimensions, got 3}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.packed_conv %x, %f {dilations = array<i64: 1, 1, 1>, out_channels = 20 : i64, strides = array<i64: 1, 1>} : (tensor<1x16x16x8xf32>, tensor<2x3x3x8x16xf32>) -> tensor<1x14x14x20xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x16x16x8xf32>, %f: tensor<2x3x3x8x16xf32>) {
+  // expected-error@+2 {{'mlc.packed_conv' op (C3) expects dilations of at least 1, got 0}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.packed_conv %x, %f {dilations = array<i64: 1, 0>, out_channels = 20 : i64, strides = array<i64: 1, 1>} : (tensor<1x16x16x8xf32>, tensor<2x3x3x8x16xf32>) -> tensor<1x14x14x20xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x16x16x8xf32>, %f: tensor<2x3x3x4x16xf32>) {
+  // expected-error@+2 {{'mlc.packed_conv' op (C4) expects equal channels, got 8 and 4}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.packed_conv %x, %f {dilations = array<i64: 1, 1>, out_channels = 20 : i64, strides = array<i64: 1, 1>} : (tensor<1x16x16x8xf32>, tensor<2x3x3x4x16xf32>) -> tensor<1x14x14x20xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x16x16x8xf32>, %f: tensor<2x3x3x8x16xf32>) {
+  // expected-error@+2 {{'mlc.packed_conv' op (C5) expects out_channels that fill 2 panels of 16, got 33}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.packed_conv %x, %f {dilations = array<i64: 1, 1>, out_channels = 33 : i64, strides = array<i64: 1, 1>} : (tensor<1x16x16x8xf32>, tensor<2x3x3x8x16xf32>) -> tensor<1x14x14x20xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x2x16x8xf32>, %f: tensor<2x3x3x8x16xf32>) {
+  // expected-error@+2 {{'mlc.packed_conv' op (C6) expects a window that fits into the padded input, got a window of 3 in 2 (spatial dimension 0)}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.packed_conv %x, %f {dilations = array<i64: 1, 1>, out_channels = 20 : i64, strides = array<i64: 1, 1>} : (tensor<1x2x16x8xf32>, tensor<2x3x3x8x16xf32>) -> tensor<1x14x14x20xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<2x8x10x64xf32>, %k: tensor<2x8x12x64xf32>, %v: tensor<2x8x12x64xf64>) {
+  // expected-error@+2 {{'mlc.attention' op (C1) expects operands of one element type, got f32 and f64}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.attention %q, %k, %v {scale = 1.0 : f64} : (tensor<2x8x10x64xf32>, tensor<2x8x12x64xf32>, tensor<2x8x12x64xf64>) -> tensor<2x8x10x64xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<2x8x10x64xf32>, %k: tensor<8x12x64xf32>, %v: tensor<8x12x64xf32>) {
+  // expected-error@+2 {{'mlc.attention' op (C2) expects query, key and value of rank 4, got 2x8x10x64, 8x12x64 and 8x12x64}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.attention %q, %k, %v {scale = 1.0 : f64} : (tensor<2x8x10x64xf32>, tensor<8x12x64xf32>, tensor<8x12x64xf32>) -> tensor<2x8x10x64xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<2x8x10x64xf32>, %k: tensor<1x8x12x64xf32>, %v: tensor<1x8x12x64xf32>) {
+  // expected-error@+2 {{'mlc.attention' op (C3) expects equal batch, head size, key count and key heads that divide the query heads, got 2x8x10x64, 1x8x12x64 and 1x8x12x64}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.attention %q, %k, %v {scale = 1.0 : f64} : (tensor<2x8x10x64xf32>, tensor<1x8x12x64xf32>, tensor<1x8x12x64xf32>) -> tensor<2x8x10x64xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<2x8x10x64xf32>, %k: tensor<2x8x12x32xf32>, %v: tensor<2x8x12x64xf32>) {
+  // expected-error@+2 {{'mlc.attention' op (C3) expects equal batch, head size, key count and key heads that divide the query heads, got }}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.attention %q, %k, %v {scale = 1.0 : f64} : (tensor<2x8x10x64xf32>, tensor<2x8x12x32xf32>, tensor<2x8x12x64xf32>) -> tensor<2x8x10x64xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<2x8x10x64xf32>, %k: tensor<2x8x12x64xf32>, %v: tensor<2x8x11x64xf32>) {
+  // expected-error@+2 {{'mlc.attention' op (C3) expects equal batch, head size, key count and key heads that divide the query heads, got }}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.attention %q, %k, %v {scale = 1.0 : f64} : (tensor<2x8x10x64xf32>, tensor<2x8x12x64xf32>, tensor<2x8x11x64xf32>) -> tensor<2x8x10x64xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<2x8x10x64xf32>, %k: tensor<2x8x12x64xf32>, %v: tensor<2x4x12x64xf32>) {
+  // expected-error@+2 {{'mlc.attention' op (C3) expects equal batch, head size, key count and key heads that divide the query heads, got }}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.attention %q, %k, %v {scale = 1.0 : f64} : (tensor<2x8x10x64xf32>, tensor<2x8x12x64xf32>, tensor<2x4x12x64xf32>) -> tensor<2x8x10x64xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<2x8x10x64xf32>, %k: tensor<2x3x12x64xf32>, %v: tensor<2x3x12x64xf32>) {
+  // expected-error@+2 {{'mlc.attention' op (C3) expects equal batch, head size, key count and key heads that divide the query heads, got }}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.attention %q, %k, %v {scale = 1.0 : f64} : (tensor<2x8x10x64xf32>, tensor<2x3x12x64xf32>, tensor<2x3x12x64xf32>) -> tensor<2x8x10x64xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<2x10x8x64xf32>, %k: tensor<2x12x3x64xf32>, %v: tensor<2x12x3x64xf32>) {
+  // expected-error@+2 {{'mlc.attention' op (C3) expects equal batch, head size, key count and key heads that divide the query heads, got }}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.attention %q, %k, %v {layout = #mlc<head_layout bshd>, scale = 1.0 : f64} : (tensor<2x10x8x64xf32>, tensor<2x12x3x64xf32>, tensor<2x12x3x64xf32>) -> tensor<2x8x10x64xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<2x8x10x64xf32>, %k: tensor<2x8x12x64xf32>, %v: tensor<2x8x12x64xf32>, %m: tensor<2x12xf32>) {
+  // expected-error@+2 {{'mlc.attention' op (C4) expects a mask that broadcasts to 2x8x10x12, got 2x12}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.attention %q, %k, %v, %m {scale = 1.0 : f64} : (tensor<2x8x10x64xf32>, tensor<2x8x12x64xf32>, tensor<2x8x12x64xf32>, tensor<2x12xf32>) -> tensor<2x8x10x64xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<2x8x10x64xf32>, %k: tensor<2x8x12x64xf32>, %v: tensor<2x8x12x64xf32>, %m: tensor<3x1x1x1x12xf32>) {
+  // expected-error@+2 {{'mlc.attention' op (C4) expects a mask that broadcasts to 2x8x10x12, got 3x1x1x1x12}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.attention %q, %k, %v, %m {scale = 1.0 : f64} : (tensor<2x8x10x64xf32>, tensor<2x8x12x64xf32>, tensor<2x8x12x64xf32>, tensor<3x1x1x1x12xf32>) -> tensor<2x8x10x64xf32>
+  return
+}
