@@ -45,8 +45,8 @@ public:
   // A scalar of a floating-point type.
   mlir::Value scalar(mlir::Type element, double value) {
     auto type = mlir::RankedTensorType::get({}, element);
-    return ConstantOp::create(builder, loc,
-                              mlir::DenseElementsAttr::get(type, mlir::Attribute(builder.getFloatAttr(element, value))));
+    mlir::Attribute number = builder.getFloatAttr(element, value);
+    return ConstantOp::create(builder, loc, mlir::DenseElementsAttr::get(type, number));
   }
 
 private:

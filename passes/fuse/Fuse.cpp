@@ -90,13 +90,14 @@ public:
   }
 
 private:
-  // Appends elementwise readers in program order, as far as one value leaves the group, and that is the last op's. A value
-  // may have several readers in between, as in x * sigmoid(x).
+  // Appends elementwise readers in program order, as far as one value leaves the group, and that is the last op's. A
+  // value may have several readers in between, as in x * sigmoid(x).
   void addConsumers(Group &group) {
     ArrayRef<int64_t> shape = resultShape(group.anchor);
     Group candidate = group;
     while (Operation *next = nextConsumer(candidate)) {
-      if (next->getBlock() != &block || grouped.contains(next) || isLeftAlone(next) || !isElementwise(next) || resultShape(next) != shape)
+      if (next->getBlock() != &block || grouped.contains(next) || isLeftAlone(next) || !isElementwise(next) ||
+          resultShape(next) != shape)
         return;
       candidate.ops.insert(next);
       bool closed = llvm::none_of(candidate.ops.getArrayRef().drop_back(),
@@ -148,8 +149,8 @@ private:
     }
     OpBuilder builder(ops.back());
     Location loc = builder.getFusedLoc(locations);
-    auto fused = FusedOp::create(builder, loc, ops.back()->getResultTypes(), classOf(group.anchor), inputs.getArrayRef(),
-                                 ScheduleAttr());
+    auto fused = FusedOp::create(builder, loc, ops.back()->getResultTypes(), classOf(group.anchor),
+                                 inputs.getArrayRef(), ScheduleAttr());
     Block *body = builder.createBlock(&fused.getBody());
     IRMapping mapping;
     for (Value input : inputs)

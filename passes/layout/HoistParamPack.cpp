@@ -41,8 +41,8 @@ private:
   static bool isMovable(Operation &op, const llvm::DenseSet<Operation *> &movable) {
     if (isa<LoadParamOp, ConstantOp>(op))
       return true;
-    if (!isa_and_nonnull<MlcDialect>(op.getDialect()) || op.getNumRegions() || op.getNumResults() != 1 || !isPure(&op) ||
-        op.hasTrait<OpTrait::IsTerminator>())
+    if (!isa_and_nonnull<MlcDialect>(op.getDialect()) || op.getNumRegions() || op.getNumResults() != 1 ||
+        !isPure(&op) || op.hasTrait<OpTrait::IsTerminator>())
       return false;
     if (isa<BroadcastOp>(op) && countElements(op.getResult(0).getType()) > countElements(op.getOperand(0).getType()))
       return false;
@@ -99,7 +99,8 @@ private:
   // The symbol of the pack that computes the result of `op`. It is named after the largest parameter in it.
   StringAttr packOf(Operation *op) {
     OpBuilder builder(&getContext());
-    OwningOpRef<ParamPackOp> pack = ParamPackOp::create(builder, op->getLoc(), "param_pack", cast<RankedTensorType>(op->getResult(0).getType()));
+    auto type = cast<RankedTensorType>(op->getResult(0).getType());
+    OwningOpRef<ParamPackOp> pack = ParamPackOp::create(builder, op->getLoc(), "param_pack", type);
     Block *body = builder.createBlock(&pack->getBody());
     IRMapping mapping;
     Operation *largest = nullptr;

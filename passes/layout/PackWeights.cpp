@@ -66,9 +66,9 @@ struct PackConv : OpRewritePattern<ConvOp> {
       input = m.make<PadOp>(input, {m.ints("low", low), m.ints("high", high), m.real("value", 0)});
     }
     Value packed = m.make<PackOp>(op.getFilter(), m.integer("lanes", lanes));
-    rewriter.replaceOp(op, m.make<PackedConvOp>({input, packed},
-                                                {m.ints("strides", op.getStrides()), m.ints("dilations", op.getDilations()),
-                                                 m.integer("out_channels", outChannels)}));
+    rewriter.replaceOp(op, m.make<PackedConvOp>({input, packed}, {m.ints("strides", op.getStrides()),
+                                                                  m.ints("dilations", op.getDilations()),
+                                                                  m.integer("out_channels", outChannels)}));
     return success();
   }
   int64_t lanes;

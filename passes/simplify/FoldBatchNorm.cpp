@@ -6,8 +6,8 @@
 //   %factor = %scale / sqrt(%variance + e),  %offset = %bias - %mean * %factor
 //   %y = mlc.conv %x, (%w * reshape(%factor))
 //   %z = mlc.add %y, reshape(%offset)
-// A bias between the two, mlc.add %y, %c, is folded as well: (%c - %mean) * %factor + %bias. A batch_norm behind anything
-// else becomes %x * %factor + %offset.
+// A bias between the two, mlc.add %y, %c, is folded as well: (%c - %mean) * %factor + %bias. A batch_norm behind
+// anything else becomes %x * %factor + %offset.
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "passes/Passes.h"

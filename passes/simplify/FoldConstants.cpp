@@ -3,8 +3,8 @@
 // after:
 //   %b = mlc.constant dense<[1.0, 2.0]> : tensor<2xf32>
 // Values come from the op's own definition (ReferenceOp), so that folding and running agree by construction.
-// Post-condition: no pure op with a definition, constants as operands, and results of at most `max-elements` elements is
-// left, but for those whose evaluation fails (an index out of range is for the run to report).
+// Post-condition: no pure op with a definition, constants as operands, and results of at most `max-elements` elements
+// is left, but for those whose evaluation fails (an index out of range is for the run to report).
 #include "dialects/mlc/ConstantTensor.h"
 #include "mlir/IR/PatternMatch.h"
 #include "passes/Passes.h"

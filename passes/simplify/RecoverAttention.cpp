@@ -4,8 +4,9 @@
 //   %p = mlc.softmax %m {axis = 3}                 %r = mlc.matmul %p, %v
 // after:
 //   %r = mlc.attention %q, %k, %v, %mask {scale = 1 / sqrt_of_head_size}
-// The scale may also stand on q and k, before the product. Where q, k and v are transposes of [batch, sequence, heads, size]
-// and the result is transposed back, the attention reads and writes that layout (bshd), and the transposes are gone.
+// The scale may also stand on q and k, before the product. Where q, k and v are transposes of
+// [batch, sequence, heads, size] and the result is transposed back, the attention reads and writes that layout (bshd),
+// and the transposes are gone.
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "passes/Passes.h"
@@ -64,7 +65,8 @@ struct Recover : OpRewritePattern<MatmulOp> {
     auto product = withoutScale(scores, scale).getDefiningOp<MatmulOp>();
     if (!product || product.getTransposeLhs())
       return failure();
-    Value query = withoutScale(product.getLhs(), scale), key = withoutScale(product.getRhs(), scale), value = root.getRhs();
+    Value query = withoutScale(product.getLhs(), scale), key = withoutScale(product.getRhs(), scale);
+    Value value = root.getRhs();
     for (Value operand : {query, key, value})
       if (shapeOfTensor(operand).size() != 4)
         return failure();

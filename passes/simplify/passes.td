@@ -24,8 +24,8 @@ def FoldBatchNorm : Pass<"mlc-fold-batch-norm"> {
 def RecoverAttention : Pass<"mlc-recover-attention"> {
   let summary = "Recognise scaled dot-product attention in two matrix products around a softmax";
   let description = [{
-    https://arxiv.org/abs/1706.03762, equation 1, for operands of rank 4 with equal numbers of heads. Operands and result
-    that are transposed from and to [batch, sequence, heads, size] are read and written in that layout.
+    https://arxiv.org/abs/1706.03762, equation 1, for operands of rank 4 with equal numbers of heads. Operands and
+    result that are transposed from and to [batch, sequence, heads, size] are read and written in that layout.
   }];
 }
 
