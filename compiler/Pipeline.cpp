@@ -1,0 +1,45 @@
+#include "compiler/Pipeline.h"
+
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "llvm/Support/Format.h"
+#include <chrono>
+
+using namespace mlir;
+
+namespace mlc {
+
+// Order matters: each phase relies on the promise of the one before it.
+static constexpr Phase kGraphPhases[] = {
+    {"import", "", "static shapes; parameters by reference; mlc ops only"},
+    {"simplify", "canonicalize,cse", "shape arithmetic is folded; dead code is gone; every op is in canonical form"},
+};
+
+llvm::ArrayRef<Phase> graphPhases() { return kGraphPhases; }
+
+static void printTime(llvm::StringRef phase, std::chrono::steady_clock::time_point start) {
+  std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
+  llvm::errs() << "phase " << llvm::left_justify(phase, 10) << llvm::format("%9.1f ms\n", elapsed.count());
+}
+
+LogicalResult runGraphPhases(ModuleOp module, const PipelineOptions &options) {
+  for (const Phase &phase : kGraphPhases) {
+    auto start = std::chrono::steady_clock::now();
+    PassManager manager(module.getContext(), ModuleOp::getOperationName());
+    if (failed(applyPassManagerCLOptions(manager)))
+      return failure();
+    if (!options.reproducerPath.empty())
+      manager.enableCrashReproducerGeneration(options.reproducerPath);
+    if (failed(parsePassPipeline(phase.pipeline, manager)))
+      return failure();
+    if (failed(manager.run(module)))
+      return module.emitError("phase ") << phase.name << " failed";
+    if (options.timing)
+      printTime(phase.name, start);
+    if (phase.name == options.stopAfter)
+      break;
+  }
+  return success();
+}
+
+} // namespace mlc

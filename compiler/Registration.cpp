@@ -1,0 +1,27 @@
+#include "compiler/Registration.h"
+
+#include "codegen/loops/LoopEmitter.h"
+#include "codegen/lower/Lower.h"
+#include "dialects/mlc/MlcDialect.h"
+#include "reference/Models.h"
+
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/InitAllPasses.h"
+#include <mutex>
+
+void mlc::registerAllDialects(mlir::DialectRegistry &registry) {
+  mlir::registerAllDialects(registry);
+  mlir::registerAllExtensions(registry);
+  registry.insert<MlcDialect>();
+  registerReferenceModels(registry);
+  codegen::registerLoopEmitter(registry);
+}
+
+void mlc::registerAllPasses() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    mlir::registerAllPasses();
+    mlir::registerPass([] { return codegen::createConvertMlcToLinalgPass(); });
+  });
+}
