@@ -71,9 +71,10 @@ static LogicalResult writeModule(MLIRContext &context, ModuleOp module, const Co
   if (!target)
     return fail(context, "--target-cpu: " + llvm::toString(target.takeError()));
   ParamStore store;
-  std::unique_ptr<codegen::Emitter> gather = codegen::createGatherEmitter(), loops = codegen::createLoopEmitter();
+  std::unique_ptr<codegen::Emitter> gather = codegen::createGatherEmitter(), vector = codegen::createVectorEmitter(),
+                                    loops = codegen::createLoopEmitter();
   codegen::ModuleOptions moduleOptions;
-  moduleOptions.emitters = {gather.get(), loops.get()}; // asked in this order
+  moduleOptions.emitters = {gather.get(), vector.get(), loops.get()}; // asked in this order
   moduleOptions.expandMath = [](func::FuncOp kernel) {
     codegen::expandMath(kernel);
     return success();

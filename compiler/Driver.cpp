@@ -47,7 +47,7 @@ struct Options {
                           cl::values(clEnumValN(mlc::Emit::Module, "module", "a module for mlc-run (default)"),
                                      clEnumValN(mlc::Emit::Mlir, "mlir", "IR behind the graph phases")),
                           cl::cat(category)};
-  cl::opt<std::string> compileTo{"compile-to", cl::desc("Stop behind a phase and print IR: import, simplify"),
+  cl::opt<std::string> compileTo{"compile-to", cl::desc("Stop behind a phase and print IR: import, simplify, layout, fuse"),
                                  cl::value_desc("phase"), cl::cat(category)};
   cl::opt<bool> check{"check", cl::desc("Report what is not supported; compile nothing"), cl::cat(category)};
   cl::opt<bool> timing{"timing", cl::desc("Print the time of each phase"), cl::cat(category)};

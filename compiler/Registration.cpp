@@ -4,6 +4,7 @@
 #include "codegen/lower/Lower.h"
 #include "codegen/math/Math.h"
 #include "dialects/mlc/MlcDialect.h"
+#include "passes/Passes.h"
 #include "reference/Models.h"
 
 #include "mlir/InitAllDialects.h"
@@ -15,7 +16,7 @@ void mlc::registerAllDialects(mlir::DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
   registry.insert<MlcDialect>();
-  registerReferenceModels(registry);
+  reference::registerReferenceModels(registry);
   codegen::registerLoopEmitter(registry);
 }
 
@@ -25,5 +26,8 @@ void mlc::registerAllPasses() {
     mlir::registerAllPasses();
     mlir::registerPass([] { return codegen::createConvertMlcToLinalgPass(); });
     codegen::registerExpandMathPass();
+    registerSimplifyPasses();
+    registerLayoutPasses();
+    registerFusionPasses();
   });
 }
