@@ -28,6 +28,6 @@ void mlc::registerAllPasses() {
     codegen::registerExpandMathPass();
     registerSimplifyPasses();
     registerLayoutPasses();
-    registerFusionPasses();
+    registerFusePasses();
   });
 }
