@@ -4,6 +4,7 @@
 #include "codegen/math/Math.h"
 #include "codegen/schedule/CompileModule.h"
 #include "codegen/target/Target.h"
+#include "codegen/tile/TileEmitter.h"
 #include "dialects/mlc/MlcDialect.h"
 #include "frontend/Import.h"
 #include "reference/Interpreter.h"
@@ -72,9 +73,10 @@ static LogicalResult writeModule(MLIRContext &context, ModuleOp module, const Co
     return fail(context, "--target-cpu: " + llvm::toString(target.takeError()));
   ParamStore store;
   std::unique_ptr<codegen::Emitter> gather = codegen::createGatherEmitter(), vector = codegen::createVectorEmitter(),
+                                    halide = codegen::createHalideEmitter(), tile = codegen::createTileEmitter(),
                                     loops = codegen::createLoopEmitter();
   codegen::ModuleOptions moduleOptions;
-  moduleOptions.emitters = {gather.get(), vector.get(), loops.get()}; // asked in this order
+  moduleOptions.emitters = {gather.get(), vector.get(), tile.get(), halide.get(), loops.get()}; // asked in this order
   moduleOptions.expandMath = [](func::FuncOp kernel) {
     codegen::expandMath(kernel);
     return success();

@@ -3,6 +3,7 @@
 #include "codegen/loops/LoopEmitter.h"
 #include "codegen/lower/Lower.h"
 #include "codegen/math/Math.h"
+#include "codegen/tile/TileEmitter.h"
 #include "dialects/mlc/MlcDialect.h"
 #include "passes/Passes.h"
 #include "reference/Models.h"
@@ -18,6 +19,7 @@ void mlc::registerAllDialects(mlir::DialectRegistry &registry) {
   registry.insert<MlcDialect>();
   reference::registerReferenceModels(registry);
   codegen::registerLoopEmitter(registry);
+  codegen::registerTileEmitter(registry);
 }
 
 void mlc::registerAllPasses() {
@@ -28,6 +30,6 @@ void mlc::registerAllPasses() {
     codegen::registerExpandMathPass();
     registerSimplifyPasses();
     registerLayoutPasses();
-    registerFusePasses();
+    registerFusionPasses();
   });
 }
