@@ -17,7 +17,8 @@ static constexpr Phase kGraphPhases[] = {
      "shape arithmetic is folded, batch norms are in their convolutions, GELU, layer norm and attention are single ops"},
     {"layout", "mlc-to-channels-last,canonicalize,mlc-pack-weights,canonicalize,cse,mlc-hoist-param-pack",
      "images are channels last, weights are packed, nothing on parameters alone is left in an entry point"},
-    {"fuse", "mlc-fuse", "every op that computes is in an mlc.fused region: one region is one kernel"},
+    // No emitter makes attention one tiled kernel yet: its products and its softmax become kernels of their own.
+    {"fuse", "func.func(mlc-decompose-attention),canonicalize,cse,mlc-fuse", "every op that computes is in an mlc.fused region: one region is one kernel"},
 };
 
 llvm::ArrayRef<Phase> graphPhases() { return kGraphPhases; }

@@ -3,6 +3,7 @@
 #include "codegen/loops/LoopEmitter.h"
 #include "codegen/lower/Lower.h"
 #include "codegen/math/Math.h"
+#include "codegen/schedule/CompileModule.h"
 #include "codegen/tile/TileEmitter.h"
 #include "dialects/mlc/MlcDialect.h"
 #include "passes/Passes.h"
@@ -28,6 +29,7 @@ void mlc::registerAllPasses() {
     mlir::registerAllPasses();
     mlir::registerPass([] { return codegen::createConvertMlcToLinalgPass(); });
     codegen::registerExpandMathPass();
+    codegen::registerDecomposeAttentionPass();
     registerSimplifyPasses();
     registerLayoutPasses();
     registerFusionPasses();

@@ -27,8 +27,12 @@ struct ModuleOptions {
 mlir::LogicalResult compileToModule(mlir::ModuleOp module, const TargetDesc &target, const ModuleOptions &options,
                                     const std::string &path);
 
-// The rewrite of attention that compileToModule applies.
+// The rewrite of attention that compileToModule applies to what is left of it.
 void decomposeAttention(mlir::func::FuncOp function);
+
+// The same as a pass on func.func, `mlc-decompose-attention`. Before fusion, the products and the softmax become kernels
+// of their own: tiled and threaded, unlike one region that only the loop emitter takes.
+void registerDecomposeAttentionPass();
 
 } // namespace mlc::codegen
 

@@ -1,6 +1,7 @@
 // attention -> matmul, scale, mask, softmax, matmul. Scores are tensors of their own.
 #include "codegen/schedule/CompileModule.h"
 #include "dialects/mlc/MlcDialect.h"
+#include "mlir/Pass/Pass.h"
 #include <limits>
 
 using namespace mlir;
@@ -73,5 +74,18 @@ void decomposeAttention(func::FuncOp function) {
     op.erase();
   }
 }
+
+namespace {
+
+struct DecomposeAttentionPass : PassWrapper<DecomposeAttentionPass, OperationPass<func::FuncOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(DecomposeAttentionPass)
+  StringRef getArgument() const final { return "mlc-decompose-attention"; }
+  StringRef getDescription() const final { return "Rewrites mlc.attention into matmul, scale, mask, softmax, matmul"; }
+  void runOnOperation() final { decomposeAttention(getOperation()); }
+};
+
+} // namespace
+
+void registerDecomposeAttentionPass() { PassRegistration<DecomposeAttentionPass>(); }
 
 } // namespace mlc::codegen
