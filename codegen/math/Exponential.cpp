@@ -78,11 +78,12 @@ Value buildSigmoid(OpBuilder &b, Location loc, Value x) {
   return f.div(f.select(f.less(x, f.number(0)), e, f.number(1)), f.add(f.number(1), e));
 }
 
-// f32: minimax polynomials of N. Juffa, https://stackoverflow.com/q/35148198: x P(x^2) near 0, 1 - exp(P(|x|)) beyond.
+// f32: minimax polynomials by weighted least squares: x + x P(x^2) near 0, 1 - exp(t P(t) - t) beyond, up to 4, where erf
+// rounds to 1.
 // f64: the same split at 1, polynomials through Chebyshev nodes, the far one in (|x| - 3.5) / 2.5.
 Value buildErf(OpBuilder &b, Location loc, Value x) {
   Formula f(b, loc, x.getType());
-  Value t = f.atMost(f.abs(x), f.isDouble ? 6 : 10);
+  Value t = f.atMost(f.abs(x), f.isDouble ? 6 : 4);
   Value s = f.mul(t, t);
   if (f.isDouble) {
     Value near = f.polynomial(s, {1.12837916709551257,     -3.76126389031837481e-1, 1.12837916709548787e-1,
@@ -102,12 +103,12 @@ Value buildErf(OpBuilder &b, Location loc, Value x) {
     Value far = f.sub(f.number(1), buildExp(b, loc, f.neg(minusLog)));
     return f.copySign(f.select(f.less(t, f.number(1)), f.mul(near, t), far), x);
   }
-  Value far = f.polynomial(t, {-1.28717512e-1, -6.34846687e-1, -1.06777877e-1, 2.42546219e-2, -3.88396438e-3,
-                               3.83197126e-4, -1.72853470e-5});
+  Value far = f.polynomial(t, {-0.128637075, -0.635198057, -0.106159046, 0.0236945655, -0.00361034204,
+                               0.000314858102, -1.04331148e-05});
   far = f.fma(far, t, f.neg(t));
   far = f.sub(f.number(1), buildExp(b, loc, far));
-  Value near = f.polynomial(s, {1.28379166e-1, -3.76125336e-1, 1.12819925e-1, -2.67681349e-2, 4.99119423e-3,
-                                -5.96761703e-4});
+  Value near = f.polynomial(s, {0.128379136, -0.376124471, 0.112813205, -0.026748864, 0.00496750604,
+                                -0.000586207956});
   near = f.fma(near, t, t);
   return f.copySign(f.select(f.less(f.number(0.927734375), t), far, near), x);
 }
