@@ -34,8 +34,6 @@ LogicalResult runGraphPhases(ModuleOp module, const PipelineOptions &options) {
     PassManager manager(module.getContext(), ModuleOp::getOperationName());
     if (failed(applyPassManagerCLOptions(manager)))
       return failure();
-    if (!options.reproducerPath.empty())
-      manager.enableCrashReproducerGeneration(options.reproducerPath);
     if (failed(parsePassPipeline(phase.pipeline, manager)))
       return failure();
     if (failed(manager.run(module)))

@@ -20,9 +20,8 @@ struct Phase {
 llvm::ArrayRef<Phase> graphPhases();
 
 struct PipelineOptions {
-  std::string stopAfter;      // name of a phase; empty: run all graph phases
-  bool timing = false;        // prints the time of each phase
-  std::string reproducerPath; // a failing pass leaves its input here; empty: none
+  std::string stopAfter; // name of a phase; empty: run all graph phases
+  bool timing = false;   // prints the time of each phase
 };
 
 // Runs the graph phases. Fails with diagnostics.
