@@ -22,11 +22,11 @@ namespace mlc::codegen {
 
 // What code is generated for. Cost models and emitters read only this, never the machine they run on.
 struct TargetDesc {
-  std::string name;          // "x86-64-v3", "x86-64-v4", or what `native` resolved to
-  std::string cpu;           // LLVM's -mcpu
-  std::string features;      // LLVM's -mattr, "+avx2,+fma,..."
+  std::string name;                           // "x86-64-v3", "x86-64-v4", or what `native` resolved to
+  std::string cpu;                            // LLVM's -mcpu
+  std::string features;                       // LLVM's -mattr, "+avx2,+fma,..."
   std::vector<std::string> required_features; // /proc/cpuinfo names that a machine must have to run the code
-  int64_t vector_bytes = 32; // width of the widest vector register to use: 32 (AVX2) or 64 (AVX-512)
+  int64_t vector_bytes = 32;                  // width of the widest vector register to use: 32 (AVX2) or 64 (AVX-512)
   int64_t vector_registers = 16;
   int64_t l1_bytes = 32 << 10;
   int64_t l2_bytes = 1 << 20;

@@ -124,7 +124,8 @@ LogicalResult checkModel(MLIRContext &context, const CompileOptions &options) {
     llvm::outs() << "entry " << function->getAttrOfType<StringAttr>(kEntryAttr) << ": " << function.getFunctionType()
                  << ", " << ops << " ops, " << llvm::format("%.3f", flops * 1e-9) << " GFLOP\n";
   }
-  llvm::outs() << params << " parameters, " << llvm::format("%.1f", paramBytes * 1e-6) << " MB; everything is supported\n";
+  llvm::outs() << params << " parameters, " << llvm::format("%.1f", paramBytes * 1e-6)
+               << " MB; everything is supported\n";
   return success();
 }
 

@@ -12,7 +12,7 @@ namespace mlc {
 enum class Emit { Module, Mlir };
 
 struct CompileOptions {
-  std::string input;                  // .onnx, a checkpoint directory, or .mlir
+  std::string input; // .onnx, a checkpoint directory, or .mlir
   std::string output = "-";
   std::vector<std::string> shapes;    // --shape, one bucket each
   std::vector<std::string> constants; // --const NAME=FILE.npy
@@ -24,7 +24,8 @@ struct CompileOptions {
 // Compiles options.input. Fails with diagnostics; no output is written or changed then.
 mlir::LogicalResult compileModel(mlir::MLIRContext &context, const CompileOptions &options);
 
-// Imports options.input and prints what it holds: entry points, parameters, FLOPs. Everything that is not supported is reported.
+// Imports options.input and prints what it holds: entry points, parameters, FLOPs. Everything that is not supported is
+// reported.
 mlir::LogicalResult checkModel(mlir::MLIRContext &context, const CompileOptions &options);
 
 struct InterpretRequest {

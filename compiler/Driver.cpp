@@ -36,8 +36,9 @@ struct Options {
   cl::opt<std::string> input{cl::Positional, cl::desc("<model.onnx | checkpoint directory | IR.mlir>"), cl::init("-"),
                              cl::cat(category)};
   cl::opt<std::string> output{"o", cl::desc("Output file"), cl::value_desc("file"), cl::init("-"), cl::cat(category)};
-  cl::list<std::string> shapes{"shape", cl::desc("Binds symbolic dimensions (batch=8,seq=128) or an input's shape "
-                                                 "(ids=8x128); repeat for one shape bucket each"),
+  cl::list<std::string> shapes{"shape",
+                               cl::desc("Binds symbolic dimensions (batch=8,seq=128) or an input's shape "
+                                        "(ids=8x128); repeat for one shape bucket each"),
                                cl::value_desc("binding"), cl::cat(category)};
   cl::list<std::string> constants{"const", cl::desc("Freezes an input"), cl::value_desc("NAME=FILE.npy"),
                                   cl::cat(category)};
@@ -47,7 +48,8 @@ struct Options {
                           cl::values(clEnumValN(mlc::Emit::Module, "module", "a module for mlc-run (default)"),
                                      clEnumValN(mlc::Emit::Mlir, "mlir", "IR behind the graph phases")),
                           cl::cat(category)};
-  cl::opt<std::string> compileTo{"compile-to", cl::desc("Stop behind a phase and print IR: import, simplify, layout, fuse"),
+  cl::opt<std::string> compileTo{"compile-to",
+                                 cl::desc("Stop behind a phase and print IR: import, simplify, layout, fuse"),
                                  cl::value_desc("phase"), cl::cat(category)};
   cl::opt<bool> check{"check", cl::desc("Report what is not supported; compile nothing"), cl::cat(category)};
   cl::opt<bool> timing{"timing", cl::desc("Print the time of each phase"), cl::cat(category)};

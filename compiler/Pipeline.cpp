@@ -12,13 +12,16 @@ namespace mlc {
 // Order matters: each phase relies on the promise of the one before it.
 static constexpr Phase kGraphPhases[] = {
     {"import", "", "static shapes; parameters by reference; mlc ops only"},
-    {"simplify", "canonicalize,mlc-fold-constants,cse,mlc-fold-batch-norm,mlc-recover-gelu,mlc-recover-layer-norm,"
+    {"simplify",
+     "canonicalize,mlc-fold-constants,cse,mlc-fold-batch-norm,mlc-recover-gelu,mlc-recover-layer-norm,"
      "mlc-recover-attention,canonicalize,cse",
-     "shape arithmetic is folded, batch norms are in their convolutions, GELU, layer norm and attention are single ops"},
+     "shape arithmetic is folded, batch norms are in their convolutions, GELU, layer norm and attention are single "
+     "ops"},
     {"layout", "mlc-to-channels-last,canonicalize,mlc-pack-weights,canonicalize,cse,mlc-hoist-param-pack",
      "images are channels last, weights are packed, nothing on parameters alone is left in an entry point"},
     // No emitter makes attention one tiled kernel yet: its products and its softmax become kernels of their own.
-    {"fuse", "func.func(mlc-decompose-attention),canonicalize,cse,mlc-fuse", "every op that computes is in an mlc.fused region: one region is one kernel"},
+    {"fuse", "func.func(mlc-decompose-attention),canonicalize,cse,mlc-fuse",
+     "every op that computes is in an mlc.fused region: one region is one kernel"},
 };
 
 llvm::ArrayRef<Phase> graphPhases() { return kGraphPhases; }

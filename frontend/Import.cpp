@@ -14,7 +14,8 @@ mlc::ImportResult mlc::importModel(MLIRContext &context, StringRef path, const I
   if (!path.ends_with(".mlir") && !path.ends_with(".mlirbc"))
     return importOnnx(context, path, options);
   if (!options.shapes.empty() || !options.constants.empty()) {
-    emitError(UnknownLoc::get(&context), "'") << path << "' has static shapes already: --shape and --const do not apply";
+    emitError(UnknownLoc::get(&context), "'")
+        << path << "' has static shapes already: --shape and --const do not apply";
     return failure();
   }
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(path, &context);

@@ -6,7 +6,8 @@ using namespace llvm;
 Expected<mlc::ShapeBinding> mlc::parseShapeBinding(StringRef text) {
   ShapeBinding binding;
   auto bad = [&](StringRef item) {
-    return createStringError("--shape: '" + item + "' is not NAME=SIZE (a symbolic dimension, as batch=8) or "
+    return createStringError("--shape: '" + item +
+                             "' is not NAME=SIZE (a symbolic dimension, as batch=8) or "
                              "NAME=AxBxC (an input's shape, as ids=8x128)");
   };
   SmallVector<StringRef> items;

@@ -37,8 +37,10 @@ Type toElementType(MLIRContext *context, DType dtype) {
   case DType::F16: return Float16Type::get(context);
   case DType::BF16: return BFloat16Type::get(context);
   case DType::I1: return IntegerType::get(context, 1);
-  case DType::U8: case DType::U16: case DType::U32: case DType::U64:
-    return IntegerType::get(context, static_cast<unsigned>(sizeOf(dtype) * 8), IntegerType::Unsigned);
+  case DType::U8:
+  case DType::U16:
+  case DType::U32:
+  case DType::U64: return IntegerType::get(context, static_cast<unsigned>(sizeOf(dtype) * 8), IntegerType::Unsigned);
   default: return IntegerType::get(context, static_cast<unsigned>(sizeOf(dtype) * 8));
   }
 }

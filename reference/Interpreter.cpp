@@ -17,21 +17,18 @@ Status errorAt(Operation *op, const std::string &message) {
 
 Result<HostTensor> readSource(Operation *op, Attribute source, Type type, ParamStore &params) {
   auto read = [&](auto data) { return params.read({dtypeOf(type), shapeOf(type), std::move(data)}); };
-  Result<HostTensor> tensor = TypeSwitch<Attribute, Result<HostTensor>>(source)
-                                  .Case([&](FileAttr file) {
-                                    return read(FileSource{file.getPath().str(),
-                                                           static_cast<uint64_t>(file.getOffset())});
-                                  })
-                                  .Case([&](SeededAttr seeded) {
-                                    using Drawn = SeededSource::Distribution;
-                                    constexpr Drawn drawn[] = {Drawn::Zeros, Drawn::Ones, Drawn::Normal,
-                                                               Drawn::Uniform};
-                                    return read(SeededSource{seeded.getSeed(),
-                                                             drawn[static_cast<size_t>(seeded.getDistribution())],
-                                                             seeded.getA().getValueAsDouble(),
-                                                             seeded.getB().getValueAsDouble()});
-                                  })
-                                  .Default([](Attribute other) { return toHostTensor(other); });
+  Result<HostTensor> tensor =
+      TypeSwitch<Attribute, Result<HostTensor>>(source)
+          .Case([&](FileAttr file) {
+            return read(FileSource{file.getPath().str(), static_cast<uint64_t>(file.getOffset())});
+          })
+          .Case([&](SeededAttr seeded) {
+            using Drawn = SeededSource::Distribution;
+            constexpr Drawn drawn[] = {Drawn::Zeros, Drawn::Ones, Drawn::Normal, Drawn::Uniform};
+            return read(SeededSource{seeded.getSeed(), drawn[static_cast<size_t>(seeded.getDistribution())],
+                                     seeded.getA().getValueAsDouble(), seeded.getB().getValueAsDouble()});
+          })
+          .Default([](Attribute other) { return toHostTensor(other); });
   if (!tensor.ok())
     return errorAt(op, "'" + SymbolTable::getSymbolName(op).str() + "': " + tensor.message());
   return tensor;

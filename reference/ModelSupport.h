@@ -17,8 +17,7 @@ void attachReductionModels(mlir::MLIRContext &context);
 void attachShapeModels(mlir::MLIRContext &context);
 
 // `compute(op, operands)` returns the only result, as a Result<HostTensor> or what converts to one.
-template <typename Op, auto compute>
-class Model : public ReferenceOp::ExternalModel<Model<Op, compute>, Op> {
+template <typename Op, auto compute> class Model : public ReferenceOp::ExternalModel<Model<Op, compute>, Op> {
 public:
   mlir::LogicalResult evaluate(mlir::Operation *op, Operands operands, llvm::SmallVectorImpl<HostTensor> &results,
                                std::string &error) const {
@@ -32,8 +31,7 @@ public:
   }
 };
 
-template <typename Op, auto compute>
-void attach(mlir::MLIRContext &context) {
+template <typename Op, auto compute> void attach(mlir::MLIRContext &context) {
   Op::template attachInterface<Model<Op, compute>>(context);
 }
 
@@ -64,32 +62,23 @@ inline void forEachLine(const std::vector<int64_t> &shape, int64_t axis, llvm::f
 }
 
 // Maximum and minimum as IEEE 754-2019 `maximum`, `minimum`: NaN if either is.
-template <typename T>
-T maximum(T a, T b) {
-  return a != a ? a : b != b ? b : a > b ? a : b;
-}
-template <typename T>
-T minimum(T a, T b) {
-  return a != a ? a : b != b ? b : a < b ? a : b;
-}
+template <typename T> T maximum(T a, T b) { return a != a ? a : b != b ? b : a > b ? a : b; }
+template <typename T> T minimum(T a, T b) { return a != a ? a : b != b ? b : a < b ? a : b; }
 // Two's complement arithmetic for integers, IEEE for f64.
-template <typename T>
-T add(T a, T b) {
+template <typename T> T add(T a, T b) {
   if constexpr (std::is_integral_v<T>)
     return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
   else
     return a + b;
 }
-template <typename T>
-T multiply(T a, T b) {
+template <typename T> T multiply(T a, T b) {
   if constexpr (std::is_integral_v<T>)
     return static_cast<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
   else
     return a * b;
 }
 // What the minimum, or with `highest` the maximum, of the dtype's numbers is.
-template <typename T>
-T extreme(DType dtype, bool highest) {
+template <typename T> T extreme(DType dtype, bool highest) {
   if constexpr (std::is_floating_point_v<T>)
     return highest ? std::numeric_limits<T>::infinity() : -std::numeric_limits<T>::infinity();
   else
@@ -107,8 +96,7 @@ T extreme(DType dtype, bool highest) {
 }
 
 // Calls `visit(elements as T)` with T = double, int64_t, or uint64_t for u64.
-template <typename Visit>
-void dispatch(const Values &values, Visit visit) {
+template <typename Visit> void dispatch(const Values &values, Visit visit) {
   if (isFloat(values.dtype))
     visit(values.reals.data());
   else if (values.dtype == DType::U64)
@@ -116,16 +104,12 @@ void dispatch(const Values &values, Visit visit) {
   else
     visit(values.ints.data());
 }
-template <typename T>
-const T *elements(const Values &values) {
+template <typename T> const T *elements(const Values &values) {
   if constexpr (std::is_floating_point_v<T>)
     return values.reals.data();
   else
     return reinterpret_cast<const T *>(values.ints.data());
 }
-template <typename T>
-T *elements(Values &values) {
-  return const_cast<T *>(elements<T>(std::as_const(values)));
-}
+template <typename T> T *elements(Values &values) { return const_cast<T *>(elements<T>(std::as_const(values))); }
 
 } // namespace mlc::reference

@@ -68,8 +68,12 @@ struct ConvAttributes {
 
 // input [N, C, spatial...], filter [O, C/groups, window...], result [N, O, spatial...].
 void convChannelsFirst(const Values &input, const Values &filter, const ConvAttributes &attributes, Values &result) {
-  ConvWindow conv{std::span(input.shape).subspan(2), std::span(filter.shape).subspan(2),
-                  std::span(result.shape).subspan(2), attributes.strides, attributes.padLow, attributes.dilations};
+  ConvWindow conv{std::span(input.shape).subspan(2),
+                  std::span(filter.shape).subspan(2),
+                  std::span(result.shape).subspan(2),
+                  attributes.strides,
+                  attributes.padLow,
+                  attributes.dilations};
   int64_t groups = attributes.groups, channels = filter.shape[1], outChannels = filter.shape[0] / groups;
   int64_t inputs = product(conv.input), outputs = product(conv.output), depth = channels * product(conv.window);
   for (int64_t i = 0; i < input.shape[0] * groups; ++i) {

@@ -19,8 +19,7 @@ SmallVector<Values> broadcastOperands(Operation *op, Operands operands) {
 }
 
 // result[i] = function(op, x[i]) with x double, int64_t or uint64_t; the result's elements have the operand's type.
-template <typename Op, auto function>
-void attachUnary(MLIRContext &context) {
+template <typename Op, auto function> void attachUnary(MLIRContext &context) {
   attach<Op, [](Op op, Operands operands) {
     Values x = unpack(operands[0]), result = emptyResult(op, operands);
     dispatch(x, [&](auto *in) {
@@ -34,8 +33,7 @@ void attachUnary(MLIRContext &context) {
   }>(context);
 }
 
-template <typename Op, auto function>
-void attachBinary(MLIRContext &context) {
+template <typename Op, auto function> void attachBinary(MLIRContext &context) {
   attach<Op, [](Op op, Operands operands) {
     SmallVector<Values> x = broadcastOperands(op, operands);
     Values result = emptyResult(op, operands);
@@ -49,8 +47,7 @@ void attachBinary(MLIRContext &context) {
   }>(context);
 }
 
-template <typename Op, auto predicate>
-void attachClassification(MLIRContext &context) {
+template <typename Op, auto predicate> void attachClassification(MLIRContext &context) {
   attach<Op, [](Op op, Operands operands) {
     Values x = unpack(operands[0]), result = emptyResult(op, operands);
     for (size_t i = 0; i < x.reals.size(); ++i)
@@ -71,39 +68,34 @@ double gelu(double x, bool tanhApproximation) {
   return x / 2 * std::erfc(-x / std::numbers::sqrt2); // 1 + erf(y), without its cancellation
 }
 
-template <typename T>
-T negate(T x) {
+template <typename T> T negate(T x) {
   if constexpr (std::is_integral_v<T>)
     return static_cast<T>(0 - static_cast<uint64_t>(x));
   else
     return -x;
 }
 
-template <typename T>
-T sign(T x) {
+template <typename T> T sign(T x) {
   if (x != x)
     return x;
   return static_cast<T>((x > T(0)) - (x < T(0)));
 }
 
-template <typename T>
-T absolute(T x) {
+template <typename T> T absolute(T x) {
   if constexpr (std::is_floating_point_v<T>)
     return std::fabs(x);
   else
     return x < T(0) ? negate(x) : x;
 }
 
-template <typename T>
-T bound(double value) {
+template <typename T> T bound(double value) {
   if constexpr (std::is_integral_v<T>)
     return toInteger<T>(value);
   else
     return value;
 }
 
-template <typename T>
-T clamp(ClampOp op, T x) {
+template <typename T> T clamp(ClampOp op, T x) {
   if (x != x)
     return x;
   if (auto low = op.getLow())
@@ -114,8 +106,7 @@ T clamp(ClampOp op, T x) {
 }
 
 // Undefined for a divisor of 0: here 0, so that nothing traps.
-template <typename T>
-T divide(T a, T b) {
+template <typename T> T divide(T a, T b) {
   if constexpr (std::is_floating_point_v<T>)
     return a / b;
   else if (b == T(0))
@@ -126,8 +117,7 @@ T divide(T a, T b) {
     return a / b;
 }
 
-template <typename T>
-T remainder(T a, T b) {
+template <typename T> T remainder(T a, T b) {
   if constexpr (std::is_floating_point_v<T>)
     return std::fmod(a, b);
   else if (b == T(0) || (std::is_signed_v<T> && b == static_cast<T>(-1)))
@@ -136,8 +126,7 @@ T remainder(T a, T b) {
     return a % b;
 }
 
-template <typename T>
-bool compare(ComparePredicate predicate, T a, T b) {
+template <typename T> bool compare(ComparePredicate predicate, T a, T b) {
   switch (predicate) {
   case ComparePredicate::EQ: return a == b;
   case ComparePredicate::NE: return a != b;
@@ -195,12 +184,10 @@ void attachElementwiseModels(MLIRContext &c) {
   attachUnary<CeilOp, [](auto, Real auto x) { return std::ceil(x); }>(c);
   attachUnary<RoundOp, [](auto, Real auto x) { return std::nearbyint(x); }>(c);
   attachUnary<GeluOp, [](GeluOp op, Real auto x) { return gelu(x, op.getTanhApproximation()); }>(c);
-  attachUnary<LeakyReluOp, [](LeakyReluOp op, Real auto x) {
-    return x >= 0 ? x : op.getAlpha().convertToDouble() * x;
-  }>(c);
-  attachUnary<EluOp, [](EluOp op, Real auto x) {
-    return x >= 0 ? x : op.getAlpha().convertToDouble() * std::expm1(x);
-  }>(c);
+  attachUnary<LeakyReluOp,
+              [](LeakyReluOp op, Real auto x) { return x >= 0 ? x : op.getAlpha().convertToDouble() * x; }>(c);
+  attachUnary<EluOp,
+              [](EluOp op, Real auto x) { return x >= 0 ? x : op.getAlpha().convertToDouble() * std::expm1(x); }>(c);
   attachUnary<HardSigmoidOp, [](HardSigmoidOp op, Real auto x) {
     return minimum(maximum(op.getAlpha().convertToDouble() * x + op.getBeta().convertToDouble(), 0.0), 1.0);
   }>(c);

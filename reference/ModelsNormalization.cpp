@@ -8,8 +8,7 @@ using namespace mlir;
 namespace mlc::reference {
 namespace {
 
-template <bool logarithm, typename Op>
-HostTensor evaluateSoftmax(Op op, Operands operands) {
+template <bool logarithm, typename Op> HostTensor evaluateSoftmax(Op op, Operands operands) {
   Values x = unpack(operands[0]), result = emptyResult(op, operands);
   int64_t axis = static_cast<int64_t>(op.getAxis()), size = x.shape[static_cast<size_t>(axis)];
   int64_t stride = lineStride(x.shape, axis);
@@ -45,9 +44,9 @@ HostTensor evaluateLayerNorm(LayerNormOp op, Operands operands) {
     for (size_t i = 0; i < size; ++i)
       variance += (x.reals[row + i] - mean) * (x.reals[row + i] - mean) / static_cast<double>(size);
     for (size_t i = 0; i < size; ++i)
-      result.reals[row + i] = (x.reals[row + i] - mean) / std::sqrt(variance + epsilon) *
-                                  (op.getScale() ? scale.reals[i] : 1) +
-                              (op.getBias() ? bias.reals[i] : 0);
+      result.reals[row + i] =
+          (x.reals[row + i] - mean) / std::sqrt(variance + epsilon) * (op.getScale() ? scale.reals[i] : 1) +
+          (op.getBias() ? bias.reals[i] : 0);
   }
   return pack(result);
 }
@@ -59,9 +58,9 @@ HostTensor evaluateBatchNorm(BatchNormOp op, Operands operands) {
   double epsilon = op.getEpsilon().convertToDouble();
   for (int64_t i = 0; i < x.size(); ++i) {
     size_t at = static_cast<size_t>(i), channel = static_cast<size_t>(i / inner % x.shape[static_cast<size_t>(axis)]);
-    result.reals[at] = (x.reals[at] - mean.reals[channel]) / std::sqrt(variance.reals[channel] + epsilon) *
-                           scale.reals[channel] +
-                       bias.reals[channel];
+    result.reals[at] =
+        (x.reals[at] - mean.reals[channel]) / std::sqrt(variance.reals[channel] + epsilon) * scale.reals[channel] +
+        bias.reals[channel];
   }
   return pack(result);
 }

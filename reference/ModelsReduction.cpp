@@ -8,10 +8,10 @@ using namespace mlir;
 namespace mlc::reference {
 namespace {
 
-template <typename T>
-T neutral(ReduceKind kind, DType dtype) {
+template <typename T> T neutral(ReduceKind kind, DType dtype) {
   switch (kind) {
-  case ReduceKind::Sum: case ReduceKind::Mean: return 0;
+  case ReduceKind::Sum:
+  case ReduceKind::Mean: return 0;
   case ReduceKind::Prod: return 1;
   case ReduceKind::Max: return extreme<T>(dtype, false);
   case ReduceKind::Min: return extreme<T>(dtype, true);
@@ -19,10 +19,10 @@ T neutral(ReduceKind kind, DType dtype) {
   llvm_unreachable("kinds are covered");
 }
 
-template <typename T>
-T fold(ReduceKind kind, T a, T b) {
+template <typename T> T fold(ReduceKind kind, T a, T b) {
   switch (kind) {
-  case ReduceKind::Sum: case ReduceKind::Mean: return add(a, b);
+  case ReduceKind::Sum:
+  case ReduceKind::Mean: return add(a, b);
   case ReduceKind::Prod: return multiply(a, b);
   case ReduceKind::Max: return maximum(a, b);
   case ReduceKind::Min: return minimum(a, b);
@@ -59,8 +59,7 @@ HostTensor evaluateReduce(ReduceOp op, Operands operands) {
   return pack(result);
 }
 
-template <bool largest, typename Op>
-HostTensor evaluateArgReduce(Op op, Operands operands) {
+template <bool largest, typename Op> HostTensor evaluateArgReduce(Op op, Operands operands) {
   Values x = unpack(operands[0]), result = emptyResult(op, operands);
   int64_t axis = static_cast<int64_t>(op.getAxis()), stride = lineStride(x.shape, axis);
   size_t line = 0;

@@ -55,7 +55,8 @@ Result<HostTensor> evaluateGather(GatherOp op, Operands operands) {
         return Status::error("index " + std::to_string(index) + " at position " + std::to_string(i) +
                              " is outside of [" + std::to_string(-size) + ", " + std::to_string(size) +
                              "), the indices of dimension " + std::to_string(axis) + " of the data");
-      std::memcpy(out, data.bytes() + static_cast<size_t>(o * size + (index < 0 ? index + size : index)) * slice, slice);
+      std::memcpy(out, data.bytes() + static_cast<size_t>(o * size + (index < 0 ? index + size : index)) * slice,
+                  slice);
     }
   return result;
 }

@@ -28,8 +28,7 @@ std::vector<int64_t> rowMajorStrides(std::span<const int64_t> shape) {
   return strides;
 }
 
-template <typename Stored, typename Wide>
-static void widen(const HostTensor &tensor, std::vector<Wide> &out) {
+template <typename Stored, typename Wide> static void widen(const HostTensor &tensor, std::vector<Wide> &out) {
   for (size_t i = 0; i < out.size(); ++i) {
     Stored value; // bytes of a file may be unaligned
     std::memcpy(&value, tensor.bytes() + i * sizeof(Stored), sizeof(Stored));
@@ -42,9 +41,11 @@ Values unpack(const HostTensor &tensor) {
   switch (tensor.dtype()) {
   case DType::F32: widen<float>(tensor, values.reals); break;
   case DType::F64: widen<double>(tensor, values.reals); break;
-  case DType::I64: case DType::U64: widen<int64_t>(tensor, values.ints); break;
+  case DType::I64:
+  case DType::U64: widen<int64_t>(tensor, values.ints); break;
   case DType::I32: widen<int32_t>(tensor, values.ints); break;
-  case DType::F16: case DType::BF16:
+  case DType::F16:
+  case DType::BF16:
     for (size_t i = 0; i < values.reals.size(); ++i)
       values.reals[i] = tensor.floatAt(static_cast<int64_t>(i));
     break;
@@ -57,8 +58,7 @@ Values unpack(const HostTensor &tensor) {
 
 // A 16-bit IEEE-style format with `mantissa` stored bits, rounded to nearest even straight from f64 (by way of f32 it
 // would round twice).
-template <int mantissa>
-static uint16_t roundTo16Bits(double x) {
+template <int mantissa> static uint16_t roundTo16Bits(double x) {
   constexpr int exponentBits = 15 - mantissa, bias = (1 << (exponentBits - 1)) - 1;
   constexpr int infinity = ((1 << exponentBits) - 1) << mantissa;
   uint16_t sign = std::signbit(x) ? 0x8000 : 0;
@@ -87,8 +87,7 @@ static void narrow(HostTensor &tensor, const std::vector<Wide> &values, Function
   }
 }
 
-template <typename Stored>
-static void narrowInts(HostTensor &tensor, const std::vector<int64_t> &values) {
+template <typename Stored> static void narrowInts(HostTensor &tensor, const std::vector<int64_t> &values) {
   narrow<Stored>(tensor, values, [](int64_t x) { return static_cast<Stored>(x); });
 }
 
@@ -100,10 +99,14 @@ HostTensor pack(const Values &values) {
   case DType::F16: narrow<uint16_t>(tensor, values.reals, roundTo16Bits<10>); break;
   case DType::BF16: narrow<uint16_t>(tensor, values.reals, roundTo16Bits<7>); break;
   case DType::I1: narrow<uint8_t>(tensor, values.ints, [](int64_t x) { return uint8_t{x != 0}; }); break;
-  case DType::I8: case DType::U8: narrowInts<int8_t>(tensor, values.ints); break;
-  case DType::I16: case DType::U16: narrowInts<int16_t>(tensor, values.ints); break;
-  case DType::I32: case DType::U32: narrowInts<int32_t>(tensor, values.ints); break;
-  case DType::I64: case DType::U64: narrowInts<int64_t>(tensor, values.ints); break;
+  case DType::I8:
+  case DType::U8: narrowInts<int8_t>(tensor, values.ints); break;
+  case DType::I16:
+  case DType::U16: narrowInts<int16_t>(tensor, values.ints); break;
+  case DType::I32:
+  case DType::U32: narrowInts<int32_t>(tensor, values.ints); break;
+  case DType::I64:
+  case DType::U64: narrowInts<int64_t>(tensor, values.ints); break;
   }
   return tensor;
 }
@@ -156,8 +159,7 @@ static void walkStrided(std::span<const int64_t> shape, int64_t base, std::span<
   }
 }
 
-template <typename Visit>
-static void dispatchOnSize(size_t size, Visit visit) {
+template <typename Visit> static void dispatchOnSize(size_t size, Visit visit) {
   switch (size) {
   case 1: return visit(uint8_t{});
   case 2: return visit(uint16_t{});

@@ -30,8 +30,7 @@ HostTensor pack(const Values &values);
 // `tensor` with elements converted as mlc.cast says.
 HostTensor convert(const HostTensor &tensor, DType to);
 // f64 to an integer: toward zero, saturating; NaN gives 0.
-template <typename T>
-T toInteger(double x) {
+template <typename T> T toInteger(double x) {
   constexpr double low = static_cast<double>(std::numeric_limits<T>::min());
   constexpr double high = static_cast<double>(std::numeric_limits<T>::max()); // may round up to one above
   if (x != x)

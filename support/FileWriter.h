@@ -31,8 +31,7 @@ public:
   Status commit();
 
 private:
-  FileWriter(std::string path, std::string aside, int fd)
-      : path(std::move(path)), aside(std::move(aside)), fd(fd) {}
+  FileWriter(std::string path, std::string aside, int fd) : path(std::move(path)), aside(std::move(aside)), fd(fd) {}
   Status writeAll(uint64_t at, std::span<const std::byte> bytes);
   Status fail(const char *action, int error);
   void discard();

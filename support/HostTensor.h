@@ -25,8 +25,7 @@ public:
   // Shares `bytes`; `owner` keeps them alive.
   static HostTensor borrow(DType type, std::vector<int64_t> shape, const std::byte *bytes,
                            std::shared_ptr<const void> owner);
-  template <typename T>
-  static HostTensor from(DType type, std::vector<int64_t> shape, const std::vector<T> &values) {
+  template <typename T> static HostTensor from(DType type, std::vector<int64_t> shape, const std::vector<T> &values) {
     HostTensor tensor(type, std::move(shape));
     MLC_CHECK(values.size() * sizeof(T) == tensor.sizeBytes(), "values fill the tensor");
     if (!values.empty())
@@ -42,8 +41,7 @@ public:
   // Only of an owned tensor.
   std::byte *mutableBytes();
   // T must have the size of the element type. Bytes may be unaligned where they are borrowed from a file: use `at`.
-  template <typename T>
-  T at(int64_t index) const {
+  template <typename T> T at(int64_t index) const {
     MLC_CHECK(sizeof(T) == sizeOf(type) && index >= 0 && index < count, "element access");
     T value;
     std::memcpy(&value, data + static_cast<size_t>(index) * sizeof(T), sizeof(T));

@@ -133,7 +133,9 @@ std::string messageOf(zip_error_t &error) {
 
 Result<HostTensor> parseNpy(const std::string &name, std::span<const std::byte> bytes,
                             std::shared_ptr<const void> owner) {
-  auto bad = [&](const std::string &what) { return Status::error("'" + name + "' is not a usable .npy file: " + what); };
+  auto bad = [&](const std::string &what) {
+    return Status::error("'" + name + "' is not a usable .npy file: " + what);
+  };
   std::string_view text(reinterpret_cast<const char *>(bytes.data()), bytes.size());
   if (text.size() < 10 || text.substr(0, kMagic.size()) != kMagic)
     return bad("it does not start with the .npy magic; write it with numpy.save");
@@ -194,7 +196,9 @@ Result<NamedTensors> readNpz(const std::string &path) {
   Result<std::shared_ptr<const MappedFile>> file = MappedFile::open(path);
   if (!file.ok())
     return file.status();
-  auto bad = [&](const std::string &what) { return Status::error("'" + path + "' is not a usable .npz file: " + what); };
+  auto bad = [&](const std::string &what) {
+    return Status::error("'" + path + "' is not a usable .npz file: " + what);
+  };
   zip_error_t error;
   zip_error_init(&error);
   zip_source_t *source = zip_source_buffer_create((*file)->bytes().data(), (*file)->bytes().size(), 0, &error);

@@ -34,9 +34,7 @@ struct Extent {
 
 static Status parseEntry(const std::string &name, const Json &entry, const std::string &path, uint64_t dataStart,
                          uint64_t dataBytes, TensorIndex &index, std::vector<Extent> &extents) {
-  auto bad = [&](const std::string &what) {
-    return Status::error("'" + path + "': tensor '" + name + "': " + what);
-  };
+  auto bad = [&](const std::string &what) { return Status::error("'" + path + "': tensor '" + name + "': " + what); };
   auto unsignedArray = [](const Json &value) {
     return value.is_array() &&
            std::all_of(value.begin(), value.end(), [](const Json &item) { return item.is_number_unsigned(); });
@@ -127,7 +125,8 @@ Result<TensorIndex> readSafetensorsFolder(const std::string &folder) {
   if (fs::exists(single, ignored))
     return readSafetensors(single.string());
   if (!fs::exists(sharded, ignored))
-    return Status::error("'" + folder + "' has neither model.safetensors nor model.safetensors.index.json; save the "
+    return Status::error("'" + folder +
+                         "' has neither model.safetensors nor model.safetensors.index.json; save the "
                          "model with save_pretrained(..., safe_serialization=True)");
   Result<std::shared_ptr<const MappedFile>> file = MappedFile::open(sharded.string());
   if (!file.ok())

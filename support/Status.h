@@ -30,8 +30,7 @@ private:
 };
 
 // A value or an error.
-template <typename T>
-class [[nodiscard]] Result {
+template <typename T> class [[nodiscard]] Result {
 public:
   Result(T value) : content(std::move(value)), state(Status::success()) {}
   Result(Status error) : state(std::move(error)) { MLC_CHECK(!state.ok(), "a Result without a value is an error"); }

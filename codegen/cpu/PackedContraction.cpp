@@ -271,8 +271,8 @@ std::optional<PackedContraction> matchPackedContraction(func::FuncOp kernel) {
     return std::nullopt;
   c.result = kernel.getBody().front().getTerminator()->getOperand(0);
   llvm::SmallPtrSet<Operation *, 8> seen;
-  if (!typeOf(c.result).getElementType().isF32() ||
-      typeOf(c.result).getNumElements() != c.numRows * c.columns || !isEpilogue(c.result, c, seen))
+  if (!typeOf(c.result).getElementType().isF32() || typeOf(c.result).getNumElements() != c.numRows * c.columns ||
+      !isEpilogue(c.result, c, seen))
     return std::nullopt;
   return c;
 }

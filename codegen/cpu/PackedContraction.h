@@ -31,12 +31,12 @@ struct PackedContraction {
   StridedLoops rows;       // of lhs, the result's rows
   StridedLoops reductions; // of lhs; rhs holds them contiguously
   int64_t numRows, depth, panels, columns;
-  int64_t matrixRows; // of the result that one right-hand side serves
-  bool isPacked;      // otherwise the next three describe the right-hand side
+  int64_t matrixRows;   // of the result that one right-hand side serves
+  bool isPacked;        // otherwise the next three describe the right-hand side
   StridedLoops rhsRows; // of rhs, the result's rows: which matrix of a batch
   int64_t rhsDepthStride, rhsColumnStride;
-  mlir::Value product;  // the contraction's value without its padding
-  mlir::Value result;   // what the kernel returns, behind reshapes
+  mlir::Value product; // the contraction's value without its padding
+  mlir::Value result;  // what the kernel returns, behind reshapes
 };
 
 // The kernel as a contraction, or nothing when it is not one.

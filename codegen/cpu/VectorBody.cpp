@@ -68,7 +68,11 @@ using Emit = llvm::Value *(*)(const Lanes &, Operation *);
 // How an op is emitted; null for one that is not known.
 Emit emitterOf(Operation *op) {
   using E = Emit;
-#define MLC_EMIT(expression) +[](const Lanes &l, Operation *op) -> llvm::Value * { (void)op; return expression; }
+#define MLC_EMIT(expression)                                                                                           \
+  +[](const Lanes &l, Operation *op) -> llvm::Value * {                                                                \
+    (void)op;                                                                                                          \
+    return expression;                                                                                                 \
+  }
   namespace I = llvm::Intrinsic;
   return TypeSwitch<Operation *, E>(op)
       .Case([](arith::ConstantOp) -> E { return MLC_EMIT(l.constant(llvm::cast<arith::ConstantOp>(op))); })

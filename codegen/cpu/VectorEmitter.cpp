@@ -67,9 +67,8 @@ class KernelWriter {
 public:
   KernelWriter(func::FuncOp kernel, const PackedContraction &contraction, const Blocking &blocking,
                llvm::Module &module)
-      : kernel(kernel), c(contraction), blocking(blocking), module(module), b(module.getContext()),
-        f32(b.getFloatTy()), i64(b.getInt64Ty()), pointer(b.getPtrTy()),
-        vector(llvm::FixedVectorType::get(f32, kLanes)) {}
+      : kernel(kernel), c(contraction), blocking(blocking), module(module), b(module.getContext()), f32(b.getFloatTy()),
+        i64(b.getInt64Ty()), pointer(b.getPtrTy()), vector(llvm::FixedVectorType::get(f32, kLanes)) {}
 
   // Sums of the micro-kernel, then packed panels.
   int64_t sumBytes() const { return blocking.rows * blocking.panels * kLanes * 4; }
@@ -87,8 +86,7 @@ public:
         if ((r == 0 || rowsLeft) && (p == 0 || panelsLeft))
           micro[r][p] = writeMicroKernel(r ? rowsLeft : blocking.rows, p ? panelsLeft : blocking.panels);
 
-    llvm::Function *entry =
-        begin("", llvm::GlobalValue::ExternalLinkage, b.getInt32Ty(), {pointer, pointer, i64, i64});
+    llvm::Function *entry = begin("", llvm::GlobalValue::ExternalLinkage, b.getInt32Ty(), {pointer, pointer, i64, i64});
     llvm::Value *bindings = b.CreateLoad(pointer, entry->getArg(0)); // mlc_kernel_args.bindings
     llvm::Value *scratch = b.CreateLoad(pointer, entry->getArg(1));  // mlc_worker.scratch
     loop(entry->getArg(2), entry->getArg(3), 1, {}, [&](llvm::Value *tile, const Values &) {
@@ -238,9 +236,9 @@ private:
 
   // micro(bindings, scratch, rhs, row, panel): rows x panels of the result; rhs is where the first panel begins.
   llvm::Function *writeMicroKernel(int64_t rows, int64_t panels) {
-    llvm::Function *function = begin(".micro_" + std::to_string(rows) + "x" + std::to_string(panels * kLanes),
-                                     llvm::GlobalValue::InternalLinkage, b.getVoidTy(),
-                                     {pointer, pointer, pointer, i64, i64});
+    llvm::Function *function =
+        begin(".micro_" + std::to_string(rows) + "x" + std::to_string(panels * kLanes),
+              llvm::GlobalValue::InternalLinkage, b.getVoidTy(), {pointer, pointer, pointer, i64, i64});
     function->addFnAttr(llvm::Attribute::NoInline); // its registers are all taken
     llvm::Value *bindings = function->getArg(0), *scratch = function->getArg(1);
     llvm::Value *rhs = function->getArg(2), *row = function->getArg(3), *panel = function->getArg(4);
@@ -252,8 +250,8 @@ private:
     auto step = [&](llvm::Value *lhsOffset, llvm::Value *rhsOffset, Values sums) {
       Values right;
       for (int64_t j = 0; j < panels; ++j)
-        right.push_back(b.CreateAlignedLoad(vector, at(rhs, b.CreateAdd(rhsOffset, number(j * c.depth * kLanes))),
-                                            llvm::Align(4)));
+        right.push_back(
+            b.CreateAlignedLoad(vector, at(rhs, b.CreateAdd(rhsOffset, number(j * c.depth * kLanes))), llvm::Align(4)));
       for (int64_t i = 0; i < rows; ++i) {
         llvm::Value *element = b.CreateAlignedLoad(f32, at(starts[i], lhsOffset), llvm::Align(4));
         llvm::Value *left = b.CreateVectorSplat(kLanes, element);
@@ -328,8 +326,8 @@ private:
     loop(number(0), function->getArg(3), 1, {}, [&](llvm::Value *i, const Values &) {
       llvm::Value *row = b.CreateAdd(first, i);
       llvm::DenseMap<Value, llvm::Value *> known;
-      known[c.product] = b.CreateAlignedLoad(
-          vector, at(sums, b.CreateMul(i, number(blocking.panels * kLanes))), llvm::Align(64));
+      known[c.product] =
+          b.CreateAlignedLoad(vector, at(sums, b.CreateMul(i, number(blocking.panels * kLanes))), llvm::Align(64));
       llvm::Value *result = evaluate(stripReshapes(c.result), bindings, row, column, mask, known);
       llvm::Value *to = at(out, b.CreateAdd(b.CreateMul(row, number(c.columns)), column));
       if (mask)

@@ -32,8 +32,8 @@ public:
   EntryBuilder(llvm::Module &module, llvm::StringRef name)
       : b(module.getContext()), pointer(b.getPtrTy()), i16(b.getInt16Ty()), i32(b.getInt32Ty()), i64(b.getInt64Ty()) {
     // device, device_interface, host, flags, {code, bits, lanes}, dimensions, dim, padding
-    bufferType = llvm::StructType::get(b.getContext(), {i64, pointer, pointer, i64, b.getInt8Ty(), b.getInt8Ty(), i16,
-                                                        i32, pointer, pointer});
+    bufferType = llvm::StructType::get(
+        b.getContext(), {i64, pointer, pointer, i64, b.getInt8Ty(), b.getInt8Ty(), i16, i32, pointer, pointer});
     dimType = llvm::StructType::get(b.getContext(), {i32, i32, i32, i32}); // min, extent, stride, flags
     auto *type = llvm::FunctionType::get(i32, {pointer, pointer, i64, i64}, false);
     entry = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, name, module);
@@ -67,8 +67,9 @@ public:
       stride *= size;
     }
     llvm::Constant *null = llvm::ConstantPointerNull::get(b.getPtrTy());
-    llvm::Value *fields[] = {b.getInt64(0), null, host, b.getInt64(0), b.getInt8(code), b.getInt8(bits), b.getInt16(1),
-                             b.getInt32(rank), dims, null};
+    llvm::Value *fields[] = {
+        b.getInt64(0),    null, host, b.getInt64(0), b.getInt8(code), b.getInt8(bits), b.getInt16(1),
+        b.getInt32(rank), dims, null};
     for (auto [field, value] : llvm::enumerate(fields))
       b.CreateStore(value, b.CreateStructGEP(bufferType, struct_, field));
     return struct_;
@@ -153,8 +154,8 @@ public:
     SmallVector<llvm::Value *> buffers;
     for (unsigned input : bitcode.inputs)
       buffers.push_back(entry.buffer(input, cast<RankedTensorType>(copy->getArgumentTypes()[input]), -1));
-    buffers.push_back(entry.buffer(copy->getNumArguments(), cast<RankedTensorType>(region->result.getType()),
-                                   region->tileDim));
+    buffers.push_back(
+        entry.buffer(copy->getNumArguments(), cast<RankedTensorType>(region->result.getType()), region->tileDim));
     entry.finish(pipeline, buffers);
     internalise(**module, result.name);
     for (llvm::Function &function : **module)

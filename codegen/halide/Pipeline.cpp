@@ -94,9 +94,12 @@ Expr compare(arith::CmpIPredicate predicate, Expr x, Expr y) {
   switch (predicate) {
   case P::eq: return x == y;
   case P::ne: return x != y;
-  case P::slt: case P::ult: return x < y;
-  case P::sle: case P::ule: return x <= y;
-  case P::sgt: case P::ugt: return x > y;
+  case P::slt:
+  case P::ult: return x < y;
+  case P::sle:
+  case P::ule: return x <= y;
+  case P::sgt:
+  case P::ugt: return x > y;
   default: return x >= y;
   }
 }
@@ -131,15 +134,15 @@ Expr evaluate(Operation *op, const Exprs &v) {
       .Case<arith::OrIOp>([&](auto) { return v[0].type().is_bool() ? v[0] || v[1] : v[0] | v[1]; })
       .Case<arith::XOrIOp>([&](auto) { return v[0].type().is_bool() ? v[0] != v[1] : v[0] ^ v[1]; })
       .Case<arith::ShLIOp>([&](auto) { return wrapping(v[0], v[1], [](Expr x, Expr y) { return x << y; }); })
-      .Case<arith::ShRSIOp>([&](auto) {
-        return v[0] >> Halide::reinterpret(v[1].type().with_code(Halide::Type::UInt), v[1]);
-      })
+      .Case<arith::ShRSIOp>(
+          [&](auto) { return v[0] >> Halide::reinterpret(v[1].type().with_code(Halide::Type::UInt), v[1]); })
       .Case<arith::MaxSIOp>([&](auto) { return Halide::max(v[0], v[1]); })
       .Case<arith::MinSIOp>([&](auto) { return Halide::min(v[0], v[1]); })
       .Case<arith::BitcastOp>([&](auto) { return Halide::reinterpret(storedType(type), v[0]); })
       .Case<arith::SIToFPOp, arith::UIToFPOp, arith::ExtFOp, arith::TruncFOp, arith::ExtSIOp, arith::ExtUIOp,
             arith::IndexCastOp>([&](auto) { return Halide::cast(storedType(type), v[0]); })
-      .Case<arith::TruncIOp>([&](auto) { return type.isInteger(1) ? (v[0] & 1) != 0 : Halide::cast(storedType(type), v[0]); })
+      .Case<arith::TruncIOp>(
+          [&](auto) { return type.isInteger(1) ? (v[0] & 1) != 0 : Halide::cast(storedType(type), v[0]); })
       // One instruction in the end: Halide has no fused multiply-add, the emitter marks the pair for contraction.
       .Case<math::FmaOp>([&](auto) { return v[0] * v[1] + v[2]; })
       .Case<math::SqrtOp>([&](auto) { return Halide::sqrt(v[0]); })
@@ -226,8 +229,8 @@ private:
       if (auto pad = mlir::dyn_cast<tensor::PadOp>(op))
         return readPadded(pad, indices);
       if (mlir::isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
-        return read(op->getOperand(0), reshapeIndices(indices, typeOf(value).getShape(),
-                                                      typeOf(op->getOperand(0)).getShape()));
+        return read(op->getOperand(0),
+                    reshapeIndices(indices, typeOf(value).getShape(), typeOf(op->getOperand(0)).getShape()));
     }
     std::reverse(indices.begin(), indices.end());
     return load(funcs[value](indices), element);

@@ -8,9 +8,9 @@
 namespace mlc::codegen {
 
 struct HalideBitcode {
-  std::string bytes;      // an LLVM module that defines the function `mlc_halide`
+  std::string bytes;                  // an LLVM module that defines the function `mlc_halide`
   llvm::SmallVector<unsigned> inputs; // arguments of the kernel that it takes, in order; the result comes last
-  std::string error;      // not empty: what Halide said
+  std::string error;                  // not empty: what Halide said
 };
 
 HalideBitcode compilePipeline(mlir::func::FuncOp kernel, const Region &region, const TargetDesc &target);

@@ -258,7 +258,8 @@ Operation *findCombiner(linalg::GenericOp op) {
   Operation *yield = op.getBody()->getTerminator();
   if (yield->getOperand(0).getDefiningOp() != combiner || !combiner->getResult(0).hasOneUse())
     return nullptr;
-  return isa<arith::AddFOp, arith::MaximumFOp, arith::MinimumFOp, arith::AddIOp, arith::MaxSIOp, arith::MinSIOp>(combiner)
+  return isa<arith::AddFOp, arith::MaximumFOp, arith::MinimumFOp, arith::AddIOp, arith::MaxSIOp, arith::MinSIOp>(
+             combiner)
              ? combiner
              : nullptr;
 }

@@ -22,7 +22,7 @@ struct Region {
   mlir::Value result;
   llvm::SmallVector<int64_t> shape; // of the result
   llvm::DenseMap<mlir::Value, Stage> stages;
-  int64_t tileDim = 0;  // of the result; tiles are positions along it. -1: one tile
+  int64_t tileDim = 0; // of the result; tiles are positions along it. -1: one tile
   int64_t tiles = 1;
   int64_t stackBytes = 0;
 };

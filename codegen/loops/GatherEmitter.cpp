@@ -68,7 +68,8 @@ public:
     llvm::Type *indexType = b.getIntNTy(ids.getElementTypeBitWidth());
     llvm::Value *number = b.getInt64(std::max<int64_t>(count, 1));
     llvm::Value *at = b.CreateSRem(tile, number);
-    llvm::Value *index = b.CreateSExt(b.CreateAlignedLoad(indexType, b.CreateGEP(indexType, indices, at), llvm::Align(1)), i64);
+    llvm::Value *index =
+        b.CreateSExt(b.CreateAlignedLoad(indexType, b.CreateGEP(indexType, indices, at), llvm::Align(1)), i64);
     llvm::Value *negative = b.CreateICmpSLT(index, b.getInt64(0));
     index = b.CreateSelect(negative, b.CreateAdd(index, b.getInt64(size)), index);
     b.CreateCondBr(b.CreateICmpULT(index, b.getInt64(size)), inside, outside);

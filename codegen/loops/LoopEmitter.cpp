@@ -177,7 +177,8 @@ public:
     bool known = true;
     kernel.walk([&](Operation *op) {
       StringRef dialect = op->getName().getDialectNamespace();
-      known &= dialect == "func" || dialect == "linalg" || dialect == "tensor" || dialect == "arith" || dialect == "math";
+      known &=
+          dialect == "func" || dialect == "linalg" || dialect == "tensor" || dialect == "arith" || dialect == "math";
     });
     return known && kernel.getBody().hasOneBlock();
   }

@@ -67,8 +67,7 @@ AffineMap broadcastMap(MLIRContext *context, ArrayRef<int64_t> shape, ArrayRef<i
 Value mapElements(OpBuilder &b, Location loc, ValueRange operands, RankedTensorType type, Body body) {
   SmallVector<AffineMap> maps;
   for (Value operand : operands)
-    maps.push_back(
-        broadcastMap(b.getContext(), cast<RankedTensorType>(operand.getType()).getShape(), type.getShape()));
+    maps.push_back(broadcastMap(b.getContext(), cast<RankedTensorType>(operand.getType()).getShape(), type.getShape()));
   return mapElements(b, loc, operands, maps, type, body);
 }
 
@@ -96,8 +95,8 @@ Value mapElements(OpBuilder &b, Location loc, ValueRange operands, ArrayRef<Affi
         SmallVector<Value> elements;
         size_t next = 0;
         for (Attribute splat : splats) {
-          Value element = splat ? arith::ConstantOp::create(nested, where, cast<TypedAttr>(splat)).getResult()
-                                : arguments[next++];
+          Value element =
+              splat ? arith::ConstantOp::create(nested, where, cast<TypedAttr>(splat)).getResult() : arguments[next++];
           elements.push_back(convertElement(nested, where, element, computeType(element.getType())));
         }
         Value result = body(nested, where, elements);
@@ -121,12 +120,12 @@ Value reduceElements(OpBuilder &b, Location loc, Value operand, ArrayRef<int64_t
   Value init = filled(b, loc, shape, initial);
   AffineMap maps[] = {b.getMultiDimIdentityMap(type.getRank()),
                       AffineMap::get(type.getRank(), 0, kept, b.getContext())};
-  auto generic = linalg::GenericOp::create(
-      b, loc, TypeRange{init.getType()}, ValueRange{operand}, ValueRange{init}, maps, iterators,
-      [&](OpBuilder &nested, Location where, ValueRange arguments) {
-        Value element = convertElement(nested, where, arguments[0], initial.getType());
-        linalg::YieldOp::create(nested, where, body(nested, where, {element, arguments[1]}));
-      });
+  auto generic =
+      linalg::GenericOp::create(b, loc, TypeRange{init.getType()}, ValueRange{operand}, ValueRange{init}, maps,
+                                iterators, [&](OpBuilder &nested, Location where, ValueRange arguments) {
+                                  Value element = convertElement(nested, where, arguments[0], initial.getType());
+                                  linalg::YieldOp::create(nested, where, body(nested, where, {element, arguments[1]}));
+                                });
   return generic.getResult(0);
 }
 
@@ -204,8 +203,7 @@ Value cropped(OpBuilder &b, Location loc, Value value, ArrayRef<int64_t> sizes) 
   if (type.getShape() == sizes)
     return value;
   SmallVector<OpFoldResult> offsets(sizes.size(), b.getIndexAttr(0)), strides(sizes.size(), b.getIndexAttr(1));
-  return tensor::ExtractSliceOp::create(b, loc, value, offsets, getAsIndexOpFoldResult(b.getContext(), sizes),
-                                        strides);
+  return tensor::ExtractSliceOp::create(b, loc, value, offsets, getAsIndexOpFoldResult(b.getContext(), sizes), strides);
 }
 
 Value transposed(OpBuilder &b, Location loc, Value value, ArrayRef<int64_t> permutation) {

@@ -128,7 +128,8 @@ Value lowerPackedConv(OpBuilder &b, PackedConvOp op) {
   auto input = typeOf(op.getInput()), filter = typeOf(op.getFilter()), out = typeOf(op.getResult());
   int64_t spatial = input.getRank() - 2, dims = 2 * spatial + 4;
   int64_t panels = filter.getDimSize(0), lanes = filter.getDimSize(filter.getRank() - 1);
-  AffineExpr dp = b.getAffineDimExpr(1 + spatial), dl = b.getAffineDimExpr(2 + spatial), dc = b.getAffineDimExpr(dims - 1);
+  AffineExpr dp = b.getAffineDimExpr(1 + spatial), dl = b.getAffineDimExpr(2 + spatial),
+             dc = b.getAffineDimExpr(dims - 1);
   SmallVector<AffineExpr> in = {b.getAffineDimExpr(0)}, weight = {dp}, result = {b.getAffineDimExpr(0)};
   SmallVector<int64_t> shape(out.getShape().drop_back());
   for (int64_t d = 0; d < spatial; ++d) {

@@ -20,8 +20,7 @@ struct Scalars {
 
   bool isFloat() const { return isa<FloatType>(type); }
   Value constant(double value) const { return scalar(b, loc, type, value); }
-  template <typename Float, typename Int>
-  Value pick(Value left, Value right) const {
+  template <typename Float, typename Int> Value pick(Value left, Value right) const {
     return isFloat() ? Float::create(b, loc, left, right).getResult() : Int::create(b, loc, left, right).getResult();
   }
   Value add(Value l, Value r) const { return pick<arith::AddFOp, arith::AddIOp>(l, r); }
@@ -30,9 +29,7 @@ struct Scalars {
   Value div(Value l, Value r) const { return pick<arith::DivFOp, arith::DivSIOp>(l, r); }
   Value max(Value l, Value r) const { return pick<arith::MaximumFOp, arith::MaxSIOp>(l, r); }
   Value min(Value l, Value r) const { return pick<arith::MinimumFOp, arith::MinSIOp>(l, r); }
-  Value neg(Value v) const {
-    return isFloat() ? arith::NegFOp::create(b, loc, v).getResult() : sub(constant(0), v);
-  }
+  Value neg(Value v) const { return isFloat() ? arith::NegFOp::create(b, loc, v).getResult() : sub(constant(0), v); }
   Value abs(Value v) const {
     return isFloat() ? math::AbsFOp::create(b, loc, v).getResult() : math::AbsIOp::create(b, loc, v).getResult();
   }
@@ -130,8 +127,8 @@ Value buildBody(Operation *op, const Scalars &s) {
         return s.select(s.compare(ComparePredicate::GE, x, s.constant(0)), x, below);
       })
       .Case([&](HardSigmoidOp o) {
-        Value line = s.add(s.mul(x, s.constant(o.getAlpha().convertToDouble())),
-                           s.constant(o.getBeta().convertToDouble()));
+        Value line =
+            s.add(s.mul(x, s.constant(o.getAlpha().convertToDouble())), s.constant(o.getBeta().convertToDouble()));
         return s.min(s.max(line, s.constant(0)), s.constant(1));
       })
       .Case([&](ClampOp o) {

@@ -27,8 +27,7 @@ mlir::Value scalar(mlir::OpBuilder &builder, mlir::Location loc, mlir::Type type
 mlir::Value filled(mlir::OpBuilder &builder, mlir::Location loc, llvm::ArrayRef<int64_t> shape, mlir::Value value);
 
 // The indexing map under which `shape` broadcasts, NumPy's way, into `result`.
-mlir::AffineMap broadcastMap(mlir::MLIRContext *context, llvm::ArrayRef<int64_t> shape,
-                             llvm::ArrayRef<int64_t> result);
+mlir::AffineMap broadcastMap(mlir::MLIRContext *context, llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<int64_t> result);
 
 // A parallel linalg.generic of the broadcast operands. The body sees elements in their compute type, gives one of the
 // result's compute type.
@@ -46,8 +45,7 @@ mlir::Value reduceElements(mlir::OpBuilder &builder, mlir::Location loc, mlir::V
 // Multiply-add over the dimensions that `outMap` lacks: the canonical form of every contraction,
 //   acc = arith.addf(acc, arith.mulf(a, b)), initialised by linalg.fill of zero, accumulated in the compute type.
 mlir::Value contract(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value lhs, mlir::AffineMap lhsMap,
-                     mlir::Value rhs, mlir::AffineMap rhsMap, llvm::ArrayRef<int64_t> outShape,
-                     mlir::AffineMap outMap);
+                     mlir::Value rhs, mlir::AffineMap rhsMap, llvm::ArrayRef<int64_t> outShape, mlir::AffineMap outMap);
 
 // Reshape by expand_shape and collapse_shape, and a pad with a constant.
 mlir::Value reshaped(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value, llvm::ArrayRef<int64_t> shape);

@@ -9,7 +9,8 @@
 
 namespace mlc::codegen {
 
-// Fails with a diagnostic on the first op that has no lowering. The dialects arith, linalg, math and tensor must be loaded.
+// Fails with a diagnostic on the first op that has no lowering. The dialects arith, linalg, math and tensor must be
+// loaded.
 mlir::LogicalResult convertMlcToLinalg(mlir::func::FuncOp kernel);
 
 // The same as a pass on func.func, `mlc-opt --convert-mlc-to-linalg`.

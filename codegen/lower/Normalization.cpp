@@ -34,10 +34,10 @@ Value lowerSoftmax(OpBuilder &b, Operation *op, Value x, int64_t axis, bool loga
   Value maximum = reduceElements(b, loc, x, axis, lowest, [](OpBuilder &n, Location where, ValueRange v) -> Value {
     return arith::MaximumFOp::create(n, where, v[1], v[0]);
   });
-  Value shifted = mapElements(b, loc, {x, maximum}, {full, row}, wide,
-                              [](OpBuilder &n, Location where, ValueRange v) -> Value {
-                                return arith::SubFOp::create(n, where, v[0], v[1]);
-                              });
+  Value shifted =
+      mapElements(b, loc, {x, maximum}, {full, row}, wide, [](OpBuilder &n, Location where, ValueRange v) -> Value {
+        return arith::SubFOp::create(n, where, v[0], v[1]);
+      });
   Value exponential = mapElements(b, loc, shifted, wide, [](OpBuilder &n, Location where, ValueRange v) -> Value {
     return math::ExpOp::create(n, where, v[0]);
   });
@@ -67,19 +67,22 @@ Value lowerLayerNorm(OpBuilder &b, LayerNormOp op) {
   AffineMap column = AffineMap::get(rank, 0, normalised, b.getContext());
   Value zero = scalar(b, loc, compute, 0);
   Value sum = reduceElements(b, loc, op.getOperand(), axes, zero, addBody);
-  Value centred = mapElements(b, loc, {op.getOperand(), sum}, {full, row}, RankedTensorType::get(type.getShape(), compute),
-                              [&](OpBuilder &n, Location where, ValueRange v) -> Value {
-                                Value mean = arith::DivFOp::create(n, where, v[1], scalar(n, where, compute, count));
-                                return arith::SubFOp::create(n, where, v[0], mean);
-                              });
+  Value centred =
+      mapElements(b, loc, {op.getOperand(), sum}, {full, row}, RankedTensorType::get(type.getShape(), compute),
+                  [&](OpBuilder &n, Location where, ValueRange v) -> Value {
+                    Value mean = arith::DivFOp::create(n, where, v[1], scalar(n, where, compute, count));
+                    return arith::SubFOp::create(n, where, v[0], mean);
+                  });
   Value squares = reduceElements(b, loc, centred, axes, zero, [](OpBuilder &n, Location where, ValueRange v) -> Value {
     return arith::AddFOp::create(n, where, v[1], arith::MulFOp::create(n, where, v[0], v[0]));
   });
-  Value inverse = mapElements(b, loc, squares, typeOf(squares), [&](OpBuilder &n, Location where, ValueRange v) -> Value {
-    Value variance = arith::DivFOp::create(n, where, v[0], scalar(n, where, compute, count));
-    Value shifted = arith::AddFOp::create(n, where, variance, scalar(n, where, compute, op.getEpsilon().convertToDouble()));
-    return arith::DivFOp::create(n, where, scalar(n, where, compute, 1), math::SqrtOp::create(n, where, shifted));
-  });
+  Value inverse =
+      mapElements(b, loc, squares, typeOf(squares), [&](OpBuilder &n, Location where, ValueRange v) -> Value {
+        Value variance = arith::DivFOp::create(n, where, v[0], scalar(n, where, compute, count));
+        Value shifted =
+            arith::AddFOp::create(n, where, variance, scalar(n, where, compute, op.getEpsilon().convertToDouble()));
+        return arith::DivFOp::create(n, where, scalar(n, where, compute, 1), math::SqrtOp::create(n, where, shifted));
+      });
   SmallVector<Value> operands = {centred, inverse};
   SmallVector<AffineMap> maps = {full, row};
   for (Value more : {op.getScale(), op.getBias()})
@@ -107,7 +110,8 @@ Value lowerBatchNorm(OpBuilder &b, BatchNormOp op) {
                        Value epsilon = scalar(n, where, v[0].getType(), op.getEpsilon().convertToDouble());
                        Value deviation = math::SqrtOp::create(n, where, arith::AddFOp::create(n, where, v[4], epsilon));
                        Value centred = arith::SubFOp::create(n, where, v[0], v[3]);
-                       Value scaled = arith::MulFOp::create(n, where, arith::DivFOp::create(n, where, centred, deviation), v[1]);
+                       Value scaled =
+                           arith::MulFOp::create(n, where, arith::DivFOp::create(n, where, centred, deviation), v[1]);
                        return arith::AddFOp::create(n, where, scaled, v[2]);
                      });
 }

@@ -31,9 +31,11 @@ Value fold(OpBuilder &b, Location loc, ReduceKind kind, Value x, Value acc) {
   switch (kind) {
   case ReduceKind::Sum:
   case ReduceKind::Mean:
-    return isFloat ? arith::AddFOp::create(b, loc, acc, x).getResult() : arith::AddIOp::create(b, loc, acc, x).getResult();
+    return isFloat ? arith::AddFOp::create(b, loc, acc, x).getResult()
+                   : arith::AddIOp::create(b, loc, acc, x).getResult();
   case ReduceKind::Prod:
-    return isFloat ? arith::MulFOp::create(b, loc, acc, x).getResult() : arith::MulIOp::create(b, loc, acc, x).getResult();
+    return isFloat ? arith::MulFOp::create(b, loc, acc, x).getResult()
+                   : arith::MulIOp::create(b, loc, acc, x).getResult();
   case ReduceKind::Max:
     return isFloat ? arith::MaximumFOp::create(b, loc, acc, x).getResult()
                    : arith::MaxSIOp::create(b, loc, acc, x).getResult();
@@ -53,10 +55,9 @@ Value lowerReduce(OpBuilder &b, ReduceOp op) {
   Value initial = kind == ReduceKind::Max || kind == ReduceKind::Min
                       ? lowest(b, loc, compute, kind == ReduceKind::Max)
                       : scalar(b, loc, compute, kind == ReduceKind::Prod ? 1 : 0);
-  Value sum = reduceElements(b, loc, op.getOperand(), op.getAxes(), initial,
-                             [&](OpBuilder &nested, Location where, ValueRange v) {
-                               return fold(nested, where, kind, v[0], v[1]);
-                             });
+  Value sum = reduceElements(
+      b, loc, op.getOperand(), op.getAxes(), initial,
+      [&](OpBuilder &nested, Location where, ValueRange v) { return fold(nested, where, kind, v[0], v[1]); });
   if (kind == ReduceKind::Mean || compute != type.getElementType()) {
     double count = 1;
     for (int64_t axis : op.getAxes())
@@ -103,11 +104,13 @@ Value lowerArgReduce(OpBuilder &b, Operation *op, Value operand, int64_t axis, b
           better = arith::OrIOp::create(n, where, better, arith::AndIOp::create(n, where, isNan, wasNumber));
         } else {
           using P = arith::CmpIPredicate;
-          better = arith::CmpIOp::create(n, where, maximum ? (last ? P::sge : P::sgt) : (last ? P::sle : P::slt), v[0], v[1]);
+          better = arith::CmpIOp::create(n, where, maximum ? (last ? P::sge : P::sgt) : (last ? P::sle : P::slt), v[0],
+                                         v[1]);
         }
         Value index = arith::IndexCastOp::create(n, where, n.getI64Type(), linalg::IndexOp::create(n, where, axis));
-        linalg::YieldOp::create(n, where, ValueRange{arith::SelectOp::create(n, where, better, v[0], v[1]),
-                                                     arith::SelectOp::create(n, where, better, index, v[2])});
+        linalg::YieldOp::create(n, where,
+                                ValueRange{arith::SelectOp::create(n, where, better, v[0], v[1]),
+                                           arith::SelectOp::create(n, where, better, index, v[2])});
       });
   return reshaped(b, loc, generic.getResult(1), typeOf(op->getResult(0)).getShape());
 }
@@ -127,7 +130,8 @@ Value lowerCumSum(OpBuilder &b, CumSumOp op) {
   iterators.push_back(utils::IteratorType::reduction);
   Value zero = scalar(b, loc, compute, 0);
   Value init = filled(b, loc, type.getShape(), zero);
-  AffineMap maps[] = {AffineMap::get(rank + 1, 0, from, b.getContext()), AffineMap::get(rank + 1, 0, to, b.getContext())};
+  AffineMap maps[] = {AffineMap::get(rank + 1, 0, from, b.getContext()),
+                      AffineMap::get(rank + 1, 0, to, b.getContext())};
   using P = arith::CmpIPredicate;
   P predicate = op.getReverse() ? (op.getExclusive() ? P::ugt : P::uge) : (op.getExclusive() ? P::ult : P::ule);
   auto generic = linalg::GenericOp::create(
@@ -185,7 +189,8 @@ Value lowerPool(OpBuilder &b, PoolOp op) {
   SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
   iterators.append(spatial, utils::IteratorType::reduction);
   MLIRContext *context = b.getContext();
-  AffineMap maps[] = {AffineMap::get(rank + spatial, 0, from, context), AffineMap::get(rank + spatial, 0, window, context),
+  AffineMap maps[] = {AffineMap::get(rank + spatial, 0, from, context),
+                      AffineMap::get(rank + spatial, 0, window, context),
                       AffineMap::get(rank + spatial, 0, to, context)};
   Value folded = linalg::GenericOp::create(
                      b, loc, TypeRange{init.getType()}, ValueRange{input, shape}, ValueRange{init}, maps, iterators,

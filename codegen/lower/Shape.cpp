@@ -1,9 +1,9 @@
 // Movement: reshapes and slices become tensor ops, the rest a linalg.generic that copies.
 #include "codegen/lower/Families.h"
 #include "dialects/mlc/MlcDialect.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -32,7 +32,8 @@ Value lowerSlice(OpBuilder &b, SliceOp op) {
       Value index = linalg::IndexOp::create(nested, where, i);
       Value stride = arith::ConstantIndexOp::create(nested, where, op.getStrides()[i]);
       Value offset = arith::ConstantIndexOp::create(nested, where, op.getOffsets()[i]);
-      indices.push_back(arith::AddIOp::create(nested, where, arith::MulIOp::create(nested, where, index, stride), offset));
+      indices.push_back(
+          arith::AddIOp::create(nested, where, arith::MulIOp::create(nested, where, index, stride), offset));
     }
     Value element = tensor::ExtractOp::create(nested, where, source, indices);
     return convertElement(nested, where, element, computeType(type.getElementType()));
@@ -92,9 +93,7 @@ Value lowerShape(OpBuilder &b, Operation *op) {
   return llvm::TypeSwitch<Operation *, Value>(op)
       .Case([&](TransposeOp o) { return transposed(b, o.getLoc(), o.getOperand(), o.getPermutation()); })
       .Case([&](ReshapeOp o) { return reshaped(b, o.getLoc(), o.getOperand(), typeOf(o.getResult()).getShape()); })
-      .Case([&](BroadcastOp o) {
-        return mapElements(b, o.getLoc(), o.getOperand(), typeOf(o.getResult()), identity);
-      })
+      .Case([&](BroadcastOp o) { return mapElements(b, o.getLoc(), o.getOperand(), typeOf(o.getResult()), identity); })
       .Case([&](SliceOp o) { return lowerSlice(b, o); })
       .Case([&](ConcatOp o) { return lowerConcat(b, o); })
       .Case([&](PadOp o) {
@@ -102,7 +101,9 @@ Value lowerShape(OpBuilder &b, Operation *op) {
       })
       .Case([&](PackOp o) { return lowerPack(b, o); })
       .Case([&](UnpackOp o) { return lowerUnpack(b, o); })
-      .Case([&](ConstantOp o) { return arith::ConstantOp::create(b, o.getLoc(), cast<TypedAttr>(o.getValue())).getResult(); })
+      .Case([&](ConstantOp o) {
+        return arith::ConstantOp::create(b, o.getLoc(), cast<TypedAttr>(o.getValue())).getResult();
+      })
       .Default([](Operation *) { return Value(); });
 }
 

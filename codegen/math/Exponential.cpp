@@ -78,19 +78,18 @@ Value buildSigmoid(OpBuilder &b, Location loc, Value x) {
   return f.div(f.select(f.less(x, f.number(0)), e, f.number(1)), f.add(f.number(1), e));
 }
 
-// f32: minimax polynomials by weighted least squares: x + x P(x^2) near 0, 1 - exp(t P(t) - t) beyond, up to 4, where erf
-// rounds to 1.
-// f64: the same split at 1, polynomials through Chebyshev nodes, the far one in (|x| - 3.5) / 2.5.
+// f32: minimax polynomials by weighted least squares: x + x P(x^2) near 0, 1 - exp(t P(t) - t) beyond, up to 4, where
+// erf rounds to 1. f64: the same split at 1, polynomials through Chebyshev nodes, the far one in (|x| - 3.5) / 2.5.
 Value buildErf(OpBuilder &b, Location loc, Value x) {
   Formula f(b, loc, x.getType());
   Value t = f.atMost(f.abs(x), f.isDouble ? 6 : 4);
   Value s = f.mul(t, t);
   if (f.isDouble) {
-    Value near = f.polynomial(s, {1.12837916709551257,     -3.76126389031837481e-1, 1.12837916709548787e-1,
-                                  -2.68661706450767932e-2, 5.22397762481801447e-3,  -8.54832698083378991e-4,
-                                  1.20553311116427109e-4,  -1.49255952668311816e-5, 1.6461000484121368e-6,
-                                  -1.6350312701054695e-7,  1.46597752740474358e-8,  -1.13728488567916737e-9,
-                                  5.9571761477489114e-11});
+    Value near =
+        f.polynomial(s, {1.12837916709551257, -3.76126389031837481e-1, 1.12837916709548787e-1, -2.68661706450767932e-2,
+                         5.22397762481801447e-3, -8.54832698083378991e-4, 1.20553311116427109e-4,
+                         -1.49255952668311816e-5, 1.6461000484121368e-6, -1.6350312701054695e-7, 1.46597752740474358e-8,
+                         -1.13728488567916737e-9, 5.9571761477489114e-11});
     Value u = f.mul(f.sub(f.atLeast(t, 1), f.number(3.5)), f.number(0.4));
     Value minusLog = f.polynomial( // of erfc(3.5 + 2.5 u)
         u, {1.41124374021481738e+1,  1.81652489709129767e+1,  6.04220659213893843,     8.16509097178571971e-2,
@@ -103,12 +102,11 @@ Value buildErf(OpBuilder &b, Location loc, Value x) {
     Value far = f.sub(f.number(1), buildExp(b, loc, f.neg(minusLog)));
     return f.copySign(f.select(f.less(t, f.number(1)), f.mul(near, t), far), x);
   }
-  Value far = f.polynomial(t, {-0.128637075, -0.635198057, -0.106159046, 0.0236945655, -0.00361034204,
-                               0.000314858102, -1.04331148e-05});
+  Value far = f.polynomial(
+      t, {-0.128637075, -0.635198057, -0.106159046, 0.0236945655, -0.00361034204, 0.000314858102, -1.04331148e-05});
   far = f.fma(far, t, f.neg(t));
   far = f.sub(f.number(1), buildExp(b, loc, far));
-  Value near = f.polynomial(s, {0.128379136, -0.376124471, 0.112813205, -0.026748864, 0.00496750604,
-                                -0.000586207956});
+  Value near = f.polynomial(s, {0.128379136, -0.376124471, 0.112813205, -0.026748864, 0.00496750604, -0.000586207956});
   near = f.fma(near, t, t);
   return f.copySign(f.select(f.less(f.number(0.927734375), t), far, near), x);
 }

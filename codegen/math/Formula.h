@@ -30,9 +30,7 @@ public:
   Value abs(Value x) { return mlir::math::AbsFOp::create(b, loc, x); }
   Value floor(Value x) { return mlir::math::FloorOp::create(b, loc, x); }
   Value copySign(Value x, Value sign) { return mlir::math::CopySignOp::create(b, loc, x, sign); }
-  Value compare(mlir::arith::CmpFPredicate p, Value x, Value y) {
-    return mlir::arith::CmpFOp::create(b, loc, p, x, y);
-  }
+  Value compare(mlir::arith::CmpFPredicate p, Value x, Value y) { return mlir::arith::CmpFOp::create(b, loc, p, x, y); }
   Value less(Value x, Value y) { return compare(mlir::arith::CmpFPredicate::OLT, x, y); }
   Value equal(Value x, Value y) { return compare(mlir::arith::CmpFPredicate::OEQ, x, y); }
   Value both(Value p, Value q) { return mlir::arith::AndIOp::create(b, loc, p, q); }

@@ -79,9 +79,7 @@ MemoryPlan planMemory(const std::vector<LiveInterval> &intervals) {
   for (const auto &before : orders) {
     std::vector<size_t> order(intervals.size());
     std::iota(order.begin(), order.end(), size_t(0));
-    std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-      return before(a, b) || (!before(b, a) && a < b);
-    });
+    std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return before(a, b) || (!before(b, a) && a < b); });
     MemoryPlan plan = placer.place(order);
     if (bestOrder.empty() || plan.arenaBytes < best.arenaBytes) {
       best = plan;
@@ -90,16 +88,15 @@ MemoryPlan planMemory(const std::vector<LiveInterval> &intervals) {
     if (best.arenaBytes == maxLive)
       break;
   }
-  // What sticks out at the top was placed too late: place it first, then second, ..., while that helps. Bounded, since a
-  // placement is quadratic in the number of values.
-  int64_t rounds = std::clamp<int64_t>(20'000'000 / std::max<int64_t>(1, int64_t(intervals.size() * intervals.size())),
-                                       0, 400);
+  // What sticks out at the top was placed too late: place it first, then second, ..., while that helps. Bounded, since
+  // a placement is quadratic in the number of values.
+  int64_t rounds =
+      std::clamp<int64_t>(20'000'000 / std::max<int64_t>(1, int64_t(intervals.size() * intervals.size())), 0, 400);
   std::vector<size_t> order = bestOrder;
   MemoryPlan plan = best;
   for (int64_t round = 0; round < rounds && best.arenaBytes > maxLive; ++round) {
-    auto top = std::find_if(order.begin(), order.end(), [&](size_t i) {
-      return plan.offsets[i] + paddedBytes(intervals[i]) == plan.arenaBytes;
-    });
+    auto top = std::find_if(order.begin(), order.end(),
+                            [&](size_t i) { return plan.offsets[i] + paddedBytes(intervals[i]) == plan.arenaBytes; });
     auto position = order.begin() + (top - order.begin()) / 2 * (round % 2); // the front, or half-way there
     std::rotate(position, top, top + 1);
     plan = placer.place(order);

@@ -19,9 +19,9 @@ struct LiveInterval {
 };
 
 struct MemoryPlan {
-  std::vector<int64_t> offsets;  // per interval, multiples of 64
+  std::vector<int64_t> offsets; // per interval, multiples of 64
   int64_t arenaBytes = 0;
-  int64_t maxLiveBytes = 0;      // lower bound of any plan: the most that is live at one step, sizes rounded up to 64
+  int64_t maxLiveBytes = 0; // lower bound of any plan: the most that is live at one step, sizes rounded up to 64
 };
 
 MemoryPlan planMemory(const std::vector<LiveInterval> &intervals);

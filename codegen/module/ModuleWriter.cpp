@@ -33,8 +33,8 @@ auto pack(FlatBufferBuilder &builder, const VariableDesc &variable) {
 }
 
 auto pack(FlatBufferBuilder &builder, const BindingDesc &binding) {
-  return program::CreateBinding(builder, binding.base, binding.index, binding.offset, binding.size,
-                                binding.slotStride, binding.slot);
+  return program::CreateBinding(builder, binding.base, binding.index, binding.offset, binding.size, binding.slotStride,
+                                binding.slot);
 }
 
 auto pack(FlatBufferBuilder &builder, const KernelDesc &kernel) {
@@ -100,7 +100,7 @@ Offset<program::Target> pack(FlatBufferBuilder &builder, const TargetSpec &targe
   std::vector<Offset<flatbuffers::String>> features;
   for (const std::string &feature : target.requiredFeatures)
     features.push_back(builder.CreateString(feature));
-  auto location = target.code.empty()     ? CodeLocation::none
+  auto location = target.code.empty()   ? CodeLocation::none
                   : target.externalCode ? CodeLocation::external
                                         : CodeLocation::embedded;
   bool external = location == CodeLocation::external;
@@ -128,8 +128,7 @@ void packProgram(FlatBufferBuilder &builder, const ProgramDesc &desc, const std:
   std::vector<Offset<program::Option>> options;
   for (const auto &[name, value] : desc.options)
     options.push_back(program::CreateOptionDirect(builder, name.c_str(), value.c_str()));
-  auto provenance =
-      program::CreateProvenanceDirect(builder, desc.compiler.c_str(), desc.source.c_str(), &options);
+  auto provenance = program::CreateProvenanceDirect(builder, desc.compiler.c_str(), desc.source.c_str(), &options);
   builder.ForceVectorAlignment(desc.constants.size(), 1, format::paramAlignment);
   auto constants =
       builder.CreateVector(reinterpret_cast<const uint8_t *>(desc.constants.data()), desc.constants.size());
@@ -291,8 +290,8 @@ std::string writeModule(const ProgramDesc &desc, const ParamWriter &writeParam, 
   header.mutate_header_checksum(format::headerChecksum(header, writer.headers.data()));
   if (std::string error = file.writeAt(0, &header, sizeof(header)); !error.empty())
     return error;
-  if (std::string error = file.writeAt(sizeof(header), writer.headers.data(),
-                                       writer.headers.size() * sizeof(program::SectionHeader));
+  if (std::string error =
+          file.writeAt(sizeof(header), writer.headers.data(), writer.headers.size() * sizeof(program::SectionHeader));
       !error.empty())
     return error;
 

@@ -109,7 +109,7 @@ struct BucketDesc {
   std::vector<TensorSpecDesc> inputs, outputs;
   std::vector<uint64_t> arenas;
   std::vector<StageDesc> stages;
-  std::vector<std::pair<uint32_t, uint32_t>> tiedResults; // (output, variable)
+  std::vector<std::pair<uint32_t, uint32_t>> tiedResults;      // (output, variable)
   uint64_t arenaBytes = 0, maxLiveBytes = 0, scratchBytes = 0; // for the memory report
 };
 

@@ -16,10 +16,14 @@ namespace mlc::codegen {
 namespace {
 
 DType dtypeOf(Type type) {
-  if (type.isF32()) return DType::f32;
-  if (type.isF64()) return DType::f64;
-  if (type.isF16()) return DType::f16;
-  if (type.isBF16()) return DType::bf16;
+  if (type.isF32())
+    return DType::f32;
+  if (type.isF64())
+    return DType::f64;
+  if (type.isF16())
+    return DType::f16;
+  if (type.isBF16())
+    return DType::bf16;
   bool isUnsigned = type.isUnsignedInteger();
   switch (type.getIntOrFloatBitWidth()) {
   case 1: return DType::i1;
@@ -50,8 +54,7 @@ std::string bytesOf(DenseElementsAttr values) {
 class ModuleCompiler {
 public:
   ModuleCompiler(ModuleOp module, const TargetDesc &target, const ModuleOptions &options)
-      : module(module), symbols(module), target(target), options(options),
-        kernels(ModuleOp::create(module.getLoc())) {}
+      : module(module), symbols(module), target(target), options(options), kernels(ModuleOp::create(module.getLoc())) {}
 
   LogicalResult run(const std::string &path) {
     program.source = options.source;
@@ -67,8 +70,8 @@ public:
       return module.emitError("there is no entry point: no func.func carries '") << kEntryAttr << "'";
     if (failed(link()))
       return failure();
-    std::string error = writeModule(
-        program, [&](size_t i, const ByteSink &sink) { return options.writeParam(params[i], sink); }, path);
+    std::string error =
+        writeModule(program, [&](size_t i, const ByteSink &sink) { return options.writeParam(params[i], sink); }, path);
     return error.empty() ? success() : LogicalResult(module.emitError(error));
   }
 
@@ -79,8 +82,8 @@ private:
   const ModuleOptions &options;
   OwningOpRef<ModuleOp> kernels;
   ProgramDesc program;
-  std::vector<Operation *> params;           // of program.params
-  llvm::StringMap<uint32_t> kernelOf;        // text of the outlined function -> index into program.kernels
+  std::vector<Operation *> params;    // of program.params
+  llvm::StringMap<uint32_t> kernelOf; // text of the outlined function -> index into program.kernels
   llvm::DenseMap<Operation *, uint32_t> paramOf;
   std::vector<std::unique_ptr<llvm::LLVMContext>> contexts;
   std::vector<EmittedKernel> emitted;

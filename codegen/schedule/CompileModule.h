@@ -17,9 +17,9 @@ struct ModuleOptions {
   std::function<mlir::LogicalResult(mlir::func::FuncOp)> expandMath;
   // Gives the bytes of a stored tensor, an mlc.param or mlc.param_pack, to the sink; returns an error or nothing.
   std::function<std::string(mlir::Operation *param, const ByteSink &sink)> writeParam;
-  std::string source;                                      // base name of the model's file, for provenance
+  std::string source;                                       // base name of the model's file, for provenance
   std::vector<std::pair<std::string, std::string>> options; // as the user gave them, for provenance
-  unsigned threads = 0;                                    // of compilation; 0: as many as the machine has
+  unsigned threads = 0;                                     // of compilation; 0: as many as the machine has
 };
 
 // Compiles all functions that carry `mlc.entry`. mlc.attention is rewritten into matrix products and a softmax first.
@@ -30,8 +30,8 @@ mlir::LogicalResult compileToModule(mlir::ModuleOp module, const TargetDesc &tar
 // The rewrite of attention that compileToModule applies to what is left of it.
 void decomposeAttention(mlir::func::FuncOp function);
 
-// The same as a pass on func.func, `mlc-decompose-attention`. Before fusion, the products and the softmax become kernels
-// of their own: tiled and threaded, unlike one region that only the loop emitter takes.
+// The same as a pass on func.func, `mlc-decompose-attention`. Before fusion, the products and the softmax become
+// kernels of their own: tiled and threaded, unlike one region that only the loop emitter takes.
 void registerDecomposeAttentionPass();
 
 } // namespace mlc::codegen

@@ -37,7 +37,8 @@ Value repeatHeads(OpBuilder &b, Location loc, Value value, int64_t heads) {
 
 Value causalMask(OpBuilder &b, Location loc, FloatType element, int64_t queries, int64_t keys) {
   SmallVector<Attribute> values;
-  Attribute zero = b.getFloatAttr(element, 0), hidden = b.getFloatAttr(element, -std::numeric_limits<double>::infinity());
+  Attribute zero = b.getFloatAttr(element, 0),
+            hidden = b.getFloatAttr(element, -std::numeric_limits<double>::infinity());
   for (int64_t q = 0; q < queries; ++q)
     for (int64_t k = 0; k < keys; ++k)
       values.push_back(k > q ? hidden : zero);
@@ -66,8 +67,9 @@ void decomposeAttention(func::FuncOp function) {
     if (op.getMask())
       scores = build<AddOp>(b, loc, {scores, op.getMask()});
     if (op.getCausal())
-      scores = build<AddOp>(b, loc, {scores, causalMask(b, loc, element, queryType.getDimSize(2),
-                                                        cast<RankedTensorType>(key.getType()).getDimSize(2))});
+      scores = build<AddOp>(b, loc,
+                            {scores, causalMask(b, loc, element, queryType.getDimSize(2),
+                                                cast<RankedTensorType>(key.getType()).getDimSize(2))});
     Value weights = build<SoftmaxOp>(b, loc, scores, b.getNamedAttr("axis", b.getI64IntegerAttr(3)));
     Value result = build<MatmulOp>(b, loc, {weights, value});
     op.getResult().replaceAllUsesWith(swapped ? swapHeads(b, loc, result) : result);

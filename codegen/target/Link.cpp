@@ -142,10 +142,21 @@ llvm::Expected<llvm::SmallVector<char, 0>> linkSharedObject(llvm::ArrayRef<Kerne
   std::string output = pathOf("kernels.so"), scriptPath = pathOf("exports");
   if (llvm::Error error = writeFile(scriptPath, script))
     return error;
-  std::vector<std::string> arguments = {
-      "ld.lld",          "-shared",       "--no-undefined",    "-Bsymbolic",      "--build-id=none", "--hash-style=sysv",
-      "--strip-all",     "--threads=1",   "-znoexecstack",     "-znow",           "--gc-sections",   "--no-dependent-libraries",
-      "--version-script=" + scriptPath,   "-o",                output};
+  std::vector<std::string> arguments = {"ld.lld",
+                                        "-shared",
+                                        "--no-undefined",
+                                        "-Bsymbolic",
+                                        "--build-id=none",
+                                        "--hash-style=sysv",
+                                        "--strip-all",
+                                        "--threads=1",
+                                        "-znoexecstack",
+                                        "-znow",
+                                        "--gc-sections",
+                                        "--no-dependent-libraries",
+                                        "--version-script=" + scriptPath,
+                                        "-o",
+                                        output};
   for (size_t i = 0; i < kernels.size(); ++i) {
     arguments.push_back(pathOf(llvm::Twine(i) + ".o"));
     if (llvm::Error error =

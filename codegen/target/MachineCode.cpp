@@ -33,9 +33,9 @@ llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createMachine(const TargetD
     return llvm::createStringError("target '" + desc.name + "': " + error);
   llvm::TargetOptions options;
   options.MCOptions.AsmVerbose = false;
-  std::unique_ptr<llvm::TargetMachine> machine(
-      target->createTargetMachine(triple, desc.cpu, desc.features, options, llvm::Reloc::PIC_,
-                                  llvm::CodeModel::Small, llvm::CodeGenOptLevel::Aggressive));
+  std::unique_ptr<llvm::TargetMachine> machine(target->createTargetMachine(triple, desc.cpu, desc.features, options,
+                                                                           llvm::Reloc::PIC_, llvm::CodeModel::Small,
+                                                                           llvm::CodeGenOptLevel::Aggressive));
   if (!machine)
     return llvm::createStringError("target '" + desc.name + "': LLVM has no code generator for it");
   return machine;

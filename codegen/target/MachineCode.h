@@ -21,8 +21,8 @@ llvm::Expected<std::vector<llvm::SmallVector<char, 0>>> compileKernels(llvm::Arr
                                                                        const TargetDesc &target, unsigned threads = 0);
 
 struct KernelObject {
-  llvm::StringRef symbol;        // the one exported function
-  llvm::ArrayRef<char> object;   // relocatable ELF
+  llvm::StringRef symbol;      // the one exported function
+  llvm::ArrayRef<char> object; // relocatable ELF
 };
 
 // Links kernels into an ELF shared object that needs nothing: no undefined symbol, no dynamic relocation. The same

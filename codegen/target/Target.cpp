@@ -13,14 +13,17 @@ struct Feature {
   llvm::StringLiteral llvmName, cpuinfoName;
 };
 
-constexpr Feature kLevel3[] = {{"avx", "avx"},   {"avx2", "avx2"}, {"bmi", "bmi1"},     {"bmi2", "bmi2"},
-                               {"f16c", "f16c"}, {"fma", "fma"},   {"lzcnt", "abm"},    {"movbe", "movbe"}};
-constexpr Feature kLevel4[] = {{"avx512f", "avx512f"},   {"avx512bw", "avx512bw"}, {"avx512cd", "avx512cd"},
-                               {"avx512dq", "avx512dq"}, {"avx512vl", "avx512vl"}};
+constexpr Feature kLevel3[] = {{"avx", "avx"},   {"avx2", "avx2"}, {"bmi", "bmi1"},  {"bmi2", "bmi2"},
+                               {"f16c", "f16c"}, {"fma", "fma"},   {"lzcnt", "abm"}, {"movbe", "movbe"}};
+constexpr Feature kLevel4[] = {{"avx512f", "avx512f"},
+                               {"avx512bw", "avx512bw"},
+                               {"avx512cd", "avx512cd"},
+                               {"avx512dq", "avx512dq"},
+                               {"avx512vl", "avx512vl"}};
 // Beyond level 4; used where the machine that `native` names has them.
-constexpr Feature kOptional[] = {{"amx-bf16", "amx_bf16"},       {"amx-int8", "amx_int8"},
-                                 {"amx-tile", "amx_tile"},       {"avx512bf16", "avx512_bf16"},
-                                 {"avx512fp16", "avx512_fp16"},  {"avx512vbmi", "avx512vbmi"},
+constexpr Feature kOptional[] = {{"amx-bf16", "amx_bf16"},      {"amx-int8", "amx_int8"},
+                                 {"amx-tile", "amx_tile"},      {"avx512bf16", "avx512_bf16"},
+                                 {"avx512fp16", "avx512_fp16"}, {"avx512vbmi", "avx512vbmi"},
                                  {"avx512vnni", "avx512_vnni"}};
 
 constexpr llvm::StringLiteral kNames[] = {"x86-64-v3", "x86-64-v4", "native"};

@@ -10,9 +10,7 @@ using namespace mlir;
 
 namespace mlc::codegen::tile {
 
-Value BodyEvaluator::constant(int64_t value) {
-  return arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(value));
-}
+Value BodyEvaluator::constant(int64_t value) { return arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(value)); }
 
 static std::optional<int64_t> constantOf(Value x) {
   APInt value;
@@ -198,8 +196,8 @@ Value BodyEvaluator::load(Value buffer, RankedTensorType type, ArrayRef<Coord> c
   Type element = type.getElementType(), storage = storageType(element, b);
   Value value;
   if (!offset.lanes && offset.step == 0) {
-    Value scalar = LLVM::LoadOp::create(b, loc, storage, this->element(buffer, storage, offset.base),
-                                        elementBytes(element));
+    Value scalar =
+        LLVM::LoadOp::create(b, loc, storage, this->element(buffer, storage, offset.base), elementBytes(element));
     value = splat(scalar);
   } else if (!offset.lanes && offset.step == 1) {
     value = loadVector(this->element(buffer, storage, offset.base), storage, mask);
@@ -314,8 +312,7 @@ Value BodyEvaluator::define(OpResult tensor, ArrayRef<Coord> coords, Value mask)
   }
   if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op)) {
     auto source = cast<RankedTensorType>(op->getOperand(0).getType());
-    if (auto buffer = buffers.find(op->getOperand(0));
-        buffer != buffers.end())
+    if (auto buffer = buffers.find(op->getOperand(0)); buffer != buffers.end())
       return load(buffer->second, type, coords, mask);
     Coord linear = linearize(coords, type.getShape());
     return pull(op->getOperand(0), delinearizeLanes(linear, source.getShape()), mask);
@@ -444,8 +441,9 @@ Value BodyEvaluator::evaluateBody(linalg::GenericOp op, unsigned result, ArrayRe
   Value yielded = op.getBody()->getTerminator()->getOperand(result);
   if (Value known = map.lookup(yielded))
     return known;
-  return yielded.getDefiningOp() ? cloneVectorized(yielded.getDefiningOp(), cast<OpResult>(yielded).getResultNumber(), map)
-                                 : Value();
+  return yielded.getDefiningOp()
+             ? cloneVectorized(yielded.getDefiningOp(), cast<OpResult>(yielded).getResultNumber(), map)
+             : Value();
 }
 
 } // namespace mlc::codegen::tile

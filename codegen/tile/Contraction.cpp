@@ -13,10 +13,9 @@ namespace {
 class TileWriter {
 public:
   TileWriter(BodyEvaluator &evaluator, const Contraction &c, const ContractionTile &t, func::FuncOp kernel,
-              Value output, Value scratch)
-      : e(evaluator), b(evaluator.b), loc(evaluator.loc), c(c), t(t), kernel(kernel), output(output),
-        panel(scratch), k(c.k),
-        element(cast<RankedTensorType>(c.op->getResult(0).getType()).getElementType()) {
+             Value output, Value scratch)
+      : e(evaluator), b(evaluator.b), loc(evaluator.loc), c(c), t(t), kernel(kernel), output(output), panel(scratch),
+        k(c.k), element(cast<RankedTensorType>(c.op->getResult(0).getType()).getElementType()) {
     this->scratch = e.element(scratch, b.getI8Type(), e.constant(t.panelBytes));
     int64_t stride = t.nv * t.lanes;
     if (c.copyRhs)
@@ -274,9 +273,9 @@ private:
     };
     if (depth + 1 < c.k.size())
       return results(loop(e.constant(0), e.constant(k.extent), 1, carried, [&](Value at, ValueRange acc) {
-                               auto [l, r] = offsets(at);
-                               return reduce(depth + 1, l, r, acc, lhsPointers, rhsPointers, mr);
-                             }));
+        auto [l, r] = offsets(at);
+        return reduce(depth + 1, l, r, acc, lhsPointers, rhsPointers, mr);
+      }));
     constexpr int64_t unroll = 4;
     Value begin = e.mul(kb, t.kc), end = e.constant(k.extent), mainEnd = e.constant(k.extent / unroll * unroll);
     if (t.kBlocks > 1) {
@@ -287,15 +286,15 @@ private:
     SmallVector<Value> acc(carried.begin(), carried.end());
     if (k.extent >= unroll)
       acc = results(loop(begin, mainEnd, unroll, acc, [&](Value at, ValueRange values) {
-                              auto [l, r] = offsets(at);
-                              return step(l, r, values, lhsPointers, rhsPointers, mr, unroll);
-                            }));
+        auto [l, r] = offsets(at);
+        return step(l, r, values, lhsPointers, rhsPointers, mr, unroll);
+      }));
     if (k.extent % unroll) {
       Value from = t.kBlocks > 1 ? arith::MaxSIOp::create(b, loc, begin, mainEnd).getResult() : mainEnd;
       acc = results(loop(from, end, 1, acc, [&](Value at, ValueRange values) {
-                              auto [l, r] = offsets(at);
-                              return step(l, r, values, lhsPointers, rhsPointers, mr, 1);
-                            }));
+        auto [l, r] = offsets(at);
+        return step(l, r, values, lhsPointers, rhsPointers, mr, 1);
+      }));
     }
     return acc;
   }

@@ -37,7 +37,7 @@ struct Contraction {
   mlir::Value init;            // scalar constant
   ContractionOperand lhs, rhs; // rhs has lanes
   llvm::SmallVector<Loop> m, outer, k;
-  int64_t n = 0, rows = 1;         // rows: all of the result but n
+  int64_t n = 0, rows = 1;          // rows: all of the result but n
   int64_t lhsLane = 0, rhsLane = 0; // elements per lane
   int64_t panelWidth = 0, panelStride = 0;
   bool swapped = false; // lhs is input 1 of the generic

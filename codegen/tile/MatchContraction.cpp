@@ -211,7 +211,8 @@ std::optional<Contraction> matchContraction(func::FuncOp kernel, const TargetDes
     behind = behind.getDefiningOp()->getOperand(0);
   c.bare = behind == c.result;
   auto outType = cast<RankedTensorType>(output.getType());
-  if (outType.getNumElements() != c.rows * c.n || (!c.bare && (outType.getRank() == 0 || outType.getShape().back() != c.n)))
+  if (outType.getNumElements() != c.rows * c.n ||
+      (!c.bare && (outType.getRank() == 0 || outType.getShape().back() != c.n)))
     return std::nullopt;
   return c;
 }

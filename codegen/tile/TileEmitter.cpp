@@ -1,8 +1,8 @@
 // The emitter of contractions and elementwise kernels: linalg to vector code, MLIR to LLVM IR.
+#include "codegen/tile/TileEmitter.h"
 #include "codegen/Kernel.h"
 #include "codegen/tile/Contraction.h"
 #include "codegen/tile/VectorToLLVM.h"
-#include "codegen/tile/TileEmitter.h"
 #include "mlc/kernel_abi.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -21,9 +21,9 @@ using namespace mlir;
 namespace mlc::codegen {
 
 void registerTileEmitter(DialectRegistry &registry) {
-  registry.insert<arith::ArithDialect, cf::ControlFlowDialect, func::FuncDialect, linalg::LinalgDialect,
-                  LLVM::LLVMDialect, math::MathDialect, scf::SCFDialect, tensor::TensorDialect,
-                  vector::VectorDialect>();
+  registry
+      .insert<arith::ArithDialect, cf::ControlFlowDialect, func::FuncDialect, linalg::LinalgDialect, LLVM::LLVMDialect,
+              math::MathDialect, scf::SCFDialect, tensor::TensorDialect, vector::VectorDialect>();
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
 }
@@ -61,8 +61,8 @@ bool isSupported(func::FuncOp kernel) {
     return false;
   auto isStatic = [](Type type) {
     auto tensor = dyn_cast<RankedTensorType>(type);
-    return !tensor || (tensor.hasStaticShape() && tensor.getElementType().isIntOrIndexOrFloat() &&
-                       tensor.getNumElements() != 0);
+    return !tensor ||
+           (tensor.hasStaticShape() && tensor.getElementType().isIntOrIndexOrFloat() && tensor.getNumElements() != 0);
   };
   for (Value argument : kernel.getArguments())
     if (!isa<RankedTensorType>(argument.getType()) || !isStatic(argument.getType()))
@@ -147,10 +147,10 @@ private:
       ContractionTile tile = chooseTile(*contraction, target);
       emitted.tiles = tile.tiles;
       emitted.scratch_bytes = tile.scratchBytes;
-      emitted.schedule = llvm::formatv("{0}x{1}, MC={2}, KC={3}", tile.mr, tile.nv * tile.lanes, tile.mc, tile.kc).str();
-      overTiles([&](Value index) {
-        ok = emitContractionTile(e, *contraction, tile, kernel, outputs[0], scratch, index);
-      });
+      emitted.schedule =
+          llvm::formatv("{0}x{1}, MC={2}, KC={3}", tile.mr, tile.nv * tile.lanes, tile.mc, tile.kc).str();
+      overTiles(
+          [&](Value index) { ok = emitContractionTile(e, *contraction, tile, kernel, outputs[0], scratch, index); });
     } else {
       ok = emitElementwise(e, kernel, target, outputs, emitted, overTiles);
     }
@@ -215,8 +215,7 @@ private:
         }
         if (rest) {
           Value tailStart = arith::MaxSIOp::create(b, loc, start, e.constant(whole));
-          loop(tailStart, stop, e.width,
-               [&](Value column) { vectorAt(row, column, e.maskOfFirst(e.constant(rest))); });
+          loop(tailStart, stop, e.width, [&](Value column) { vectorAt(row, column, e.maskOfFirst(e.constant(rest))); });
         }
       });
     });

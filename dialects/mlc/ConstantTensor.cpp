@@ -5,10 +5,14 @@ using namespace mlir;
 namespace mlc {
 
 std::optional<DType> dtypeOfElement(Type element) {
-  if (element.isF32()) return DType::F32;
-  if (element.isF64()) return DType::F64;
-  if (element.isF16()) return DType::F16;
-  if (element.isBF16()) return DType::BF16;
+  if (element.isF32())
+    return DType::F32;
+  if (element.isF64())
+    return DType::F64;
+  if (element.isF16())
+    return DType::F16;
+  if (element.isBF16())
+    return DType::BF16;
   auto integer = dyn_cast<IntegerType>(element);
   if (!integer || integer.isSigned())
     return std::nullopt;

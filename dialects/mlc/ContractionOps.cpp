@@ -24,7 +24,8 @@ static int64_t product(ArrayRef<int64_t> values) {
   return result;
 }
 
-//===-- matmul ------------------------------------------------------------------------------------------------------------===//
+//===-- matmul
+//------------------------------------------------------------------------------------------------------------===//
 
 int64_t MatmulOp::flops() {
   ArrayRef<int64_t> lhs = shapeOf(getLhs());
@@ -39,7 +40,8 @@ LogicalResult MatmulOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
   ArrayRef<int64_t> lhs = shapeOf(adaptor.getLhs()), rhs = shapeOf(adaptor.getRhs());
   if (lhs.size() < 2 || rhs.size() < 2)
     return inferenceError(location, name,
-                          "(C2) expects operands of rank 2 or more, got " + formatShape(lhs) + " and " + formatShape(rhs));
+                          "(C2) expects operands of rank 2 or more, got " + formatShape(lhs) + " and " +
+                              formatShape(rhs));
   int64_t m = lhs[lhs.size() - 2], lhsK = lhs.back();
   int64_t rhsK = rhs[rhs.size() - 2], n = rhs.back();
   if (adaptor.getTransposeLhs())
@@ -53,14 +55,15 @@ LogicalResult MatmulOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
   auto shape = broadcastShapes(lhs.drop_back(2), rhs.drop_back(2));
   if (!shape)
     return inferenceError(location, name,
-                          "(C4) expects batch dimensions that broadcast, got " + formatShape(lhs.drop_back(2)) + " and " +
-                              formatShape(rhs.drop_back(2)));
+                          "(C4) expects batch dimensions that broadcast, got " + formatShape(lhs.drop_back(2)) +
+                              " and " + formatShape(rhs.drop_back(2)));
   shape->append({m, n});
   results.push_back(RankedTensorType::get(*shape, elementOf(adaptor.getLhs())));
   return success();
 }
 
-//===-- conv --------------------------------------------------------------------------------------------------------------===//
+//===-- conv
+//--------------------------------------------------------------------------------------------------------------===//
 
 int64_t ConvOp::flops() {
   // Every result element meets each filter element of its output channel once.
@@ -87,13 +90,14 @@ LogicalResult ConvOp::inferReturnTypes(MLIRContext *, std::optional<Location> lo
   int64_t outChannels = channelsLast ? filter.back() : filter[0];
   int64_t groups = adaptor.getGroups();
   if (groups < 1 || channels % groups || outChannels % groups || filterChannels != channels / groups)
-    return inferenceError(location, name,
-                          "(C4) expects groups that divide the channels, and a filter of channels / groups inputs, got " +
-                              Twine(channels) + " input and " + Twine(outChannels) + " output channels in " + Twine(groups) +
-                              " groups, and a filter of " + Twine(filterChannels));
-  auto sizes = inferWindows(location, name, "(C3)", "(C5)", spatial,
-                            {window, adaptor.getStrides(), adaptor.getPadLow(), adaptor.getPadHigh(),
-                             adaptor.getDilations()});
+    return inferenceError(
+        location, name,
+        "(C4) expects groups that divide the channels, and a filter of channels / groups inputs, got " +
+            Twine(channels) + " input and " + Twine(outChannels) + " output channels in " + Twine(groups) +
+            " groups, and a filter of " + Twine(filterChannels));
+  auto sizes =
+      inferWindows(location, name, "(C3)", "(C5)", spatial,
+                   {window, adaptor.getStrides(), adaptor.getPadLow(), adaptor.getPadHigh(), adaptor.getDilations()});
   if (failed(sizes))
     return failure();
   SmallVector<int64_t> shape{input[0]};
@@ -106,7 +110,8 @@ LogicalResult ConvOp::inferReturnTypes(MLIRContext *, std::optional<Location> lo
   return success();
 }
 
-//===-- packed forms --------------------------------------------------------------------------------------------------------===//
+//===-- packed forms
+//--------------------------------------------------------------------------------------------------------===//
 
 LogicalResult PackOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,
                                        SmallVectorImpl<Type> &results) {
@@ -128,11 +133,12 @@ LogicalResult UnpackOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
   ArrayRef<int64_t> shape = shapeOf(adaptor.getOperand());
   int64_t size = adaptor.getSize();
   if (shape.size() < 2)
-    return inferenceError(location, getOperationName(), "(C1) expects an operand of rank 2 or more, got " + formatShape(shape));
+    return inferenceError(location, getOperationName(),
+                          "(C1) expects an operand of rank 2 or more, got " + formatShape(shape));
   if (size < 0 || shape.back() == 0 || llvm::divideCeilSigned(size, shape.back()) != shape.front())
     return inferenceError(location, getOperationName(),
-                          "(C2) expects a size that fills " + Twine(shape.front()) + " panels of " + Twine(shape.back()) +
-                              ", got " + Twine(size));
+                          "(C2) expects a size that fills " + Twine(shape.front()) + " panels of " +
+                              Twine(shape.back()) + ", got " + Twine(size));
   SmallVector<int64_t> result(shape.drop_front().drop_back());
   result.push_back(size);
   results.push_back(RankedTensorType::get(result, elementOf(adaptor.getOperand())));
@@ -154,14 +160,16 @@ LogicalResult PackedMatmulOp::inferReturnTypes(MLIRContext *, std::optional<Loca
   ArrayRef<int64_t> lhs = shapeOf(adaptor.getLhs()), rhs = shapeOf(adaptor.getRhs());
   if (lhs.empty() || rhs.size() != 3)
     return inferenceError(location, name,
-                          "(C2) expects lhs of rank 1 or more and rhs of rank 3, got " + formatShape(lhs) + " and " + formatShape(rhs));
+                          "(C2) expects lhs of rank 1 or more and rhs of rank 3, got " + formatShape(lhs) + " and " +
+                              formatShape(rhs));
   if (lhs.back() != rhs[1])
     return inferenceError(location, name,
                           "(C3) expects equal contracted sizes, got " + Twine(lhs.back()) + " and " + Twine(rhs[1]));
   int64_t n = adaptor.getN();
   if (!fillsPanels(n, rhs[0], rhs[2]))
     return inferenceError(location, name,
-                          "(C4) expects n that fills " + Twine(rhs[0]) + " panels of " + Twine(rhs[2]) + ", got " + Twine(n));
+                          "(C4) expects n that fills " + Twine(rhs[0]) + " panels of " + Twine(rhs[2]) + ", got " +
+                              Twine(n));
   SmallVector<int64_t> shape(lhs.drop_back());
   shape.push_back(n);
   results.push_back(RankedTensorType::get(shape, elementOf(adaptor.getLhs())));
@@ -180,19 +188,21 @@ LogicalResult PackedConvOp::inferReturnTypes(MLIRContext *, std::optional<Locati
   ArrayRef<int64_t> input = shapeOf(adaptor.getInput()), filter = shapeOf(adaptor.getFilter());
   if (input.size() < 3 || filter.size() != input.size() + 1)
     return inferenceError(location, name,
-                          "(C2) expects an input of rank 3 or more and a filter of one rank more, got " + formatShape(input) +
-                              " and " + formatShape(filter));
+                          "(C2) expects an input of rank 3 or more and a filter of one rank more, got " +
+                              formatShape(input) + " and " + formatShape(filter));
   if (input.back() != filter[filter.size() - 2])
     return inferenceError(location, name,
-                          "(C4) expects equal channels, got " + Twine(input.back()) + " and " + Twine(filter[filter.size() - 2]));
+                          "(C4) expects equal channels, got " + Twine(input.back()) + " and " +
+                              Twine(filter[filter.size() - 2]));
   if (!fillsPanels(adaptor.getOutChannels(), filter.front(), filter.back()))
     return inferenceError(location, name,
-                          "(C5) expects out_channels that fill " + Twine(filter.front()) + " panels of " + Twine(filter.back()) +
-                              ", got " + Twine(adaptor.getOutChannels()));
+                          "(C5) expects out_channels that fill " + Twine(filter.front()) + " panels of " +
+                              Twine(filter.back()) + ", got " + Twine(adaptor.getOutChannels()));
   ArrayRef<int64_t> spatial = input.drop_front().drop_back();
   SmallVector<int64_t> none(spatial.size(), 0);
-  auto sizes = inferWindows(location, name, "(C3)", "(C6)", spatial,
-                            {filter.drop_front().drop_back(2), adaptor.getStrides(), none, none, adaptor.getDilations()});
+  auto sizes =
+      inferWindows(location, name, "(C3)", "(C6)", spatial,
+                   {filter.drop_front().drop_back(2), adaptor.getStrides(), none, none, adaptor.getDilations()});
   if (failed(sizes))
     return failure();
   SmallVector<int64_t> shape{input[0]};
@@ -202,7 +212,8 @@ LogicalResult PackedConvOp::inferReturnTypes(MLIRContext *, std::optional<Locati
   return success();
 }
 
-//===-- attention -----------------------------------------------------------------------------------------------------------===//
+//===-- attention
+//-----------------------------------------------------------------------------------------------------------===//
 
 int64_t AttentionOp::flops() {
   ArrayRef<int64_t> query = shapeOf(getQuery()), value = shapeOf(getValue());
@@ -227,9 +238,10 @@ LogicalResult AttentionOp::inferReturnTypes(MLIRContext *, std::optional<Locatio
   bool agree = query[0] == key[0] && key[0] == value[0] && query[3] == key[3] && key[s] == value[s] &&
                key[h] == value[h] && key[h] > 0 && query[h] % key[h] == 0;
   if (!agree)
-    return inferenceError(location, name,
-                          "(C3) expects equal batch, head size, key count and key heads that divide the query heads, got " +
-                              formatShape(query) + ", " + formatShape(key) + " and " + formatShape(value));
+    return inferenceError(
+        location, name,
+        "(C3) expects equal batch, head size, key count and key heads that divide the query heads, got " +
+            formatShape(query) + ", " + formatShape(key) + " and " + formatShape(value));
   SmallVector<int64_t> scores{query[0], query[h], query[s], key[s]};
   if (Value mask = adaptor.getMask()) {
     auto shape = broadcastShapes(shapeOf(mask), scores);

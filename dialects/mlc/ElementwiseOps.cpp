@@ -28,7 +28,9 @@ static bool isSplatOf(Attribute attr, double value) {
 }
 
 // `operand` may stand for a result of type `type`: an identity that also broadcasts is none.
-static OpFoldResult ifSameType(Value operand, Type type) { return operand.getType() == type ? operand : OpFoldResult(); }
+static OpFoldResult ifSameType(Value operand, Type type) {
+  return operand.getType() == type ? operand : OpFoldResult();
+}
 
 LogicalResult CastOp::inferReturnTypes(MLIRContext *, std::optional<Location>, Adaptor adaptor,
                                        SmallVectorImpl<Type> &results) {

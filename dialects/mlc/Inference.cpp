@@ -104,17 +104,16 @@ LogicalResult mlc::inferSelect(MaybeLoc location, StringRef op, ValueRange opera
   return success();
 }
 
-FailureOr<SmallVector<int64_t>> mlc::inferWindows(MaybeLoc location, StringRef op, StringRef label,
-                                                  StringRef fitLabel, ArrayRef<int64_t> spatial,
-                                                  const WindowAttrs &window) {
+FailureOr<SmallVector<int64_t>> mlc::inferWindows(MaybeLoc location, StringRef op, StringRef label, StringRef fitLabel,
+                                                  ArrayRef<int64_t> spatial, const WindowAttrs &window) {
   struct Named {
     StringRef name;
     ArrayRef<int64_t> values;
     int64_t minimum;
   };
-  for (const Named &attr : {Named{"window", window.size, 1}, Named{"strides", window.strides, 1},
-                            Named{"pad_low", window.padLow, 0}, Named{"pad_high", window.padHigh, 0},
-                            Named{"dilations", window.dilations, 1}}) {
+  for (const Named &attr :
+       {Named{"window", window.size, 1}, Named{"strides", window.strides, 1}, Named{"pad_low", window.padLow, 0},
+        Named{"pad_high", window.padHigh, 0}, Named{"dilations", window.dilations, 1}}) {
     if (attr.values.size() != spatial.size())
       return inferenceError(location, op,
                             label + " expects " + attr.name + " with one entry for each of " + Twine(spatial.size()) +
@@ -122,7 +121,8 @@ FailureOr<SmallVector<int64_t>> mlc::inferWindows(MaybeLoc location, StringRef o
     for (int64_t value : attr.values)
       if (value < attr.minimum)
         return inferenceError(location, op,
-                              label + " expects " + attr.name + " of at least " + Twine(attr.minimum) + ", got " + Twine(value));
+                              label + " expects " + attr.name + " of at least " + Twine(attr.minimum) + ", got " +
+                                  Twine(value));
   }
   SmallVector<int64_t> sizes;
   for (size_t i = 0; i < spatial.size(); ++i) {

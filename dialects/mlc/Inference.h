@@ -25,7 +25,8 @@ std::string formatShape(llvm::ArrayRef<int64_t> shape);
 llvm::LogicalResult inferenceError(MaybeLoc location, llvm::StringRef op, const llvm::Twine &message);
 
 // (Cn) Element types are equal.
-llvm::LogicalResult checkSameElementType(MaybeLoc location, llvm::StringRef op, llvm::StringRef label, mlir::ValueRange operands);
+llvm::LogicalResult checkSameElementType(MaybeLoc location, llvm::StringRef op, llvm::StringRef label,
+                                         mlir::ValueRange operands);
 // (Cn) axis is in [0, rank).
 llvm::LogicalResult checkAxis(MaybeLoc location, llvm::StringRef op, llvm::StringRef label, int64_t axis, int64_t rank);
 // NumPy's broadcast of two shapes; nothing when they do not broadcast.

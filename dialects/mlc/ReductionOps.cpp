@@ -89,9 +89,9 @@ LogicalResult PoolOp::inferReturnTypes(MLIRContext *, std::optional<Location> lo
   ArrayRef<int64_t> spatial = channelsLast ? shape.drop_front().drop_back() : shape.drop_front(2);
   if (auto ceilPad = adaptor.getCeilPad(); ceilPad && ceilPad->size() != spatial.size())
     return inferenceError(location, name, "(C2) expects ceil_pad with one entry for each spatial dimension");
-  auto sizes = inferWindows(location, name, "(C2)", "(C3)", spatial,
-                            {adaptor.getWindow(), adaptor.getStrides(), adaptor.getPadLow(), adaptor.getPadHigh(),
-                             adaptor.getDilations()});
+  auto sizes = inferWindows(
+      location, name, "(C2)", "(C3)", spatial,
+      {adaptor.getWindow(), adaptor.getStrides(), adaptor.getPadLow(), adaptor.getPadHigh(), adaptor.getDilations()});
   if (failed(sizes))
     return failure();
   for (auto [i, size] : llvm::enumerate(adaptor.getWindow())) {
@@ -99,8 +99,8 @@ LogicalResult PoolOp::inferReturnTypes(MLIRContext *, std::optional<Location> lo
     int64_t pad = std::max(adaptor.getPadLow()[i], adaptor.getPadHigh()[i]);
     if (pad >= extent && pad > 0)
       return inferenceError(location, name,
-                            "(C4) expects paddings smaller than the window of " + Twine(extent) + ", got " + Twine(pad) +
-                                " (spatial dimension " + Twine(i) + ")");
+                            "(C4) expects paddings smaller than the window of " + Twine(extent) + ", got " +
+                                Twine(pad) + " (spatial dimension " + Twine(i) + ")");
   }
   SmallVector<int64_t> result(shape);
   llvm::copy(*sizes, result.begin() + (channelsLast ? 1 : 2));

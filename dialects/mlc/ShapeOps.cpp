@@ -21,7 +21,8 @@ static RankedTensorType withShape(Value like, ArrayRef<int64_t> shape) {
   return RankedTensorType::get(shape, elementOf(like));
 }
 
-//===-- transpose ---------------------------------------------------------------------------------------------------===//
+//===-- transpose
+//---------------------------------------------------------------------------------------------------===//
 
 LogicalResult TransposeOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,
                                             SmallVectorImpl<Type> &results) {
@@ -30,9 +31,10 @@ LogicalResult TransposeOp::inferReturnTypes(MLIRContext *, std::optional<Locatio
   llvm::sort(sorted);
   for (size_t i = 0; i < shape.size() || i < sorted.size(); ++i)
     if (sorted.size() != shape.size() || sorted[i] != static_cast<int64_t>(i))
-      return inferenceError(location, getOperationName(),
-                            "(C1) expects a permutation of [0, " + Twine(shape.size()) + "), got [" +
-                                llvm::join(llvm::map_range(permutation, [](int64_t p) { return std::to_string(p); }), ", ") + "]");
+      return inferenceError(
+          location, getOperationName(),
+          "(C1) expects a permutation of [0, " + Twine(shape.size()) + "), got [" +
+              llvm::join(llvm::map_range(permutation, [](int64_t p) { return std::to_string(p); }), ", ") + "]");
   for (int64_t p : permutation)
     result.push_back(shape[p]);
   results.push_back(withShape(adaptor.getOperand(), result));
@@ -98,7 +100,8 @@ void TransposeOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRC
   patterns.add<ComposeTransposes, TransposeToReshape>(context);
 }
 
-//===-- reshape, broadcast --------------------------------------------------------------------------------------------===//
+//===-- reshape, broadcast
+//--------------------------------------------------------------------------------------------===//
 
 LogicalResult ReshapeOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,
                                           SmallVectorImpl<Type> &results) {
@@ -145,7 +148,8 @@ OpFoldResult BroadcastOp::fold(FoldAdaptor adaptor) {
   return {};
 }
 
-//===-- slice, concat, pad ----------------------------------------------------------------------------------------------===//
+//===-- slice, concat, pad
+//----------------------------------------------------------------------------------------------===//
 
 LogicalResult SliceOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,
                                         SmallVectorImpl<Type> &results) {
@@ -165,8 +169,8 @@ LogicalResult SliceOp::inferReturnTypes(MLIRContext *, std::optional<Location> l
     bool inside = offsets[i] >= 0 && offsets[i] < shape[i] && last >= 0 && last < shape[i];
     if (sizes[i] > 0 && !inside)
       return inferenceError(location, name,
-                            "(C2) expects elements inside [0, " + Twine(shape[i]) + "), got " + Twine(offsets[i]) + " to " +
-                                Twine(last) + " in dimension " + Twine(i));
+                            "(C2) expects elements inside [0, " + Twine(shape[i]) + "), got " + Twine(offsets[i]) +
+                                " to " + Twine(last) + " in dimension " + Twine(i));
   }
   results.push_back(withShape(adaptor.getOperand(), sizes));
   return success();
@@ -230,11 +234,10 @@ LogicalResult PadOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc
   return success();
 }
 
-OpFoldResult PadOp::fold(FoldAdaptor) {
-  return getOperand().getType() == getType() ? getOperand() : OpFoldResult();
-}
+OpFoldResult PadOp::fold(FoldAdaptor) { return getOperand().getType() == getType() ? getOperand() : OpFoldResult(); }
 
-//===-- gather ------------------------------------------------------------------------------------------------------------===//
+//===-- gather
+//------------------------------------------------------------------------------------------------------------===//
 
 // Reads only the rows that are taken, not the table.
 int64_t GatherOp::bytes() { return 2 * countBytes(getType()) + countBytes(getIndices().getType()); }

@@ -19,7 +19,8 @@ void MlcDialect::registerStructureOps() {
 
 OpFoldResult ConstantOp::fold(FoldAdaptor) { return getValue(); }
 
-//===-- param, param_pack, variable ---------------------------------------------------------------------------------------===//
+//===-- param, param_pack, variable
+//---------------------------------------------------------------------------------------===//
 
 // (C2) and (C3) of param and variable; (C1) is the attribute's own constraint.
 static LogicalResult verifyStored(Operation *op, Type type, Attribute source) {
@@ -62,7 +63,8 @@ LogicalResult LoadParamOp::verifySymbolUses(SymbolTableCollection &symbols) {
   return success();
 }
 
-//===-- fused ---------------------------------------------------------------------------------------------------------------===//
+//===-- fused
+//---------------------------------------------------------------------------------------------------------------===//
 
 int64_t FusedOp::flops() {
   int64_t flops = 0;
@@ -114,9 +116,8 @@ ParseResult FusedOp::parse(OpAsmParser &parser, OperationState &result) {
 
 void FusedOp::print(OpAsmPrinter &printer) {
   printer << ' ' << stringifyFusionClass(getRoot()) << " (";
-  llvm::interleaveComma(llvm::zip(getBody().getArguments(), getInputs()), printer, [&](auto pair) {
-    printer << std::get<0>(pair) << " = " << std::get<1>(pair);
-  });
+  llvm::interleaveComma(llvm::zip(getBody().getArguments(), getInputs()), printer,
+                        [&](auto pair) { printer << std::get<0>(pair) << " = " << std::get<1>(pair); });
   printer << ')';
   printer.printOptionalAttrDict((*this)->getAttrs(), {getRootAttrName()});
   printer << " : ";

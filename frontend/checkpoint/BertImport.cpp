@@ -220,8 +220,8 @@ Value BertImporter::meanPooling(Value x, Value maskInput) {
   Type f32 = graph.attrs().getF32Type();
   ArrayRef<int64_t> shape = mlir::cast<RankedTensorType>(x.getType()).getShape();
   auto sum = [&](Value value, int64_t axis, bool keep) {
-    SmallVector<NamedAttribute> attributes = {
-        graph.attr("kind", ReduceKindAttr::get(graph.context(), ReduceKind::Sum)), graph.ints("axes", axis)};
+    SmallVector<NamedAttribute> attributes = {graph.attr("kind", ReduceKindAttr::get(graph.context(), ReduceKind::Sum)),
+                                              graph.ints("axes", axis)};
     if (keep)
       attributes.push_back(graph.unit("keep_dims"));
     return graph.make<ReduceOp>(value, attributes);
@@ -271,7 +271,8 @@ void BertImporter::buildEntry(int64_t batch, int64_t seq) {
   } else if (tensors.contains(prefix + "pooler.dense.weight")) {
     Value first = x ? graph.slice(x, {0, 0, 0}, {batch, 1, config.hidden}, {1, 1, 1}) : Value();
     first = graph.reshape(first, {batch, config.hidden});
-    results.push_back({"pooler_output", graph.make<TanhOp>(dense(first, "pooler.dense", config.hidden, config.hidden))});
+    results.push_back(
+        {"pooler_output", graph.make<TanhOp>(dense(first, "pooler.dense", config.hidden, config.hidden))});
   }
   if (llvm::all_of(results, [](auto &result) { return static_cast<bool>(result.second); }))
     graph.endEntry(results);

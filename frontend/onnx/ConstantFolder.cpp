@@ -28,8 +28,7 @@ Numbers unpack(const HostTensor &tensor) {
   return numbers;
 }
 
-template <typename T>
-void store(std::byte *out, const std::vector<Number> &values) {
+template <typename T> void store(std::byte *out, const std::vector<Number> &values) {
   for (size_t i = 0; i < values.size(); ++i) {
     T value = static_cast<T>(values[i]);
     std::memcpy(out + i * sizeof(T), &value, sizeof(T));
@@ -147,9 +146,7 @@ std::optional<Numbers> applyElementwise(const ElementwiseOp &op, ArrayRef<Number
   return result;
 }
 
-std::vector<int64_t> toInts(const Numbers &numbers) {
-  return {numbers.values.begin(), numbers.values.end()};
-}
+std::vector<int64_t> toInts(const Numbers &numbers) { return {numbers.values.begin(), numbers.values.end()}; }
 
 std::optional<Numbers> concat(NodeContext &node, ArrayRef<Numbers> operands) {
   // Shapes are vectors; anything else is left to the program.
@@ -184,7 +181,7 @@ std::optional<Numbers> slice(NodeContext &node, ArrayRef<Numbers> operands) {
     return std::nullopt;
   bool attributes = node.opset < 10;
   auto argument = [&](size_t index, const char *name, int64_t otherwise) {
-    std::vector<int64_t> values = attributes ? node.intsAttr(name, {otherwise})
+    std::vector<int64_t> values = attributes                ? node.intsAttr(name, {otherwise})
                                   : index < operands.size() ? toInts(operands[index])
                                                             : std::vector<int64_t>{otherwise};
     return values.size() == 1 ? values[0] : otherwise;

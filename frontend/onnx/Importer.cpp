@@ -53,8 +53,8 @@ private:
       problems.push_back(text.str());
   }
   ImportResult report();
-  std::map<std::string, int64_t> readOpsets(
-      const google::protobuf::RepeatedPtrField<onnx::OperatorSetIdProto> &imports);
+  std::map<std::string, int64_t>
+  readOpsets(const google::protobuf::RepeatedPtrField<onnx::OperatorSetIdProto> &imports);
   void importBucket(const ShapeBinding &shape);
   bool bindInputs(const ShapeBinding &shape, SmallVector<Port> &ports);
   std::optional<SmallVector<int64_t>> bindShape(const onnx::ValueInfoProto &input, const ShapeBinding &shape);
@@ -184,8 +184,8 @@ bool OnnxImporter::bindInputs(const ShapeBinding &shape, SmallVector<Port> &port
     }
     if (auto frozen = options.constants.find(input.name()); frozen != options.constants.end()) {
       if (frozen->second.dtype() != *type) {
-        problem("--const gives input '" + input.name() + "' elements of " + std::string(nameOf(frozen->second.dtype())) +
-                ", the model declares " + std::string(nameOf(*type)));
+        problem("--const gives input '" + input.name() + "' elements of " +
+                std::string(nameOf(frozen->second.dtype())) + ", the model declares " + std::string(nameOf(*type)));
         ok = false;
       }
       continue;
@@ -291,7 +291,8 @@ void OnnxImporter::importNode(const onnx::NodeProto &node, Scope &scope) {
   auto opset = scope.opsets.find(domain);
   auto op = opTable().find(node.op_type());
   if (!domain.empty() || op == opTable().end() || opset == scope.opsets.end()) {
-    problem(label(node, scope) + "the op is not supported; express it by supported ops, or import a model-local function");
+    problem(label(node, scope) +
+            "the op is not supported; express it by supported ops, or import a model-local function");
     return poisonOutputs();
   }
   if (opset->second < op->second.sinceOpset) {
@@ -302,7 +303,8 @@ void OnnxImporter::importNode(const onnx::NodeProto &node, Scope &scope) {
   if (poisoned)
     return poisonOutputs();
 
-  graph.setLocation(NameLoc::get(StringAttr::get(graph.context(), scope.prefix + (node.name().empty() ? node.op_type() : node.name()))));
+  graph.setLocation(NameLoc::get(
+      StringAttr::get(graph.context(), scope.prefix + (node.name().empty() ? node.op_type() : node.name()))));
   NodeContext context(*file, graph, node, opset->second, inputs, attributes);
   LogicalResult done = success();
   if (std::optional<HostTensor> folded = foldConstants(context)) {

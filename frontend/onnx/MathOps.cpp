@@ -7,27 +7,21 @@ using namespace mlc::frontend;
 
 namespace {
 
-template <typename OpT>
-LogicalResult unary(NodeContext &n) {
-  return n.result(n.g.make<OpT>(n.operand(0)));
-}
+template <typename OpT> LogicalResult unary(NodeContext &n) { return n.result(n.g.make<OpT>(n.operand(0))); }
 
-template <typename OpT>
-LogicalResult binary(NodeContext &n) {
+template <typename OpT> LogicalResult binary(NodeContext &n) {
   return n.result(n.g.make<OpT>({n.operand(0), n.operand(1)}));
 }
 
 // Max, Min, Sum of any number of operands.
-template <typename OpT>
-LogicalResult variadic(NodeContext &n) {
+template <typename OpT> LogicalResult variadic(NodeContext &n) {
   Value value = n.operand(0);
   for (size_t i = 1; i < n.numInputs(); ++i)
     value = n.g.make<OpT>({value, n.operand(i)});
   return n.result(value);
 }
 
-template <ComparePredicate predicate>
-LogicalResult compare(NodeContext &n) {
+template <ComparePredicate predicate> LogicalResult compare(NodeContext &n) {
   return n.result(n.g.make<CompareOp>({n.operand(0), n.operand(1)},
                                       n.g.attr("predicate", ComparePredicateAttr::get(n.g.context(), predicate))));
 }
@@ -52,8 +46,8 @@ LogicalResult elu(NodeContext &n) {
 }
 
 LogicalResult hardSigmoid(NodeContext &n) {
-  return n.result(n.g.make<HardSigmoidOp>(n.operand(0), {n.g.real("alpha", n.floatAttr("alpha", 0.2f)),
-                                                         n.g.real("beta", n.floatAttr("beta", 0.5))}));
+  return n.result(n.g.make<HardSigmoidOp>(
+      n.operand(0), {n.g.real("alpha", n.floatAttr("alpha", 0.2f)), n.g.real("beta", n.floatAttr("beta", 0.5))}));
 }
 
 LogicalResult hardSwish(NodeContext &n) {
@@ -141,8 +135,7 @@ LogicalResult mod(NodeContext &n) {
     return n.g.make<CompareOp>({x, y}, n.g.attr("predicate", ComparePredicateAttr::get(n.g.context(), predicate)));
   };
   Value zero = n.g.scalar(elementType(n, 0), 0);
-  Value signs = n.g.make<XorOp>(
-      {compareOf(ComparePredicate::LT, rem, zero), compareOf(ComparePredicate::LT, b, zero)});
+  Value signs = n.g.make<XorOp>({compareOf(ComparePredicate::LT, rem, zero), compareOf(ComparePredicate::LT, b, zero)});
   Value adjust = n.g.make<AndOp>({signs, compareOf(ComparePredicate::NE, rem, zero)});
   return n.result(n.g.make<SelectOp>({adjust, n.g.make<AddOp>({rem, b}), rem}));
 }
@@ -168,9 +161,7 @@ LogicalResult castLike(NodeContext &n) {
   return n.result(n.g.cast(n.operand(0), elementType(n, 1)));
 }
 
-LogicalResult where(NodeContext &n) {
-  return n.result(n.g.make<SelectOp>({n.operand(0), n.operand(1), n.operand(2)}));
-}
+LogicalResult where(NodeContext &n) { return n.result(n.g.make<SelectOp>({n.operand(0), n.operand(1), n.operand(2)})); }
 
 } // namespace
 

@@ -44,12 +44,14 @@ Result<std::unique_ptr<ModelFile>> ModelFile::load(const std::string &path) {
   if (bytes.empty())
     return Status::error("'" + path + "' is empty; expected an ONNX model");
   if (bytes.size() > static_cast<size_t>(std::numeric_limits<int>::max()))
-    return Status::error("'" + path + "' exceeds 2 GB, protobuf's limit; save the model with external data "
+    return Status::error("'" + path +
+                         "' exceeds 2 GB, protobuf's limit; save the model with external data "
                          "(onnx.save_model(..., save_as_external_data=True))");
   // Unparsable text in a protobuf string is logged by the library; the Status says it all.
   google::protobuf::LogSilencer silence;
   if (!result->model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
-    return Status::error("'" + path + "' cannot be parsed as an ONNX model: it is truncated or of another format; "
+    return Status::error("'" + path +
+                         "' cannot be parsed as an ONNX model: it is truncated or of another format; "
                          "check it with onnx.checker.check_model");
   if (!result->model.has_graph() || result->model.opset_import_size() == 0)
     return Status::error("'" + path + "' is not an ONNX model: it has no " +
@@ -95,7 +97,8 @@ Result<TensorData> ModelFile::read(const onnx::TensorProto &tensor) {
     if (tensor.raw_data().size() != size)
       return bad(describe(*type, shape) + " needs " + std::to_string(size) + " bytes, " +
                  std::to_string(tensor.raw_data().size()) + " are there");
-    return TensorData{HostTensor::from(*type, shape, std::vector<char>(tensor.raw_data().begin(), tensor.raw_data().end()))};
+    return TensorData{
+        HostTensor::from(*type, shape, std::vector<char>(tensor.raw_data().begin(), tensor.raw_data().end()))};
   }
   auto has = [&](int elements) { return elements == *count; };
   const auto &ints = tensor.int32_data();
@@ -114,7 +117,8 @@ Result<TensorData> ModelFile::read(const onnx::TensorProto &tensor) {
     if ((complete = has(tensor.int64_data_size())))
       host = fromField<int64_t>(*type, shape, tensor.int64_data());
     break;
-  case DType::U64: case DType::U32:
+  case DType::U64:
+  case DType::U32:
     if ((complete = has(tensor.uint64_data_size())))
       host = *type == DType::U64 ? fromField<uint64_t>(*type, shape, tensor.uint64_data())
                                  : fromField<uint32_t>(*type, shape, tensor.uint64_data());
@@ -171,7 +175,8 @@ Result<TensorData> ModelFile::readExternal(const onnx::TensorProto &tensor, DTyp
   fs::path target = fs::weakly_canonical(folder / location, error);
   if (error || fs::path(location).is_absolute() || !isInside(target, realFolder))
     return bad("external data '" + location + "' is outside of the model's folder; move the file beside the model");
-  std::string name = (folder == "." && !fs::path(path).has_parent_path() ? fs::path(location) : folder / location).string();
+  std::string name =
+      (folder == "." && !fs::path(path).has_parent_path() ? fs::path(location) : folder / location).string();
   auto &mapped = externals[name];
   if (!mapped) {
     Result<std::shared_ptr<const MappedFile>> opened = MappedFile::open(name);

@@ -123,8 +123,7 @@ LogicalResult conv(NodeContext &n) {
   return n.result(value);
 }
 
-template <PoolKind kind>
-LogicalResult pool(NodeContext &n) {
+template <PoolKind kind> LogicalResult pool(NodeContext &n) {
   ArrayRef<int64_t> input = n.shapeOf(0);
   if (input.size() < 3)
     return n.unsupported("its input must have a rank of at least 3");
@@ -152,10 +151,12 @@ LogicalResult pool(NodeContext &n) {
       window->padHigh[d] += ceilPad[d];
     }
   }
-  SmallVector<NamedAttribute> attributes = {
-      n.g.attr("kind", PoolKindAttr::get(n.g.context(), kind)), n.g.ints("window", window->size),
-      n.g.ints("strides", window->strides), n.g.ints("pad_low", window->padLow),
-      n.g.ints("pad_high", window->padHigh), n.g.ints("dilations", window->dilations)};
+  SmallVector<NamedAttribute> attributes = {n.g.attr("kind", PoolKindAttr::get(n.g.context(), kind)),
+                                            n.g.ints("window", window->size),
+                                            n.g.ints("strides", window->strides),
+                                            n.g.ints("pad_low", window->padLow),
+                                            n.g.ints("pad_high", window->padHigh),
+                                            n.g.ints("dilations", window->dilations)};
   if (llvm::any_of(ceilPad, [](int64_t pad) { return pad != 0; }))
     attributes.push_back(n.g.ints("ceil_pad", ceilPad));
   if (includePad)
@@ -163,12 +164,10 @@ LogicalResult pool(NodeContext &n) {
   return n.result(n.g.make<PoolOp>(n.operand(0), attributes));
 }
 
-template <ReduceKind kind>
-LogicalResult globalPool(NodeContext &n) {
-  return n.result(n.g.make<ReduceOp>(n.operand(0),
-                                     {n.g.attr("kind", ReduceKindAttr::get(n.g.context(), kind)),
-                                      n.g.ints("axes", llvm::to_vector(llvm::seq<int64_t>(2, n.rankOf(0)))),
-                                      n.g.unit("keep_dims")}));
+template <ReduceKind kind> LogicalResult globalPool(NodeContext &n) {
+  return n.result(n.g.make<ReduceOp>(
+      n.operand(0), {n.g.attr("kind", ReduceKindAttr::get(n.g.context(), kind)),
+                     n.g.ints("axes", llvm::to_vector(llvm::seq<int64_t>(2, n.rankOf(0)))), n.g.unit("keep_dims")}));
 }
 
 LogicalResult batchNorm(NodeContext &n) {
@@ -180,8 +179,8 @@ LogicalResult batchNorm(NodeContext &n) {
   (void)n.floatAttr("momentum", 0.9); // Of training.
   if (n.numInputs() != 5)
     return n.unsupported("it must have 5 operands");
-  return n.result(n.g.make<BatchNormOp>(
-      n.operands(), {n.g.integer("axis", 1), n.g.real("epsilon", n.floatAttr("epsilon", 1e-5f))}));
+  return n.result(n.g.make<BatchNormOp>(n.operands(),
+                                        {n.g.integer("axis", 1), n.g.real("epsilon", n.floatAttr("epsilon", 1e-5f))}));
 }
 
 LogicalResult layerNorm(NodeContext &n) {
@@ -206,9 +205,9 @@ LogicalResult layerNorm(NodeContext &n) {
     operands.push_back(value);
     segments[i] = 1;
   }
-  return n.result(n.g.make<LayerNormOp>(
-      operands, {n.g.integer("axis", *axis), n.g.real("epsilon", n.floatAttr("epsilon", 1e-5f)),
-                 n.g.attr("operandSegmentSizes", n.g.attrs().getDenseI32ArrayAttr(segments))}));
+  return n.result(
+      n.g.make<LayerNormOp>(operands, {n.g.integer("axis", *axis), n.g.real("epsilon", n.floatAttr("epsilon", 1e-5f)),
+                                       n.g.attr("operandSegmentSizes", n.g.attrs().getDenseI32ArrayAttr(segments))}));
 }
 
 // Normalises each channel of each image over its spatial dimensions.
@@ -216,17 +215,16 @@ LogicalResult instanceNorm(NodeContext &n) {
   ArrayRef<int64_t> shape = n.shapeOf(0);
   if (shape.size() < 3)
     return n.unsupported("its input must have a rank of at least 3");
-  Value value = n.g.make<LayerNormOp>(
-      n.operand(0), {n.g.integer("axis", 2), n.g.real("epsilon", n.floatAttr("epsilon", 1e-5f)),
-                     n.g.attr("operandSegmentSizes", n.g.attrs().getDenseI32ArrayAttr({1, 0, 0}))});
+  Value value = n.g.make<LayerNormOp>(n.operand(0),
+                                      {n.g.integer("axis", 2), n.g.real("epsilon", n.floatAttr("epsilon", 1e-5f)),
+                                       n.g.attr("operandSegmentSizes", n.g.attrs().getDenseI32ArrayAttr({1, 0, 0}))});
   SmallVector<int64_t> channels(shape.size() - 1, 1);
   channels[0] = shape[1];
   value = n.g.make<MulOp>({value, n.g.reshape(n.operand(1), channels)});
   return n.result(n.g.make<AddOp>({value, n.g.reshape(n.operand(2), channels)}));
 }
 
-template <typename OpT>
-LogicalResult softmax(NodeContext &n) {
+template <typename OpT> LogicalResult softmax(NodeContext &n) {
   SmallVector<int64_t> shape(n.shapeOf(0));
   int64_t rank = static_cast<int64_t>(shape.size());
   std::optional<int64_t> axis = n.axis(n.intAttr("axis", n.opset < 13 ? 1 : -1), rank);

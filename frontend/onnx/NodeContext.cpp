@@ -17,9 +17,8 @@ Value NodeContext::operand(size_t index) {
   if (host.numElements() <= kInlineElements)
     return input.value = g.constant(host);
   MLIRContext *context = g.context();
-  Attribute source = input.file.empty()
-                         ? Attribute(toDenseAttr(context, host))
-                         : FileAttr::get(context, input.file, static_cast<int64_t>(input.offset));
+  Attribute source = input.file.empty() ? Attribute(toDenseAttr(context, host))
+                                        : FileAttr::get(context, input.file, static_cast<int64_t>(input.offset));
   return input.value = g.param(input.name, input.type(context), source);
 }
 
@@ -37,9 +36,10 @@ const HostTensor *NodeContext::constant(size_t index) const {
 std::optional<std::vector<int64_t>> NodeContext::constantInts(size_t index, StringRef what) {
   const HostTensor *tensor = constant(index);
   if (!tensor) {
-    (void)unsupported("its " + what + (has(index) ? " is computed from data at run time; freeze the input it depends "
-                                                    "on with --const NAME=file.npy"
-                                                  : " is missing"));
+    (void)unsupported("its " + what +
+                      (has(index) ? " is computed from data at run time; freeze the input it depends "
+                                    "on with --const NAME=file.npy"
+                                  : " is missing"));
     return std::nullopt;
   }
   std::vector<int64_t> values;

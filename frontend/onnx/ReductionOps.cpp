@@ -47,15 +47,13 @@ Value reduceBy(NodeContext &n, ReduceKind kind, Value value, const ReduceSpec &s
   return n.g.make<ReduceOp>(value, attributes);
 }
 
-template <ReduceKind kind, int64_t inputAxesSince>
-LogicalResult reduce(NodeContext &n) {
+template <ReduceKind kind, int64_t inputAxesSince> LogicalResult reduce(NodeContext &n) {
   std::optional<ReduceSpec> spec = readSpec(n, inputAxesSince);
   return spec ? n.result(reduceBy(n, kind, n.operand(0), *spec)) : failure();
 }
 
 // Sum of a function of the elements, and a function of that.
-template <typename Before, typename After>
-LogicalResult reduceComposed(NodeContext &n, Before before, After after) {
+template <typename Before, typename After> LogicalResult reduceComposed(NodeContext &n, Before before, After after) {
   std::optional<ReduceSpec> spec = readSpec(n, 18);
   return spec ? n.result(after(reduceBy(n, ReduceKind::Sum, before(n.operand(0)), *spec))) : failure();
 }
@@ -89,8 +87,7 @@ LogicalResult reduceLogSumExp(NodeContext &n) {
   return n.result(n.g.make<AddOp>({log, n.g.reshape(max, mlir::cast<RankedTensorType>(log.getType()).getShape())}));
 }
 
-template <typename OpT>
-LogicalResult argReduce(NodeContext &n) {
+template <typename OpT> LogicalResult argReduce(NodeContext &n) {
   std::optional<int64_t> axis = n.axis(n.intAttr("axis", 0), n.rankOf(0));
   if (!axis)
     return failure();

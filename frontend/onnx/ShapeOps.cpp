@@ -28,8 +28,8 @@ LogicalResult reshapeTo(NodeContext &n, ArrayRef<int64_t> shape) {
       value.name += ".reshaped" + suffix;
       value.value = {};
       auto owner = std::make_shared<HostTensor>(*tensor);
-      value.host = HostTensor::borrow(tensor->dtype(), std::vector<int64_t>(shape.begin(), shape.end()),
-                                      owner->bytes(), owner);
+      value.host =
+          HostTensor::borrow(tensor->dtype(), std::vector<int64_t>(shape.begin(), shape.end()), owner->bytes(), owner);
     }
     return success();
   }
@@ -154,7 +154,8 @@ LogicalResult split(NodeContext &n) {
     for (int64_t i = 0; i < outputs; ++i)
       sizes->push_back(std::clamp<int64_t>(total - i * chunk, 0, chunk));
   }
-  if (static_cast<int64_t>(sizes->size()) != outputs || std::accumulate(sizes->begin(), sizes->end(), int64_t{0}) != total)
+  if (static_cast<int64_t>(sizes->size()) != outputs ||
+      std::accumulate(sizes->begin(), sizes->end(), int64_t{0}) != total)
     return n.unsupported("its sizes do not sum to the dimension of " + Twine(total));
   SmallVector<int64_t> offsets(shape.size(), 0), extent(shape), strides(shape.size(), 1);
   for (int64_t i = 0; i < outputs; ++i) {

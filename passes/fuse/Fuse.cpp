@@ -119,8 +119,8 @@ private:
 
   // Takes elementwise producers that only the group reads and that have the shape of what they feed.
   void addProducers(Group &group) {
-    ArrayRef<int64_t> shape = shapeOfTensor(isElementwise(group.anchor) ? group.anchor->getResult(0)
-                                                                       : group.anchor->getOperand(0));
+    ArrayRef<int64_t> shape =
+        shapeOfTensor(isElementwise(group.anchor) ? group.anchor->getResult(0) : group.anchor->getOperand(0));
     for (bool changed = true; changed;) {
       changed = false;
       for (size_t i = 0; i < group.ops.size(); ++i)

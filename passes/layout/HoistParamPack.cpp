@@ -34,7 +34,7 @@ struct HoistParamPack : impl::HoistParamPackBase<HoistParamPack> {
 
 private:
   SymbolTable *symbols = nullptr;
-  llvm::StringMap<StringAttr> packs;     // body as text -> symbol
+  llvm::StringMap<StringAttr> packs; // body as text -> symbol
   llvm::SetVector<Operation *> inlined;
 
   // Can `op` move into a pack, given that its operands can? Decided once per op, in program order.

@@ -84,8 +84,7 @@ struct PoolToLast : OpRewritePattern<PoolOp> {
 
 // An operand that is cheap to transpose: a weight, or one with a single dimension, which a reshape transposes.
 bool isCheapToTranspose(Value value) {
-  return isParameterOnly(value) ||
-         llvm::count_if(shapeOfTensor(value), [](int64_t size) { return size != 1; }) <= 1;
+  return isParameterOnly(value) || llvm::count_if(shapeOfTensor(value), [](int64_t size) { return size != 1; }) <= 1;
 }
 
 // elementwise(first(x), c) -> first(elementwise(x, last(c)))
@@ -163,8 +162,7 @@ struct SinkThroughReduce : OpRewritePattern<ReduceOp> {
 };
 
 // op(first(x)) -> first(op(x)), where attributes with one entry per dimension move with the dimensions.
-template <typename Op>
-struct SinkPerDimension : OpRewritePattern<Op> {
+template <typename Op> struct SinkPerDimension : OpRewritePattern<Op> {
   SinkPerDimension(MLIRContext *context, ArrayRef<StringRef> names) : OpRewritePattern<Op>(context), names(names) {}
   LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const override {
     Value source = channelsLastSource(op.getOperand());
@@ -187,8 +185,7 @@ struct SinkPerDimension : OpRewritePattern<Op> {
 
 // op(first(x), ..., axis) -> first(op(x, ..., axis of x)): concat, where all operands are tensors of the layout, and
 // batch_norm, where the first one is.
-template <typename Op, bool allOperands>
-struct SinkWithAxis : OpRewritePattern<Op> {
+template <typename Op, bool allOperands> struct SinkWithAxis : OpRewritePattern<Op> {
   using OpRewritePattern<Op>::OpRewritePattern;
   LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const override {
     SmallVector<Value> operands;

@@ -105,8 +105,7 @@ bool isHeadSwap(Operation *op) { return op->getNumResults() == 1 && swappedSourc
 struct ReadSequenceFirst : OpRewritePattern<AttentionOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(AttentionOp op, PatternRewriter &rewriter) const override {
-    if (op.getLayout() != HeadLayout::BHSD || op->use_empty() ||
-        !llvm::all_of(op->getUsers(), isHeadSwap))
+    if (op.getLayout() != HeadLayout::BHSD || op->use_empty() || !llvm::all_of(op->getUsers(), isHeadSwap))
       return failure();
     SmallVector<Value> operands;
     for (Value operand : {op.getQuery(), op.getKey(), op.getValue()}) {

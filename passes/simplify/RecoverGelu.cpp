@@ -71,8 +71,7 @@ Value withoutOne(Value value) {
 // Is `value` = scalar * x^power?
 bool isPowerOf(Value value, Value x, int64_t power, double scalar) {
   Product product = productOf(value);
-  return isNear(product.scalar, scalar, elementOfTensor(x)) &&
-         static_cast<int64_t>(product.factors.size()) == power &&
+  return isNear(product.scalar, scalar, elementOfTensor(x)) && static_cast<int64_t>(product.factors.size()) == power &&
          llvm::all_of(product.factors, [&](Value factor) { return factor == x; });
 }
 

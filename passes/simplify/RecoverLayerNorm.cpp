@@ -71,8 +71,7 @@ Value squaredDivisor(Operation *root, Value &dividend) {
   return {};
 }
 
-template <typename Op>
-struct Recover : OpRewritePattern<Op> {
+template <typename Op> struct Recover : OpRewritePattern<Op> {
   using OpRewritePattern<Op>::OpRewritePattern;
   LogicalResult matchAndRewrite(Op root, PatternRewriter &rewriter) const override {
     Value difference, radicand = squaredDivisor(root, difference);
@@ -105,12 +104,10 @@ Value asCoefficient(PatternRewriter &rewriter, LayerNormOp norm, Value value) {
 }
 
 // A product with, or a sum of, a layer_norm that has no such coefficient yet.
-template <typename Op, bool isScale>
-struct Absorb : OpRewritePattern<Op> {
+template <typename Op, bool isScale> struct Absorb : OpRewritePattern<Op> {
   using OpRewritePattern<Op>::OpRewritePattern;
   LogicalResult matchAndRewrite(Op root, PatternRewriter &rewriter) const override {
-    for (auto [value, other] :
-         {std::pair(root.getLhs(), root.getRhs()), std::pair(root.getRhs(), root.getLhs())}) {
+    for (auto [value, other] : {std::pair(root.getLhs(), root.getRhs()), std::pair(root.getRhs(), root.getLhs())}) {
       auto norm = value.template getDefiningOp<LayerNormOp>();
       if (!norm || !norm->hasOneUse() || norm.getBias() || (isScale && norm.getScale()) ||
           norm.getType() != root.getType())

@@ -59,8 +59,8 @@ const BucketPlan &bucketOf(const mlc_module *handle, size_t entry, size_t bucket
   require(handle, "module");
   const EntryPlan &plan = handle->module->entry(entry);
   if (bucket >= plan.buckets.size())
-    fail(MLC_INVALID_ARGUMENT, concat("bucket ", bucket, " does not exist: entry point '",
-                                      plan.entry->name()->c_str(), "' has ", plan.buckets.size()));
+    fail(MLC_INVALID_ARGUMENT, concat("bucket ", bucket, " does not exist: entry point '", plan.entry->name()->c_str(),
+                                      "' has ", plan.buckets.size()));
   return plan.buckets[bucket];
 }
 
@@ -166,8 +166,8 @@ mlc_status mlc_module_output_spec(const mlc_module *module, size_t entry, size_t
   });
 }
 
-mlc_status mlc_module_find_bucket(const mlc_module *module, size_t entry, const mlc_tensor *inputs,
-                                  size_t input_count, size_t *bucket) {
+mlc_status mlc_module_find_bucket(const mlc_module *module, size_t entry, const mlc_tensor *inputs, size_t input_count,
+                                  size_t *bucket) {
   return guarded([&] {
     require(module, "module");
     require(bucket, "bucket");
@@ -247,8 +247,8 @@ mlc_status mlc_module_variable_spec(const mlc_module *module, size_t variable, m
     require(module, "module");
     require(spec, "spec");
     if (variable >= mlc_module_variable_count(module))
-      fail(MLC_INVALID_ARGUMENT, concat("variable ", variable, " does not exist: there are ",
-                                        mlc_module_variable_count(module)));
+      fail(MLC_INVALID_ARGUMENT,
+           concat("variable ", variable, " does not exist: there are ", mlc_module_variable_count(module)));
     *spec = toSpec(*module->module->program->variables()->Get(variable));
   });
 }

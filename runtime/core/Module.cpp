@@ -113,10 +113,10 @@ void Module::checkHeader() {
   const auto &header = *reinterpret_cast<const program::FileHeader *>(data);
   // Versions first: another major version may have another header.
   if (header.major() != format::majorVersion || header.minor() > format::minorVersion)
-    fail(MLC_UNSUPPORTED, concat("'", name, "' has format version ", header.major(), ".", header.minor(),
-                                 ", but this runtime reads ", format::majorVersion, ".0 to ", format::majorVersion,
-                                 ".", format::minorVersion,
-                                 ". Use the runtime that belongs to the compiler, or compile the model again"));
+    fail(MLC_UNSUPPORTED,
+         concat("'", name, "' has format version ", header.major(), ".", header.minor(), ", but this runtime reads ",
+                format::majorVersion, ".0 to ", format::majorVersion, ".", format::minorVersion,
+                ". Use the runtime that belongs to the compiler, or compile the model again"));
   if (header.section_count() > format::maxSections ||
       sizeof(header) + header.section_count() * sizeof(program::SectionHeader) > size)
     damaged(concat("its header counts ", header.section_count(), " sections"));
@@ -155,9 +155,8 @@ void Module::readContainer() {
       paramsSection = &section;
       params = bytes;
       paramsSize = section.size();
-      continue; // verified on request
-    default:
-      break; // code; kinds of newer minor versions
+      continue;     // verified on request
+    default: break; // code; kinds of newer minor versions
     }
     if (XXH3_64bits(bytes, section.size()) != section.checksum())
       damaged(concat("the checksum of section ", i, section.kind() == program::SectionKind::program ? " (program)" : "",
@@ -207,8 +206,8 @@ void Module::selectTarget() {
     }
   }
   if (best < 0)
-    fail(MLC_UNSUPPORTED, concat("'", name, "' cannot run on this machine. Its targets:",
-                                 refused.empty() ? " none" : refused));
+    fail(MLC_UNSUPPORTED,
+         concat("'", name, "' cannot run on this machine. Its targets:", refused.empty() ? " none" : refused));
   target = uint32_t(best);
 }
 
@@ -268,7 +267,8 @@ void Module::resolveKernels() {
       loadCode(chosen);
     kernels[i] = reinterpret_cast<mlc_kernel_fn>(dlsym(codeHandle, kernel.symbol()->c_str()));
     if (!kernels[i])
-      damaged(concat("its code for target ", text(chosen.name()), " lacks the kernel '", kernel.symbol()->c_str(), "'"));
+      damaged(
+          concat("its code for target ", text(chosen.name()), " lacks the kernel '", kernel.symbol()->c_str(), "'"));
     maxScratchBytes = std::max(maxScratchBytes, kernel.scratch_bytes());
   }
 }
@@ -291,7 +291,8 @@ size_t Module::findEntry(const char *wanted) const {
       return i;
     known += (i ? ", " : "") + entries[i].entry->name()->str();
   }
-  fail(MLC_NOT_FOUND, concat("'", name, "' has no entry point '", wanted, "'; it has ", known.empty() ? "none" : known));
+  fail(MLC_NOT_FOUND,
+       concat("'", name, "' has no entry point '", wanted, "'; it has ", known.empty() ? "none" : known));
 }
 
 size_t Module::findBucket(const EntryPlan &entry, const mlc_tensor *inputs, size_t count) const {
@@ -318,14 +319,14 @@ size_t Module::findBucket(const EntryPlan &entry, const mlc_tensor *inputs, size
   }
   std::string given;
   for (size_t i = 0; i < count; ++i)
-    given += concat(i ? ", " : "", entry.buckets[0].bucket->inputs()->Get(i)->name()->c_str(), ": ",
-                    describe(inputs[i]));
+    given +=
+        concat(i ? ", " : "", entry.buckets[0].bucket->inputs()->Get(i)->name()->c_str(), ": ", describe(inputs[i]));
   std::string buckets;
   for (const BucketPlan &plan : entry.buckets)
     buckets += "\n  " + signature(plan);
-  fail(MLC_INVALID_ARGUMENT, concat("entry point '", entryName, "' was not compiled for inputs ", given,
-                                    ". It was compiled for:", buckets,
-                                    "\nGive inputs of these shapes and types, or compile for yours with --shape"));
+  fail(MLC_INVALID_ARGUMENT,
+       concat("entry point '", entryName, "' was not compiled for inputs ", given, ". It was compiled for:", buckets,
+              "\nGive inputs of these shapes and types, or compile for yours with --shape"));
 }
 
 } // namespace mlc::runtime

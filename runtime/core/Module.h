@@ -29,14 +29,14 @@ struct ResolvedBinding {
 // One step of a flattened command list.
 struct Step {
   enum Kind : uint8_t { launch, copy, repeatBegin, repeatEnd } kind;
-  uint32_t kernel = 0;        // launch
-  uint32_t command = 0;       // launch, copy: position in the list
-  uint32_t firstBinding = 0;  // launch: all; copy: destination, source
+  uint32_t kernel = 0;       // launch
+  uint32_t command = 0;      // launch, copy: position in the list
+  uint32_t firstBinding = 0; // launch: all; copy: destination, source
   uint32_t bindingCount = 0;
-  uint32_t slot = 0;          // repeat
-  uint32_t partner = 0;       // repeatBegin: its end; repeatEnd: its begin
-  int64_t tiles = 0;          // launch
-  uint64_t size = 0;          // copy: bytes; repeat: count
+  uint32_t slot = 0;    // repeat
+  uint32_t partner = 0; // repeatBegin: its end; repeatEnd: its begin
+  int64_t tiles = 0;    // launch
+  uint64_t size = 0;    // copy: bytes; repeat: count
   const int64_t *constants = nullptr;
 };
 
@@ -46,7 +46,7 @@ struct BucketPlan {
   std::vector<Step> steps;
   std::vector<ResolvedBinding> bindings;
   std::vector<uint64_t> inputBytes, outputBytes;
-  std::vector<uint32_t> visibleOutputs;      // outputs that the caller gets: those not tied to a variable
+  std::vector<uint32_t> visibleOutputs; // outputs that the caller gets: those not tied to a variable
   uint32_t maxBindings = 0;
 };
 

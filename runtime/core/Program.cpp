@@ -108,28 +108,16 @@ void BucketBuilder::addBinding(const program::Binding &binding, const char *what
   const BlockTable &blocks = plan.blocks;
   uint32_t first = 0, count = 0;
   switch (binding.base()) {
-  case program::Base::arena:
-    first = blocks.arenas, count = sizeOf(bucket.arenas());
-    break;
-  case program::Base::params:
-    first = blocks.params, count = 1;
-    break;
-  case program::Base::variable:
-    first = blocks.variables, count = sizeOf(program.variables());
-    break;
-  case program::Base::input:
-    first = blocks.inputs, count = plan.inputBytes.size();
-    break;
-  case program::Base::output:
-    first = blocks.outputs, count = plan.outputBytes.size();
-    break;
-  case program::Base::constant:
-    first = blocks.constants, count = 1;
-    break;
+  case program::Base::arena: first = blocks.arenas, count = sizeOf(bucket.arenas()); break;
+  case program::Base::params: first = blocks.params, count = 1; break;
+  case program::Base::variable: first = blocks.variables, count = sizeOf(program.variables()); break;
+  case program::Base::input: first = blocks.inputs, count = plan.inputBytes.size(); break;
+  case program::Base::output: first = blocks.outputs, count = plan.outputBytes.size(); break;
+  case program::Base::constant: first = blocks.constants, count = 1; break;
   }
   if (binding.index() >= count)
-    invalid(concat(what, " refers to ", program::EnumNameBase(binding.base()), "[", binding.index(), "], but there are ",
-                   count));
+    invalid(concat(what, " refers to ", program::EnumNameBase(binding.base()), "[", binding.index(),
+                   "], but there are ", count));
   const uint32_t block = first + binding.index();
   if (written && readOnly[block])
     invalid(concat(what, " writes to ", program::EnumNameBase(binding.base()), ", which is read-only"));
@@ -144,7 +132,8 @@ void BucketBuilder::addBinding(const program::Binding &binding, const char *what
   if (low < 0 || high > blockBytes[block])
     invalid(concat(what, " covers bytes ", binding.offset(), " + ", binding.size(), " of ",
                    program::EnumNameBase(binding.base()), "[", binding.index(), "], which has ", blockBytes[block]));
-  plan.bindings.push_back({block, binding.slot_stride() ? binding.slot() : 0u, binding.offset(), binding.slot_stride()});
+  plan.bindings.push_back(
+      {block, binding.slot_stride() ? binding.slot() : 0u, binding.offset(), binding.slot_stride()});
 }
 
 void BucketBuilder::addLaunch(const program::LaunchCpu &launch) {
@@ -207,12 +196,9 @@ void BucketBuilder::addRepeat(const program::Repeat &repeat) {
 void BucketBuilder::addCommand(const program::Command &command) {
   ++commandIndex;
   switch (command.op_type()) {
-  case program::Op::LaunchCpu:
-    return addLaunch(*command.op_as_LaunchCpu());
-  case program::Op::Copy:
-    return addCopy(*command.op_as_Copy());
-  case program::Op::Repeat:
-    return addRepeat(*command.op_as_Repeat());
+  case program::Op::LaunchCpu: return addLaunch(*command.op_as_LaunchCpu());
+  case program::Op::Copy: return addCopy(*command.op_as_Copy());
+  case program::Op::Repeat: return addRepeat(*command.op_as_Repeat());
   default:
     if (planning)
       fail(MLC_UNSUPPORTED,
@@ -272,8 +258,8 @@ void checkTables(const Module &module) {
     if (!packed && bytes != variable.size())
       invalid(concat("variable '", variable.name()->c_str(), "' has ", variable.size(), " bytes, expected ", bytes));
     int32_t param = variable.initial_param();
-    if (param >= 0 && (size_t(param) >= sizeOf(program.params()) ||
-                       program.params()->Get(param)->size() != variable.size()))
+    if (param >= 0 &&
+        (size_t(param) >= sizeOf(program.params()) || program.params()->Get(param)->size() != variable.size()))
       invalid(concat("variable '", variable.name()->c_str(), "' starts from a parameter of another size"));
   }
 }

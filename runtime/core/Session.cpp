@@ -55,8 +55,7 @@ const char *kernelResult(int32_t code) {
   switch (code) {
   case MLC_KERNEL_INDEX_OUT_OF_RANGE:
     return "an index lies outside of its axis; check the values of the integer inputs";
-  default:
-    return "it returned an unknown code";
+  default: return "it returned an unknown code";
   }
 }
 
@@ -127,8 +126,8 @@ Session::Session(std::shared_ptr<const Module> loaded, const mlc_session_options
       (module->maxScratchBytes + MLC_BUFFER_ALIGNMENT - 1) / MLC_BUFFER_ALIGNMENT * MLC_BUFFER_ALIGNMENT;
   uint64_t scratchBytes;
   if (__builtin_mul_overflow(scratchStride, uint64_t(workers), &scratchBytes) || scratchBytes > uint64_t(INT64_MAX))
-    fail(MLC_OUT_OF_MEMORY, concat("cannot allocate ", scratchStride, " bytes of scratch memory for each of ", workers,
-                                   " threads"));
+    fail(MLC_OUT_OF_MEMORY,
+         concat("cannot allocate ", scratchStride, " bytes of scratch memory for each of ", workers, " threads"));
   scratch = Block(allocator, scratchBytes, "scratch memory");
   for (uint32_t worker = 0; worker < workers; ++worker)
     workerArgs.push_back({scratch.data() + worker * scratchStride, scratchStride, worker, 0});
@@ -205,8 +204,8 @@ void Session::bindInputs(const BucketPlan &plan, BucketState &state, const mlc_t
 }
 
 // An output that is strided, or that the caller does not want (null data), is computed into memory of the session.
-void Session::bindOutputs(const EntryPlan &entry, const BucketPlan &plan, BucketState &state,
-                          const mlc_tensor *outputs, size_t count) {
+void Session::bindOutputs(const EntryPlan &entry, const BucketPlan &plan, BucketState &state, const mlc_tensor *outputs,
+                          size_t count) {
   if (count != plan.visibleOutputs.size())
     fail(MLC_INVALID_ARGUMENT, concat("entry point '", entry.entry->name()->c_str(), "' gives ",
                                       plan.visibleOutputs.size(), " outputs, but ", count, " were given to fill"));
@@ -218,9 +217,9 @@ void Session::bindOutputs(const EntryPlan &entry, const BucketPlan &plan, Bucket
     if (wanted) {
       checkView(output, "output", spec.name()->c_str());
       if (!sameShapeAndType(spec, output))
-        fail(MLC_INVALID_ARGUMENT, concat("output '", spec.name()->c_str(), "' of entry point '",
-                                          entry.entry->name()->c_str(), "' is ", describe(spec), ", but ",
-                                          describe(output), " was given to fill"));
+        fail(MLC_INVALID_ARGUMENT,
+             concat("output '", spec.name()->c_str(), "' of entry point '", entry.entry->name()->c_str(), "' is ",
+                    describe(spec), ", but ", describe(output), " was given to fill"));
     }
     if (wanted && isDense(output)) {
       state.blocks[plan.blocks.outputs + index] = static_cast<char *>(output.data);
@@ -277,8 +276,8 @@ void Session::runNamed(const char *entryName, const char *const *inputNames, con
   std::string missing;
   for (size_t i = 0; i < given.size(); ++i)
     if (!given[i])
-      missing += concat(missing.empty() ? "" : ", ", inputSpecs->Get(i)->name()->c_str(), ": ",
-                        describe(*inputSpecs->Get(i)));
+      missing +=
+          concat(missing.empty() ? "" : ", ", inputSpecs->Get(i)->name()->c_str(), ": ", describe(*inputSpecs->Get(i)));
   if (!missing.empty())
     fail(MLC_INVALID_ARGUMENT, concat("entry point '", entryName, "' also needs the inputs ", missing));
 
@@ -294,8 +293,8 @@ void Session::runNamed(const char *entryName, const char *const *inputNames, con
     if (orderedOutputs[position].dtype != 0)
       fail(MLC_INVALID_ARGUMENT, concat("output '", outputNames[i], "' is given twice"));
     if (mlc_dtype_size(outputs[i].dtype) == 0)
-      fail(MLC_INVALID_ARGUMENT, concat("output '", outputNames[i], "': dtype ", int(outputs[i].dtype),
-                                        " does not exist"));
+      fail(MLC_INVALID_ARGUMENT,
+           concat("output '", outputNames[i], "': dtype ", int(outputs[i].dtype), " does not exist"));
     orderedOutputs[position] = outputs[i];
   }
   run(entryIndex, orderedInputs.data(), orderedInputs.size(), orderedOutputs.data(), orderedOutputs.size());
@@ -306,15 +305,9 @@ void Session::execute(const EntryPlan &entry, const BucketPlan &plan, const Buck
     const Step &step = plan.steps[i];
     const uint64_t start = profile ? nowNs() : 0;
     switch (step.kind) {
-    case Step::launch:
-      launch(entry, plan, state, step);
-      break;
-    case Step::copy:
-      copy(plan, state, step);
-      break;
-    case Step::repeatBegin:
-      counters[step.slot] = 0;
-      continue;
+    case Step::launch: launch(entry, plan, state, step); break;
+    case Step::copy: copy(plan, state, step); break;
+    case Step::repeatBegin: counters[step.slot] = 0; continue;
     case Step::repeatEnd:
       if (++counters[step.slot] < step.size)
         i = step.partner;
@@ -341,8 +334,11 @@ void Session::runTiles(void *argument, uint32_t worker) {
 void Session::launch(const EntryPlan &entry, const BucketPlan &plan, const BucketState &state, const Step &step) {
   for (uint32_t i = 0; i < step.bindingCount; ++i)
     bindingPointers[i] = address(state, plan.bindings[step.firstBinding + i]);
-  Launch launch{module->kernels[step.kernel], {bindingPointers.data(), step.constants}, step.tiles,
-                std::max<uint32_t>(1, uint32_t(std::min<int64_t>(workers, step.tiles))), workerArgs.data()};
+  Launch launch{module->kernels[step.kernel],
+                {bindingPointers.data(), step.constants},
+                step.tiles,
+                std::max<uint32_t>(1, uint32_t(std::min<int64_t>(workers, step.tiles))),
+                workerArgs.data()};
   if (launch.workers == 1) {
     runTiles(&launch, 0);
   } else {

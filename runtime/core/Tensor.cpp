@@ -11,7 +11,7 @@ struct TypeInfo {
   uint8_t size;
 };
 
-constexpr TypeInfo typeInfos[] = {{"?", 0},   {"f32", 4}, {"f64", 8}, {"f16", 2}, {"bf16", 2}, {"i8", 1}, {"u8", 1},
+constexpr TypeInfo typeInfos[] = {{"?", 0},   {"f32", 4}, {"f64", 8}, {"f16", 2}, {"bf16", 2}, {"i8", 1},  {"u8", 1},
                                   {"i16", 2}, {"u16", 2}, {"i32", 4}, {"u32", 4}, {"i64", 8},  {"u64", 8}, {"i1", 1}};
 
 const TypeInfo &typeInfo(int dtype) {
@@ -20,8 +20,8 @@ const TypeInfo &typeInfo(int dtype) {
 }
 
 // Copies one dimension after the other; the innermost run is one memcpy where it is contiguous.
-template <bool gather> void copyStrided(char *dense, const mlc_tensor &view, char *data, int axis, size_t elementSize,
-                                        size_t blockElements) {
+template <bool gather>
+void copyStrided(char *dense, const mlc_tensor &view, char *data, int axis, size_t elementSize, size_t blockElements) {
   if (axis == view.rank) {
     gather ? memcpy(dense, data, elementSize) : memcpy(data, dense, elementSize);
     return;

@@ -37,8 +37,8 @@ ThreadPool::ThreadPool(uint32_t workerCount) {
   } catch (const std::system_error &error) {
     size_t started = threads.size();
     stop();
-    fail(MLC_OUT_OF_MEMORY, concat("cannot start ", workerCount, " threads (", started + 1, " started): ",
-                                   error.what(), ". Ask for fewer, by the session's options or MLC_NUM_THREADS"));
+    fail(MLC_OUT_OF_MEMORY, concat("cannot start ", workerCount, " threads (", started + 1, " started): ", error.what(),
+                                   ". Ask for fewer, by the session's options or MLC_NUM_THREADS"));
   }
 }
 

@@ -161,15 +161,9 @@ HostTensor randomTensor(const Spec &spec, uint64_t seed) {
   HostTensor tensor(toSupport(spec.dtype), spec.shape);
   std::mt19937_64 random(seed);
   switch (tensor.dtype()) {
-  case DType::F32:
-    fill<float>(tensor, random, unit);
-    break;
-  case DType::F64:
-    fill<double>(tensor, random, [](uint64_t bits) { return double(unit(bits)); });
-    break;
-  case DType::F16:
-    fill<_Float16>(tensor, random, [](uint64_t bits) { return _Float16(unit(bits)); });
-    break;
+  case DType::F32: fill<float>(tensor, random, unit); break;
+  case DType::F64: fill<double>(tensor, random, [](uint64_t bits) { return double(unit(bits)); }); break;
+  case DType::F16: fill<_Float16>(tensor, random, [](uint64_t bits) { return _Float16(unit(bits)); }); break;
   case DType::BF16: // the upper half of an f32, truncated
     fill<uint16_t>(tensor, random, [](uint64_t bits) {
       float value = unit(bits);
@@ -180,17 +174,10 @@ HostTensor randomTensor(const Spec &spec, uint64_t seed) {
     break;
   default:
     switch (sizeOf(tensor.dtype())) {
-    case 1:
-      fill<uint8_t>(tensor, random, bit);
-      break;
-    case 2:
-      fill<uint16_t>(tensor, random, bit);
-      break;
-    case 4:
-      fill<uint32_t>(tensor, random, bit);
-      break;
-    default:
-      fill<uint64_t>(tensor, random, bit);
+    case 1: fill<uint8_t>(tensor, random, bit); break;
+    case 2: fill<uint16_t>(tensor, random, bit); break;
+    case 4: fill<uint32_t>(tensor, random, bit); break;
+    default: fill<uint64_t>(tensor, random, bit);
     }
   }
   return tensor;

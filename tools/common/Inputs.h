@@ -15,7 +15,7 @@ namespace mlc::tools {
 struct InputArguments {
   std::vector<std::string> inputs;
   std::vector<std::string> archives;
-  std::string entry;           // empty: "main", or the only one
+  std::string entry; // empty: "main", or the only one
   std::optional<size_t> bucket;
   std::optional<uint64_t> randomSeed; // set: inputs that are not given are random
 };

@@ -23,7 +23,8 @@ ordered_json numbers(const flatbuffers::Vector<int64_t> *values) {
 }
 
 ordered_json tensor(const program::TensorSpec &spec) {
-  return {{"name", text(spec.name())}, {"dtype", program::EnumNameDType(spec.dtype())}, {"shape", numbers(spec.shape())}};
+  return {
+      {"name", text(spec.name())}, {"dtype", program::EnumNameDType(spec.dtype())}, {"shape", numbers(spec.shape())}};
 }
 
 size_t countCommands(const flatbuffers::Vector<flatbuffers::Offset<program::Stage>> *stages) {
@@ -53,12 +54,9 @@ ordered_json target(const program::Target &target) {
   if (target.required_features())
     for (const flatbuffers::String *feature : *target.required_features())
       features.push_back(feature->str());
-  return {{"name", text(target.name())},
-          {"device", program::EnumNameDeviceKind(target.device())},
-          {"cpu", text(target.cpu())},
-          {"required_features", features},
-          {"kernel_abi", target.kernel_abi()},
-          {"code", program::EnumNameCodeLocation(target.code())}};
+  return {{"name", text(target.name())},       {"device", program::EnumNameDeviceKind(target.device())},
+          {"cpu", text(target.cpu())},         {"required_features", features},
+          {"kernel_abi", target.kernel_abi()}, {"code", program::EnumNameCodeLocation(target.code())}};
 }
 
 } // namespace
@@ -93,15 +91,15 @@ ordered_json inspect(const Module &module) {
   });
   result["params_bytes"] = program.params_size();
   result["params"] = list(program.params(), [](const program::Param &param) {
-    return ordered_json{{"name", text(param.name())},     {"dtype", program::EnumNameDType(param.dtype())},
+    return ordered_json{{"name", text(param.name())},      {"dtype", program::EnumNameDType(param.dtype())},
                         {"shape", numbers(param.shape())}, {"layout", text(param.layout())},
                         {"offset", param.offset()},        {"bytes", param.size()}};
   });
   result["kernels"] = list(program.kernels(), [](const program::Kernel &kernel) {
-    return ordered_json{{"symbol", text(kernel.symbol())},     {"description", text(kernel.description())},
-                        {"emitter", text(kernel.emitter())},   {"schedule", text(kernel.schedule())},
-                        {"target", kernel.target()},           {"scratch_bytes", kernel.scratch_bytes()},
-                        {"flops", kernel.flops()},             {"bytes", kernel.bytes()}};
+    return ordered_json{{"symbol", text(kernel.symbol())},   {"description", text(kernel.description())},
+                        {"emitter", text(kernel.emitter())}, {"schedule", text(kernel.schedule())},
+                        {"target", kernel.target()},         {"scratch_bytes", kernel.scratch_bytes()},
+                        {"flops", kernel.flops()},           {"bytes", kernel.bytes()}};
   });
   return result;
 }

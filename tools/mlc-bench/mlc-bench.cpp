@@ -140,7 +140,9 @@ int main(int argc, char **argv) {
   app.add_option("--bucket", options.arguments.bucket, "Number of the shape bucket, where there are several");
   app.add_option("--threads", options.threads, "Threads; by default MLC_NUM_THREADS, else all CPUs")
       ->check(CLI::Range(1, 65536));
-  app.add_option("--seconds", options.seconds, "How long to measure")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--seconds", options.seconds, "How long to measure")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
   app.add_flag("--json", options.json, "Prints one line of JSON");
   CLI11_PARSE(app, argc, argv);
   try {

@@ -41,9 +41,9 @@ typedef enum mlc_status {
   MLC_UNSUPPORTED = 4,      /* a valid module that this runtime or machine cannot run */
   MLC_IO_ERROR = 5,         /* the operating system refused to open, read, or map */
   MLC_OUT_OF_MEMORY = 6,
-  MLC_KERNEL_FAILED = 7,    /* a kernel refused its data, such as an index out of range */
-  MLC_BUSY = 8,             /* the session is running in another thread */
-  MLC_INTERNAL = 9          /* a defect of the runtime */
+  MLC_KERNEL_FAILED = 7, /* a kernel refused its data, such as an index out of range */
+  MLC_BUSY = 8,          /* the session is running in another thread */
+  MLC_INTERNAL = 9       /* a defect of the runtime */
 } mlc_status;
 
 /* What the last failed call of this thread says. Valid until the thread's next failing call; never NULL. */
@@ -62,8 +62,18 @@ MLC_API void mlc_set_log(mlc_log_fn log, void *context);
 /* ---- Tensors ---- */
 
 typedef enum mlc_dtype {
-  MLC_F32 = 1, MLC_F64 = 2, MLC_F16 = 3, MLC_BF16 = 4, MLC_I8 = 5, MLC_U8 = 6, MLC_I16 = 7, MLC_U16 = 8,
-  MLC_I32 = 9, MLC_U32 = 10, MLC_I64 = 11, MLC_U64 = 12,
+  MLC_F32 = 1,
+  MLC_F64 = 2,
+  MLC_F16 = 3,
+  MLC_BF16 = 4,
+  MLC_I8 = 5,
+  MLC_U8 = 6,
+  MLC_I16 = 7,
+  MLC_U16 = 8,
+  MLC_I32 = 9,
+  MLC_U32 = 10,
+  MLC_I64 = 11,
+  MLC_U64 = 12,
   MLC_I1 = 13 /* one byte per element: 0 or 1 */
 } mlc_dtype;
 
@@ -149,7 +159,7 @@ typedef struct mlc_allocator {
 
 typedef struct mlc_session_options {
   size_t struct_size;
-  uint32_t threads;               /* 0: MLC_NUM_THREADS if set, else the CPUs that the process may use */
+  uint32_t threads; /* 0: MLC_NUM_THREADS if set, else the CPUs that the process may use */
   uint32_t reserved;
   const mlc_host_pool *pool;      /* NULL: threads of the session's own. Copied; its context must outlive the session */
   const mlc_allocator *allocator; /* NULL: the C library. For all tensor memory. Copied, as above */
@@ -162,15 +172,15 @@ MLC_API void mlc_session_destroy(mlc_session *session);
 MLC_API uint32_t mlc_session_thread_count(const mlc_session *session);
 
 /* Runs an entry point. Inputs and outputs are given by position; outputs are written into the caller's memory, which
- * must not overlap the inputs'; one with dtype 0 is not wanted. After the first run of a bucket, a run allocates nothing and takes no lock. */
+ * must not overlap the inputs'; one with dtype 0 is not wanted. After the first run of a bucket, a run allocates
+ * nothing and takes no lock. */
 MLC_API mlc_status mlc_session_run(mlc_session *session, size_t entry, const mlc_tensor *inputs, size_t input_count,
                                    const mlc_tensor *outputs, size_t output_count);
 
 /* The same by names, in any order. All inputs must be given; outputs that are not wanted may be left out. */
 MLC_API mlc_status mlc_session_run_named(mlc_session *session, const char *entry, const char *const *input_names,
-                                         const mlc_tensor *inputs, size_t input_count,
-                                         const char *const *output_names, const mlc_tensor *outputs,
-                                         size_t output_count);
+                                         const mlc_tensor *inputs, size_t input_count, const char *const *output_names,
+                                         const mlc_tensor *outputs, size_t output_count);
 
 /* Variables: tensors that persist in the session. Only those stored dense (not packed) can be read and written. */
 MLC_API size_t mlc_module_variable_count(const mlc_module *module);

@@ -32,17 +32,39 @@ inline void check(mlc_status status) {
 }
 
 template <typename T> struct DtypeOf;
-template <> struct DtypeOf<float> { static constexpr mlc_dtype value = MLC_F32; };
-template <> struct DtypeOf<double> { static constexpr mlc_dtype value = MLC_F64; };
-template <> struct DtypeOf<int8_t> { static constexpr mlc_dtype value = MLC_I8; };
-template <> struct DtypeOf<uint8_t> { static constexpr mlc_dtype value = MLC_U8; };
-template <> struct DtypeOf<int16_t> { static constexpr mlc_dtype value = MLC_I16; };
-template <> struct DtypeOf<uint16_t> { static constexpr mlc_dtype value = MLC_U16; };
-template <> struct DtypeOf<int32_t> { static constexpr mlc_dtype value = MLC_I32; };
-template <> struct DtypeOf<uint32_t> { static constexpr mlc_dtype value = MLC_U32; };
-template <> struct DtypeOf<int64_t> { static constexpr mlc_dtype value = MLC_I64; };
-template <> struct DtypeOf<uint64_t> { static constexpr mlc_dtype value = MLC_U64; };
-template <> struct DtypeOf<bool> { static constexpr mlc_dtype value = MLC_I1; };
+template <> struct DtypeOf<float> {
+  static constexpr mlc_dtype value = MLC_F32;
+};
+template <> struct DtypeOf<double> {
+  static constexpr mlc_dtype value = MLC_F64;
+};
+template <> struct DtypeOf<int8_t> {
+  static constexpr mlc_dtype value = MLC_I8;
+};
+template <> struct DtypeOf<uint8_t> {
+  static constexpr mlc_dtype value = MLC_U8;
+};
+template <> struct DtypeOf<int16_t> {
+  static constexpr mlc_dtype value = MLC_I16;
+};
+template <> struct DtypeOf<uint16_t> {
+  static constexpr mlc_dtype value = MLC_U16;
+};
+template <> struct DtypeOf<int32_t> {
+  static constexpr mlc_dtype value = MLC_I32;
+};
+template <> struct DtypeOf<uint32_t> {
+  static constexpr mlc_dtype value = MLC_U32;
+};
+template <> struct DtypeOf<int64_t> {
+  static constexpr mlc_dtype value = MLC_I64;
+};
+template <> struct DtypeOf<uint64_t> {
+  static constexpr mlc_dtype value = MLC_U64;
+};
+template <> struct DtypeOf<bool> {
+  static constexpr mlc_dtype value = MLC_I1;
+};
 
 // A view of memory that the caller owns; holds its own shape and strides.
 class View {

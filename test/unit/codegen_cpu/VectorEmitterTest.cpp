@@ -140,12 +140,14 @@ void checkMatmul(int64_t m, int64_t n, int64_t k) {
     %0 = mlc.packed_matmul %a, %p {{n = {1} : i64}
       : (tensor<{0}x{2}xf32>, tensor<{3}x{2}x16xf32>) -> tensor<{0}x{1}xf32>
     return %0 : tensor<{0}x{1}xf32>
-  })", m, n, k, (n + 15) / 16), {a, pack(w, k, n)}, product(a, w, m, n, k), 1e-6 * (k + 4));
+  })",
+                      m, n, k, (n + 15) / 16),
+        {a, pack(w, k, n)}, product(a, w, m, n, k), 1e-6 * (k + 4));
 }
 
 TEST(VectorEmitter, MatmulOfOddShapes) {
-  const int64_t shapes[][3] = {{1, 1, 1},    {1, 768, 64},  {3, 15, 5},  {7, 16, 300},  {8, 17, 5},    {9, 48, 64},
-                               {9, 100, 1},  {128, 1, 300}, {8, 48, 64}, {7, 100, 5},   {128, 100, 64}, {3, 768, 5},
+  const int64_t shapes[][3] = {{1, 1, 1},    {1, 768, 64},  {3, 15, 5},  {7, 16, 300},   {8, 17, 5},     {9, 48, 64},
+                               {9, 100, 1},  {128, 1, 300}, {8, 48, 64}, {7, 100, 5},    {128, 100, 64}, {3, 768, 5},
                                {12, 65, 30}, {1, 33, 3},    {17, 49, 6}, {128, 768, 300}};
   for (auto [m, n, k] : shapes)
     checkMatmul(m, n, k);
@@ -168,7 +170,9 @@ TEST(VectorEmitter, BiasReluResidual) {
       %3 = mlc.add %2, %r : (tensor<2x5x{0}xf32>, tensor<2x5x{0}xf32>) -> tensor<2x5x{0}xf32>
       %4 = mlc.mul %3, %s : (tensor<2x5x{0}xf32>, tensor<5x1xf32>) -> tensor<2x5x{0}xf32>
       return %4 : tensor<2x5x{0}xf32>
-    })", n, k, (n + 15) / 16), {a, pack(w, k, n), bias, residual, scale}, expected, 1e-5);
+    })",
+                        n, k, (n + 15) / 16),
+          {a, pack(w, k, n), bias, residual, scale}, expected, 1e-5);
   }
 }
 
@@ -183,7 +187,8 @@ TEST(VectorEmitter, LeakyReluTimesItsInput) {
     %1 = mlc.leaky_relu %0 {alpha = 0.25 : f64} : (tensor<5x20xf32>) -> tensor<5x20xf32>
     %2 = mlc.mul %0, %1 : (tensor<5x20xf32>, tensor<5x20xf32>) -> tensor<5x20xf32>
     return %2 : tensor<5x20xf32>
-  })", {a, pack(w, k, n)}, expected, 1e-5);
+  })",
+        {a, pack(w, k, n)}, expected, 1e-5);
 }
 
 TEST(VectorEmitter, GeluAndSigmoid) {
@@ -199,7 +204,8 @@ TEST(VectorEmitter, GeluAndSigmoid) {
     %2 = mlc.sigmoid %1 : (tensor<9x50xf32>) -> tensor<9x50xf32>
     %3 = mlc.mul %1, %2 : (tensor<9x50xf32>, tensor<9x50xf32>) -> tensor<9x50xf32>
     return %3 : tensor<9x50xf32>
-  })", {a, pack(w, k, n)}, expected, 1e-5);
+  })",
+        {a, pack(w, k, n)}, expected, 1e-5);
 }
 
 // Products of a batch whose right-hand sides are plain, straight and transposed, as in attention. The outer dimension
@@ -229,7 +235,9 @@ TEST(VectorEmitter, BatchedMatmul) {
         %0 = mlc.matmul %a, %b {3} : ({0}, {1}) -> {2}
         %1 = mlc.mul %0, %scale : ({2}, tensor<f32>) -> {2}
         return %1 : {2}
-      })", lhs, rhs, out, transposed ? "{transpose_rhs}" : ""), {a, stored}, expected, 1e-5);
+      })",
+                          lhs, rhs, out, transposed ? "{transpose_rhs}" : ""),
+            {a, stored}, expected, 1e-5);
     }
 }
 
@@ -238,8 +246,11 @@ struct ConvCase {
 };
 
 TEST(VectorEmitter, Convolution) {
-  const ConvCase cases[] = {{2, 7, 9, 20, 33, 1, 2, 1}, {1, 8, 9, 5, 17, 3, 1, 1}, {2, 9, 7, 16, 64, 3, 2, 1},
-                            {1, 15, 17, 3, 64, 7, 2, 1}, {1, 9, 9, 4, 20, 3, 1, 2}};
+  const ConvCase cases[] = {{2, 7, 9, 20, 33, 1, 2, 1},
+                            {1, 8, 9, 5, 17, 3, 1, 1},
+                            {2, 9, 7, 16, 64, 3, 2, 1},
+                            {1, 15, 17, 3, 64, 7, 2, 1},
+                            {1, 9, 9, 4, 20, 3, 1, 2}};
   for (const ConvCase &c : cases) {
     int64_t span = (c.window - 1) * c.dilation + 1, depth = c.window * c.window * c.channels;
     int64_t oh = (c.height - span) / c.stride + 1, ow = (c.width - span) / c.stride + 1;
@@ -251,8 +262,10 @@ TEST(VectorEmitter, Convolution) {
           for (int64_t i = 0; i < c.window; ++i)
             for (int64_t j = 0; j < c.window; ++j)
               for (int64_t k = 0; k < c.channels; ++k)
-                patches.push_back(x[((n * c.height + y * c.stride + i * c.dilation) * c.width + z * c.stride +
-                                     j * c.dilation) * c.channels + k]);
+                patches.push_back(
+                    x[((n * c.height + y * c.stride + i * c.dilation) * c.width + z * c.stride + j * c.dilation) *
+                          c.channels +
+                      k]);
     Floats expected = product(patches, w, c.batch * oh * ow, c.outputs, depth);
     for (size_t i = 0; i < expected.size(); ++i)
       expected[i] = std::max(expected[i] + bias[i % c.outputs], 0.0f);
@@ -265,35 +278,36 @@ TEST(VectorEmitter, Convolution) {
       %1 = mlc.add %0, %bias : ({2}, tensor<{3}xf32>) -> {2}
       %2 = mlc.relu %1 : ({2}) -> {2}
       return %2 : {2}
-    })", in, filter, out, c.outputs, c.stride, c.dilation), {x, pack(w, depth, c.outputs), bias}, expected, 1e-4);
+    })",
+                        in, filter, out, c.outputs, c.stride, c.dilation),
+          {x, pack(w, depth, c.outputs), bias}, expected, 1e-4);
   }
 }
 
 TEST(VectorEmitter, RefusesWhatItCannotDo) {
-  const char *refused[] = {
-      // one row of the result for each matrix of the batch
-      R"(func.func @k(%a: tensor<5x1x7xf32>, %b: tensor<5x7x16xf32>) -> tensor<5x1x16xf32> {
+  const char *refused[] = {// one row of the result for each matrix of the batch
+                           R"(func.func @k(%a: tensor<5x1x7xf32>, %b: tensor<5x7x16xf32>) -> tensor<5x1x16xf32> {
         %0 = mlc.matmul %a, %b : (tensor<5x1x7xf32>, tensor<5x7x16xf32>) -> tensor<5x1x16xf32>
         return %0 : tensor<5x1x16xf32>
       })",
-      // another element type
-      R"(func.func @k(%a: tensor<5x7xf64>, %b: tensor<7x16xf64>) -> tensor<5x16xf64> {
+                           // another element type
+                           R"(func.func @k(%a: tensor<5x7xf64>, %b: tensor<7x16xf64>) -> tensor<5x16xf64> {
         %0 = mlc.matmul %a, %b : (tensor<5x7xf64>, tensor<7x16xf64>) -> tensor<5x16xf64>
         return %0 : tensor<5x16xf64>
       })",
-      // panels of another width
-      R"(func.func @k(%a: tensor<5x7xf32>, %p: tensor<2x7x8xf32>) -> tensor<5x16xf32> {
+                           // panels of another width
+                           R"(func.func @k(%a: tensor<5x7xf32>, %p: tensor<2x7x8xf32>) -> tensor<5x16xf32> {
         %0 = mlc.packed_matmul %a, %p {n = 16 : i64} : (tensor<5x7xf32>, tensor<2x7x8xf32>) -> tensor<5x16xf32>
         return %0 : tensor<5x16xf32>
       })",
-      // a function that is no instruction, not expanded
-      R"(func.func @k(%a: tensor<5x7xf32>, %p: tensor<1x7x16xf32>) -> tensor<5x16xf32> {
+                           // a function that is no instruction, not expanded
+                           R"(func.func @k(%a: tensor<5x7xf32>, %p: tensor<1x7x16xf32>) -> tensor<5x16xf32> {
         %0 = mlc.packed_matmul %a, %p {n = 16 : i64} : (tensor<5x7xf32>, tensor<1x7x16xf32>) -> tensor<5x16xf32>
         %1 = mlc.exp %0 : (tensor<5x16xf32>) -> tensor<5x16xf32>
         return %1 : tensor<5x16xf32>
       })",
-      // columns of the result are not those of the product
-      R"(func.func @k(%a: tensor<16x7xf32>, %p: tensor<1x7x16xf32>) -> tensor<16x16xf32> {
+                           // columns of the result are not those of the product
+                           R"(func.func @k(%a: tensor<16x7xf32>, %p: tensor<1x7x16xf32>) -> tensor<16x16xf32> {
         %0 = mlc.packed_matmul %a, %p {n = 16 : i64} : (tensor<16x7xf32>, tensor<1x7x16xf32>) -> tensor<16x16xf32>
         %1 = mlc.transpose %0 {permutation = array<i64: 1, 0>} : (tensor<16x16xf32>) -> tensor<16x16xf32>
         return %1 : tensor<16x16xf32>

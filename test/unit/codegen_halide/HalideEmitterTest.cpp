@@ -118,9 +118,11 @@ struct Kernel {
 
 void expectClose(float got, float want, float tolerance, size_t at, const char *what) {
   if (std::isnan(want) || std::isinf(want))
-    ASSERT_TRUE(std::isnan(want) ? std::isnan(got) : got == want) << what << " at " << at << ": " << got << ", not " << want;
+    ASSERT_TRUE(std::isnan(want) ? std::isnan(got) : got == want)
+        << what << " at " << at << ": " << got << ", not " << want;
   else
-    ASSERT_LE(std::fabs(got - want), tolerance * (1 + std::fabs(want))) << what << " at " << at << ": " << got << ", not " << want;
+    ASSERT_LE(std::fabs(got - want), tolerance * (1 + std::fabs(want)))
+        << what << " at " << at << ": " << got << ", not " << want;
 }
 
 void check(const std::string &text, const char *targetName, float tolerance = 2e-6f) {
@@ -184,8 +186,8 @@ std::string layerNorm(int64_t rows, int64_t columns, bool residual) {
   return "func.func @k(%a: " + t + ", %r: " + t + ", %s: " + c + ", %b: " + c + ") -> " + t + " { " +
          (residual ? "%x = mlc.add %a, %r : (" + t + ", " + t + ") -> " + t
                    : "%x = mlc.mul %a, %a : (" + t + ", " + t + ") -> " + t) +
-         " %0 = mlc.layer_norm %x scale(%s) bias(%b) {axis = 1 : i64, epsilon = 1.0e-5 : f64} : (" + t + ", " + c + ", " + c +
-         ") -> " + t + " return %0 : " + t + " }";
+         " %0 = mlc.layer_norm %x scale(%s) bias(%b) {axis = 1 : i64, epsilon = 1.0e-5 : f64} : (" + t + ", " + c +
+         ", " + c + ") -> " + t + " return %0 : " + t + " }";
 }
 
 const char *kTargets[] = {"x86-64-v3", "x86-64-v4"};
@@ -224,12 +226,14 @@ INSTANTIATE_TEST_SUITE_P(Targets, Kernels, testing::ValuesIn(kTargets));
 
 TEST_P(Kernels, SoftmaxOfOneRow) {
   check("func.func @k(%a: tensor<1000xf32>) -> tensor<1000xf32> { %0 = mlc.softmax %a {axis = 0 : i64} : "
-        "(tensor<1000xf32>) -> tensor<1000xf32> return %0 : tensor<1000xf32> }", GetParam());
+        "(tensor<1000xf32>) -> tensor<1000xf32> return %0 : tensor<1000xf32> }",
+        GetParam());
 }
 
 TEST_P(Kernels, SoftmaxOfHeads) {
   check("func.func @k(%a: tensor<1x12x17x17xf32>) -> tensor<1x12x17x17xf32> { %0 = mlc.softmax %a {axis = 3 : i64} : "
-        "(tensor<1x12x17x17xf32>) -> tensor<1x12x17x17xf32> return %0 : tensor<1x12x17x17xf32> }", GetParam());
+        "(tensor<1x12x17x17xf32>) -> tensor<1x12x17x17xf32> return %0 : tensor<1x12x17x17xf32> }",
+        GetParam());
 }
 
 TEST_P(Kernels, ElementwiseChain) {
@@ -237,40 +241,45 @@ TEST_P(Kernels, ElementwiseChain) {
         "%0 = mlc.add %a, %b : (tensor<7x33xf32>, tensor<33xf32>) -> tensor<7x33xf32> "
         "%1 = mlc.tanh %0 : (tensor<7x33xf32>) -> tensor<7x33xf32> "
         "%2 = mlc.erf %1 : (tensor<7x33xf32>) -> tensor<7x33xf32> "
-        "%3 = mlc.relu %2 : (tensor<7x33xf32>) -> tensor<7x33xf32> return %3 : tensor<7x33xf32> }", GetParam());
+        "%3 = mlc.relu %2 : (tensor<7x33xf32>) -> tensor<7x33xf32> return %3 : tensor<7x33xf32> }",
+        GetParam());
 }
 
 TEST_P(Kernels, MaxPool) {
   check("func.func @k(%x: tensor<1x20x9x11xf32>) -> tensor<1x20x5x6xf32> { "
         "%0 = mlc.pool max %x {window = array<i64: 3, 3>, strides = array<i64: 2, 2>, "
         "pad_low = array<i64: 1, 1>, pad_high = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : "
-        "(tensor<1x20x9x11xf32>) -> tensor<1x20x5x6xf32> return %0 : tensor<1x20x5x6xf32> }", GetParam());
+        "(tensor<1x20x9x11xf32>) -> tensor<1x20x5x6xf32> return %0 : tensor<1x20x5x6xf32> }",
+        GetParam());
 }
 
 TEST_P(Kernels, GlobalMean) {
   check("func.func @k(%x: tensor<2x7x7x100xf32>) -> tensor<2x100xf32> { "
         "%0 = mlc.reduce mean %x {axes = array<i64: 1, 2>} : (tensor<2x7x7x100xf32>) -> tensor<2x100xf32> "
-        "return %0 : tensor<2x100xf32> }", GetParam());
+        "return %0 : tensor<2x100xf32> }",
+        GetParam());
 }
 
 // Pooling as the layout phase leaves it; the average divides by what lies inside.
 TEST_P(Kernels, PoolChannelsLast) {
   for (std::string kind : {"max", "average"})
     check("func.func @k(%x: tensor<1x9x11x20xf32>) -> tensor<1x5x6x20xf32> { %0 = mlc.pool " + kind +
-          " %x {window = array<i64: 3, 3>, strides = array<i64: 2, 2>, pad_low = array<i64: 1, 1>, pad_high = "
-          "array<i64: 1, 1>, dilations = array<i64: 1, 1>, layout = #mlc<layout channels_last>} : "
-          "(tensor<1x9x11x20xf32>) -> tensor<1x5x6x20xf32> return %0 : tensor<1x5x6x20xf32> }", GetParam());
+              " %x {window = array<i64: 3, 3>, strides = array<i64: 2, 2>, pad_low = array<i64: 1, 1>, pad_high = "
+              "array<i64: 1, 1>, dilations = array<i64: 1, 1>, layout = #mlc<layout channels_last>} : "
+              "(tensor<1x9x11x20xf32>) -> tensor<1x5x6x20xf32> return %0 : tensor<1x5x6x20xf32> }",
+          GetParam());
 }
 
 // A result that is itself a reduction.
 TEST_P(Kernels, ReductionsAlone) {
   for (std::string kind : {"sum", "max", "min", "mean"}) {
     check("func.func @k(%x: tensor<5x300xf32>) -> tensor<5xf32> { %0 = mlc.reduce " + kind +
-          " %x {axes = array<i64: 1>} : (tensor<5x300xf32>) -> tensor<5xf32> return %0 : tensor<5xf32> }",
+              " %x {axes = array<i64: 1>} : (tensor<5x300xf32>) -> tensor<5xf32> return %0 : tensor<5xf32> }",
           GetParam(), 1e-5f);
     check("func.func @k(%x: tensor<2x17x33xf32>) -> tensor<2x1x33xf32> { %0 = mlc.reduce " + kind +
-          " %x {axes = array<i64: 1>, keep_dims} : (tensor<2x17x33xf32>) -> tensor<2x1x33xf32> "
-          "return %0 : tensor<2x1x33xf32> }", GetParam(), 1e-5f);
+              " %x {axes = array<i64: 1>, keep_dims} : (tensor<2x17x33xf32>) -> tensor<2x1x33xf32> "
+              "return %0 : tensor<2x1x33xf32> }",
+          GetParam(), 1e-5f);
   }
 }
 
@@ -280,7 +289,8 @@ TEST_P(Kernels, L2Normalise) {
         "%2 = mlc.reduce sum %1 {axes = array<i64: 1>, keep_dims} : (tensor<3x384xf32>) -> tensor<3x1xf32> "
         "%3 = mlc.sqrt %2 : (tensor<3x1xf32>) -> tensor<3x1xf32> "
         "%4 = mlc.div %0, %3 : (tensor<3x384xf32>, tensor<3x1xf32>) -> tensor<3x384xf32> "
-        "return %4 : tensor<3x384xf32> }", GetParam(), 1e-5f);
+        "return %4 : tensor<3x384xf32> }",
+        GetParam(), 1e-5f);
 }
 
 TEST_P(Kernels, MaskedMeanPooling) {
@@ -290,24 +300,32 @@ TEST_P(Kernels, MaskedMeanPooling) {
         "%2 = mlc.abs %m : (tensor<2x17x1xf32>) -> tensor<2x17x1xf32> "
         "%3 = mlc.reduce sum %2 {axes = array<i64: 1>} : (tensor<2x17x1xf32>) -> tensor<2x1xf32> "
         "%4 = mlc.div %1, %3 : (tensor<2x64xf32>, tensor<2x1xf32>) -> tensor<2x64xf32> "
-        "return %4 : tensor<2x64xf32> }", GetParam(), 1e-5f);
+        "return %4 : tensor<2x64xf32> }",
+        GetParam(), 1e-5f);
 }
 
 // The shapes of the models: three-dimensional activations, the stem's pool, the last pool.
 TEST_P(Kernels, ModelShapes) {
   std::string t = tensor({1, 16, 384}), c = tensor({384});
-  check("func.func @k(%a: " + t + ", %r: " + t + ", %s: " + c + ", %b: " + c + ") -> " + t + " { %x = mlc.add %a, %r : (" +
-            t + ", " + t + ") -> " + t + " %0 = mlc.layer_norm %x scale(%s) bias(%b) {axis = 2 : i64, epsilon = 1.0e-12 : "
-            "f64} : (" + t + ", " + c + ", " + c + ") -> " + t + " return %0 : " + t + " }", GetParam(), 2e-5f);
-  check("func.func @k(%x: tensor<1x12x12x64xf32>) -> tensor<1x6x6x64xf32> { %0 = mlc.pool max %x {window = array<i64: 3, "
-        "3>, strides = array<i64: 2, 2>, pad_low = array<i64: 0, 0>, pad_high = array<i64: 1, 1>, dilations = array<i64: "
-        "1, 1>, layout = #mlc<layout channels_last>} : (tensor<1x12x12x64xf32>) -> tensor<1x6x6x64xf32> "
-        "return %0 : tensor<1x6x6x64xf32> }", GetParam());
-  check("func.func @k(%x: tensor<1x7x7x512xf32>) -> tensor<1x1x1x512xf32> { %0 = mlc.reduce mean %x {axes = array<i64: 1, "
+  check("func.func @k(%a: " + t + ", %r: " + t + ", %s: " + c + ", %b: " + c + ") -> " + t +
+            " { %x = mlc.add %a, %r : (" + t + ", " + t + ") -> " + t +
+            " %0 = mlc.layer_norm %x scale(%s) bias(%b) {axis = 2 : i64, epsilon = 1.0e-12 : "
+            "f64} : (" +
+            t + ", " + c + ", " + c + ") -> " + t + " return %0 : " + t + " }",
+        GetParam(), 2e-5f);
+  check(
+      "func.func @k(%x: tensor<1x12x12x64xf32>) -> tensor<1x6x6x64xf32> { %0 = mlc.pool max %x {window = array<i64: 3, "
+      "3>, strides = array<i64: 2, 2>, pad_low = array<i64: 0, 0>, pad_high = array<i64: 1, 1>, dilations = array<i64: "
+      "1, 1>, layout = #mlc<layout channels_last>} : (tensor<1x12x12x64xf32>) -> tensor<1x6x6x64xf32> "
+      "return %0 : tensor<1x6x6x64xf32> }",
+      GetParam());
+  check("func.func @k(%x: tensor<1x7x7x512xf32>) -> tensor<1x1x1x512xf32> { %0 = mlc.reduce mean %x {axes = array<i64: "
+        "1, "
         "2>, keep_dims} : (tensor<1x7x7x512xf32>) -> tensor<1x1x1x512xf32> return %0 : tensor<1x1x1x512xf32> }",
         GetParam(), 1e-5f);
   check("func.func @k(%x: tensor<1x300xf32>) -> tensor<1xf32> { %0 = mlc.reduce sum %x {axes = array<i64: 1>} : "
-        "(tensor<1x300xf32>) -> tensor<1xf32> return %0 : tensor<1xf32> }", GetParam(), 1e-5f);
+        "(tensor<1x300xf32>) -> tensor<1xf32> return %0 : tensor<1xf32> }",
+        GetParam(), 1e-5f);
 }
 
 TEST(Halide, RefusesContractions) {
@@ -343,14 +361,15 @@ TEST(HalideSpeed, SoftmaxAndLayerNorm) {
       for (int i = 0; i < 5; ++i) {
         auto start = std::chrono::steady_clock::now();
         kernel.run(bindings, 0, kernel.tiles);
-        best = std::min(best, std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+        best =
+            std::min(best, std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
       }
       return best;
     };
     double fastTime = milliseconds(fast), plainTime = milliseconds(plain);
     std::printf("%s [4096,768], %s: halide %.2f ms, loops %.2f ms; emitted in %.0f ms\n",
-                text.find("softmax") != std::string::npos ? "softmax" : "residual + layer norm", name, fastTime, plainTime,
-                fast.emissionMs);
+                text.find("softmax") != std::string::npos ? "softmax" : "residual + layer norm", name, fastTime,
+                plainTime, fast.emissionMs);
     EXPECT_LT(fastTime, plainTime);
   }
 }

@@ -81,14 +81,18 @@ TEST(Lower, BroadcastAddRelu) {
     %0 = mlc.add %a, %b : (tensor<2x3xf32>, tensor<3xf32>) -> tensor<2x3xf32>
     %1 = mlc.relu %0 : (tensor<2x3xf32>) -> tensor<2x3xf32>
     return %1 : tensor<2x3xf32>
-  })", {{1, 2, 3, -4, 5, -6}, {1, -5, 2}}, 6), (Floats{2, 0, 5, 0, 0, 0}));
+  })",
+                {{1, 2, 3, -4, 5, -6}, {1, -5, 2}}, 6),
+            (Floats{2, 0, 5, 0, 0, 0}));
 }
 
 TEST(Lower, MatmulTransposed) {
   EXPECT_EQ(run(R"(func.func @k(%a: tensor<2x2xf32>, %b: tensor<3x2xf32>) -> tensor<2x3xf32> {
     %0 = mlc.matmul %a, %b {transpose_rhs} : (tensor<2x2xf32>, tensor<3x2xf32>) -> tensor<2x3xf32>
     return %0 : tensor<2x3xf32>
-  })", {{1, 2, 3, 4}, {1, 0, 0, 1, 1, 1}}, 6), (Floats{1, 2, 3, 3, 4, 7}));
+  })",
+                {{1, 2, 3, 4}, {1, 0, 0, 1, 1, 1}}, 6),
+            (Floats{1, 2, 3, 3, 4, 7}));
 }
 
 TEST(Lower, PackedMatmulDropsPadding) {
@@ -96,7 +100,9 @@ TEST(Lower, PackedMatmulDropsPadding) {
     %p = mlc.pack %b {lanes = 2 : i64} : (tensor<2x3xf32>) -> tensor<2x2x2xf32>
     %0 = mlc.packed_matmul %a, %p {n = 3 : i64} : (tensor<2x2xf32>, tensor<2x2x2xf32>) -> tensor<2x3xf32>
     return %0 : tensor<2x3xf32>
-  })", {{1, 2, 3, 4}, {1, 2, 3, 4, 5, 6}}, 6), (Floats{9, 12, 15, 19, 26, 33}));
+  })",
+                {{1, 2, 3, 4}, {1, 2, 3, 4, 5, 6}}, 6),
+            (Floats{9, 12, 15, 19, 26, 33}));
 }
 
 TEST(Lower, ReshapeTransposeConcat) {
@@ -105,7 +111,9 @@ TEST(Lower, ReshapeTransposeConcat) {
     %r = mlc.reshape %a {shape = array<i64: 3, 2>} : (tensor<2x3xf32>) -> tensor<3x2xf32>
     %c = mlc.concat %t, %r {axis = 1 : i64} : (tensor<3x2xf32>, tensor<3x2xf32>) -> tensor<3x4xf32>
     return %c : tensor<3x4xf32>
-  })", {{1, 2, 3, 4, 5, 6}}, 12), (Floats{1, 4, 1, 2, 2, 5, 3, 4, 3, 6, 5, 6}));
+  })",
+                {{1, 2, 3, 4, 5, 6}}, 12),
+            (Floats{1, 4, 1, 2, 2, 5, 3, 4, 3, 6, 5, 6}));
 }
 
 TEST(Lower, LayerNorm) {
@@ -113,7 +121,8 @@ TEST(Lower, LayerNorm) {
     %0 = mlc.layer_norm %a scale(%s) bias(%b) {axis = 1 : i64, epsilon = 0.0 : f64}
       : (tensor<1x4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<1x4xf32>
     return %0 : tensor<1x4xf32>
-  })", {{1, 2, 3, 4}, {1, 1, 2, 1}, {0, 0, 0, 5}}, 4);
+  })",
+                      {{1, 2, 3, 4}, {1, 1, 2, 1}, {0, 0, 0, 5}}, 4);
   float inverse = 1 / std::sqrt(1.25f);
   Floats expected = {-1.5f * inverse, -0.5f * inverse, inverse, 1.5f * inverse + 5};
   for (int i = 0; i < 4; ++i)
@@ -125,7 +134,9 @@ TEST(Lower, ConvolutionWithPaddingAndGroups) {
     %0 = mlc.conv %x, %w {strides = array<i64: 1>, pad_low = array<i64: 1>, pad_high = array<i64: 1>,
       dilations = array<i64: 1>, groups = 2 : i64} : (tensor<1x2x3xf32>, tensor<2x1x3xf32>) -> tensor<1x2x3xf32>
     return %0 : tensor<1x2x3xf32>
-  })", {{1, 2, 3, 4, 5, 6}, {1, 1, 1, 0, 1, -1}}, 6), (Floats{3, 6, 5, -1, -1, 6}));
+  })",
+                {{1, 2, 3, 4, 5, 6}, {1, 1, 1, 0, 1, -1}}, 6),
+            (Floats{3, 6, 5, -1, -1, 6}));
 }
 
 TEST(Lower, AveragePoolDividesByWhatIsInside) {
@@ -133,14 +144,17 @@ TEST(Lower, AveragePoolDividesByWhatIsInside) {
     %0 = mlc.pool average %x {window = array<i64: 3>, strides = array<i64: 1>, pad_low = array<i64: 1>,
       pad_high = array<i64: 1>, dilations = array<i64: 1>} : (tensor<1x1x3xf32>) -> tensor<1x1x3xf32>
     return %0 : tensor<1x1x3xf32>
-  })", {{2, 4, 6}}, 3), (Floats{3, 4, 5}));
+  })",
+                {{2, 4, 6}}, 3),
+            (Floats{3, 4, 5}));
 }
 
 TEST(Lower, MaximumOfNanIsNan) {
   Floats result = run(R"(func.func @k(%x: tensor<2x3xf32>) -> tensor<2xf32> {
     %0 = mlc.reduce max %x {axes = array<i64: 1>} : (tensor<2x3xf32>) -> tensor<2xf32>
     return %0 : tensor<2xf32>
-  })", {{1, NAN, 3, -4, -5, -6}}, 2);
+  })",
+                      {{1, NAN, 3, -4, -5, -6}}, 2);
   EXPECT_TRUE(std::isnan(result[0]));
   EXPECT_EQ(result[1], -4);
 }
@@ -149,7 +163,9 @@ TEST(Lower, ArgMaxGivesTheFirst) {
   EXPECT_EQ(run<int64_t>(R"(func.func @k(%x: tensor<2x3xf32>) -> tensor<2xi64> {
     %0 = mlc.arg_max %x {axis = 1 : i64} : (tensor<2x3xf32>) -> tensor<2xi64>
     return %0 : tensor<2xi64>
-  })", {{1, 3, 3, -4, NAN, 6}}, 2), (std::vector<int64_t>{1, 1}));
+  })",
+                         {{1, 3, 3, -4, NAN, 6}}, 2),
+            (std::vector<int64_t>{1, 1}));
 }
 
 } // namespace

@@ -1,7 +1,7 @@
 // Each function against libm in f64 (long double for f64), over dense samples and every special value, in ulp.
 // Every test prints its measured maximum, which docs/numerics.md quotes.
-#include "codegen/loops/LoopEmitter.h"
 #include "codegen/math/Math.h"
+#include "codegen/loops/LoopEmitter.h"
 #include "codegen/target/MachineCode.h"
 #include "codegen/target/Target.h"
 #include "mlc/kernel_abi.h"
@@ -30,9 +30,9 @@ public:
     std::string ids = "affine_map<(d0) -> (d0)>";
     std::string second = operands == 2 ? ", %b" : "", secondType = operands == 2 ? ", " + tensor : "";
     std::string text = "func.func @k(%a: " + tensor + (operands == 2 ? ", %b: " + tensor : "") + ") -> " + tensor +
-                       " {\n %e = tensor.empty() : " + tensor + "\n %r = linalg.generic {indexing_maps = [" + ids + ", " +
-                       (operands == 2 ? ids + ", " : "") + ids + "], iterator_types = [\"parallel\"]} ins(%a" + second +
-                       " : " + tensor + secondType + ") outs(%e : " + tensor + ") {\n ^bb0(%x: " + type +
+                       " {\n %e = tensor.empty() : " + tensor + "\n %r = linalg.generic {indexing_maps = [" + ids +
+                       ", " + (operands == 2 ? ids + ", " : "") + ids + "], iterator_types = [\"parallel\"]} ins(%a" +
+                       second + " : " + tensor + secondType + ") outs(%e : " + tensor + ") {\n ^bb0(%x: " + type +
                        (operands == 2 ? ", %y: " + type : "") + ", %o: " + type + "):\n %v = " + op + " %x" +
                        (operands == 2 ? ", %y" : "") + " : " + type + "\n linalg.yield %v : " + type + "\n } -> " +
                        tensor + "\n return %r : " + tensor + "\n}";
@@ -121,8 +121,10 @@ template <typename T> double ulps(T got, long double want) {
 
 // All float bit patterns in steps, both signs, with the special values.
 std::vector<float> denseFloats(uint32_t step) {
-  std::vector<float> values = {0.f, -0.f, INFINITY, -INFINITY, NAN, 1.f, -1.f, 1e-45f, -1e-45f, 0x1p-126f, 3.4028235e38f,
-                               -3.4028235e38f, 88.72283f, 88.72284f, -87.33655f, -103.97f, -104.f, 0.92773438f, 0.92773443f};
+  std::vector<float> values = {0.f,           -0.f,           INFINITY,    -INFINITY,  NAN,
+                               1.f,           -1.f,           1e-45f,      -1e-45f,    0x1p-126f,
+                               3.4028235e38f, -3.4028235e38f, 88.72283f,   88.72284f,  -87.33655f,
+                               -103.97f,      -104.f,         0.92773438f, 0.92773443f};
   for (uint64_t bits = 0; bits < 0x7f800000; bits += step) {
     values.push_back(std::bit_cast<float>(uint32_t(bits)));
     values.push_back(std::bit_cast<float>(uint32_t(bits) | 0x80000000));
@@ -130,8 +132,9 @@ std::vector<float> denseFloats(uint32_t step) {
   return values;
 }
 
-void checkF32(const char *op, std::function<double(double)> reference, double bound,
-              std::function<bool(float)> domain = [](float) { return true; }) {
+void checkF32(
+    const char *op, std::function<double(double)> reference, double bound,
+    std::function<bool(float)> domain = [](float) { return true; }) {
   Compiled<float> compiled(op, 1);
   std::vector<float> x;
   for (float v : denseFloats(2039))
@@ -147,10 +150,12 @@ void checkF32(const char *op, std::function<double(double)> reference, double bo
   EXPECT_LE(worst, bound) << op << " at " << where;
 }
 
-void checkF64(const char *op, std::function<long double(long double)> reference, double bound,
-              std::function<bool(double)> domain = [](double) { return true; }) {
+void checkF64(
+    const char *op, std::function<long double(long double)> reference, double bound,
+    std::function<bool(double)> domain = [](double) { return true; }) {
   Compiled<double> compiled(op, 1);
-  std::vector<double> x = {0., -0., INFINITY, -INFINITY, NAN, 1, -1, 5e-324, 0x1p-1022, 709.78, 709.79, -745.13, -745.2, 5.9, 6.1};
+  std::vector<double> x = {0.,        -0.,    INFINITY, -INFINITY, NAN,    1,   -1, 5e-324,
+                           0x1p-1022, 709.78, 709.79,   -745.13,   -745.2, 5.9, 6.1};
   for (int i = 0; i < 100000; ++i) {
     double magnitude = std::exp2(-1074 + (1024 + 1074) * (i + 0.37) / 100000), moderate = 0.0004 * (i + 0.123);
     x.insert(x.end(), {magnitude, -magnitude, moderate, -moderate});
@@ -192,8 +197,10 @@ TEST(MathF32, SinCosOfLargeArguments) {
 
 TEST(MathF32, Pow) {
   Compiled<float> compiled("math.powf", 2);
-  std::vector<float> x, y, bases = denseFloats(8388593), exponents = {0.f, -0.f, 1.f, -1.f, 2.f, 3.f, -3.f, 0.5f, -0.5f, 1.f / 3,
-      2.4f, 17.f, 1e9f, 16777215.f, INFINITY, -INFINITY, NAN, 1e-30f, 100.5f, -40.f};
+  std::vector<float> x, y,
+      bases = denseFloats(8388593),
+      exponents = {0.f,  -0.f, 1.f,  -1.f,       2.f,      3.f,       -3.f, 0.5f,   -0.5f,  1.f / 3,
+                   2.4f, 17.f, 1e9f, 16777215.f, INFINITY, -INFINITY, NAN,  1e-30f, 100.5f, -40.f};
   for (int i = 1; i < 200; ++i)
     bases.push_back(0.02f * i);
   for (float base : bases)
@@ -229,7 +236,8 @@ TEST(MathNarrow, HalfIsComputedInF32) {
   context.loadDialect<mlir::arith::ArithDialect, mlir::math::MathDialect, mlir::func::FuncDialect>();
   auto module = mlir::parseSourceString<mlir::ModuleOp>(
       "func.func @f(%x: bf16, %v: vector<8xf16>) -> (bf16, vector<8xf16>) { %y = math.tanh %x : bf16 "
-      "%w = math.erf %v : vector<8xf16> return %y, %w : bf16, vector<8xf16> }", &context);
+      "%w = math.erf %v : vector<8xf16> return %y, %w : bf16, vector<8xf16> }",
+      &context);
   expandMath(*module);
   EXPECT_TRUE(succeeded(mlir::verify(*module)));
   int wide = 0, left = 0;

@@ -57,10 +57,10 @@ TEST(MemoryPlan, TransformerLayersStayNearTheBound) {
     };
     values[input].last = step + 3 + 2; // residual
     for (int i = 0; i < 3; ++i)
-      define(row, step + 4 - i);            // query, key, value
-    define(row, step + 2);                  // attention
-    int64_t norm = define(row, step + 4);   // projection + residual + norm, also read by the second residual
-    define(4 * row, step + 2);              // feed-forward, hidden
+      define(row, step + 4 - i);          // query, key, value
+    define(row, step + 2);                // attention
+    int64_t norm = define(row, step + 4); // projection + residual + norm, also read by the second residual
+    define(4 * row, step + 2);            // feed-forward, hidden
     input = define(row, step + 2);
     values[norm].last = step;
   }

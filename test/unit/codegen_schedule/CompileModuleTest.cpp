@@ -1,6 +1,6 @@
 // Entry functions to module files that the runtime loads and runs.
-#include "codegen/loops/LoopEmitter.h"
 #include "codegen/schedule/CompileModule.h"
+#include "codegen/loops/LoopEmitter.h"
 #include "codegen/target/Target.h"
 #include "dialects/mlc/MlcDialect.h"
 #include "mlc/runtime.hpp"
@@ -112,7 +112,8 @@ TEST_F(CompileModule, AttentionBecomesMatrixProducts) {
       %0 = mlc.attention %q, %k, %v {scale = 0.5, causal, layout = #mlc<head_layout bshd>}
         : (tensor<1x3x4x8xf32>, tensor<1x5x2x8xf32>, tensor<1x5x2x6xf32>) -> tensor<1x3x4x6xf32>
       return %0 : tensor<1x3x4x6xf32>
-    })", &context);
+    })",
+                                                        &context);
   ASSERT_TRUE(module);
   decomposeAttention(*module->getOps<mlir::func::FuncOp>().begin());
   EXPECT_TRUE(mlir::succeeded(mlir::verify(*module)));

@@ -1,5 +1,5 @@
-#include "codegen/target/MachineCode.h"
 #include "codegen/target/Target.h"
+#include "codegen/target/MachineCode.h"
 #include "llvm/AsmParser/Parser.h"
 #include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Support/FileSystem.h"
@@ -46,8 +46,7 @@ TargetDesc level3() { return llvm::cantFail(resolveTarget("x86-64-v3")); }
 TEST(Target, KnownNames) {
   EXPECT_EQ(level3().vector_bytes, 32);
   EXPECT_EQ(llvm::cantFail(resolveTarget("x86-64-v4")).vector_bytes, 64);
-  EXPECT_EQ(errorOf(resolveTarget("arm").takeError()),
-            "unknown target 'arm'; known are x86-64-v3, x86-64-v4, native");
+  EXPECT_EQ(errorOf(resolveTarget("arm").takeError()), "unknown target 'arm'; known are x86-64-v3, x86-64-v4, native");
 }
 
 TEST(Target, NativeIsExplicit) {
@@ -134,8 +133,7 @@ TEST(MachineCode, AssemblyUsesTheTargetsVectors) {
     })";
   EmittedKernel narrow = parse(context, "k", text), wide = parse(context, "k", text);
   std::string narrowText = llvm::cantFail(compileToAssembly(*narrow.module, level3()));
-  std::string wideText =
-      llvm::cantFail(compileToAssembly(*wide.module, llvm::cantFail(resolveTarget("x86-64-v4"))));
+  std::string wideText = llvm::cantFail(compileToAssembly(*wide.module, llvm::cantFail(resolveTarget("x86-64-v4"))));
   EXPECT_EQ(narrowText.find("zmm"), std::string::npos);
   EXPECT_NE(wideText.find("zmm"), std::string::npos);
 }

@@ -178,7 +178,9 @@ func.func @k(%a: tensor<{0}x{1}xf32>, %b: tensor<{3}x{1}x16xf32>{4}) -> tensor<{
   %y = tensor.extract_slice %flat[0, 0] [{0}, {2}] [1, 1] : tensor<{0}x{5}xf32> to tensor<{0}x{2}xf32>
   {6}
   return {7} : tensor<{0}x{2}xf32>
-})", m, k, n, panels, arguments, panels * 16, epilogue, epilogue.empty() ? "%y" : "%r").str();
+})",
+                       m, k, n, panels, arguments, panels * 16, epilogue, epilogue.empty() ? "%y" : "%r")
+      .str();
 }
 
 TEST(TileContraction, PackedMatmulOfOddShapes) {
@@ -196,9 +198,9 @@ TEST(TileContraction, BiasResidualReluEpilogue) {
   int64_t shapes[][3] = {{1, 5, 3}, {17, 20, 50}, {16, 8, 48}, {130, 7, 96}, {11, 1100, 70}};
   for (const char *target : targets())
     for (auto [m, k, n] : shapes) {
-      std::string text = packedMatmul(
-          m, k, n, llvm::formatv(", %bias: tensor<{1}xf32>, %res: tensor<{0}x{1}xf32>", m, n),
-          llvm::formatv(R"(%o = tensor.empty() : tensor<{0}x{1}xf32>
+      std::string text =
+          packedMatmul(m, k, n, llvm::formatv(", %bias: tensor<{1}xf32>, %res: tensor<{0}x{1}xf32>", m, n),
+                       llvm::formatv(R"(%o = tensor.empty() : tensor<{0}x{1}xf32>
   %r = linalg.generic {{indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (j)>,
       affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
       ins(%y, %bias, %res : tensor<{0}x{1}xf32>, tensor<{1}xf32>, tensor<{0}x{1}xf32>) outs(%o : tensor<{0}x{1}xf32>) {{
@@ -207,7 +209,8 @@ TEST(TileContraction, BiasResidualReluEpilogue) {
       %11 = arith.addf %10, %q : f32
       %12 = arith.maximumf %11, %zero : f32
       linalg.yield %12 : f32
-  } -> tensor<{0}x{1}xf32>)", m, n));
+  } -> tensor<{0}x{1}xf32>)",
+                                     m, n));
       Floats a = noise(size_t(m * k), 1), b = noise(size_t(k * n), 2), bias = noise(size_t(n), 3),
              residual = noise(size_t(m * n), 4), expected = product(a, b, m, k, n);
       for (int64_t i = 0; i < m * n; ++i)
@@ -234,7 +237,9 @@ func.func @k(%a: tensor<{5}xf32>, %b: tensor<{6}xf32>) -> tensor<{7}xf32> {{
       linalg.yield %1 : f32
   } -> tensor<{7}xf32>
   return %c : tensor<{7}xf32>
-})", loops, in, weight, out, kinds, x, w, y).str();
+})",
+                       loops, in, weight, out, kinds, x, w, y)
+      .str();
 }
 
 TEST(TileContraction, StridedDilatedConvolution) {
@@ -254,9 +259,9 @@ TEST(TileContraction, StridedDilatedConvolution) {
                        f[size_t(((u * kw + v) * c + l) * o + q)];
           expected.push_back(float(sum));
         }
-  std::string text = generic("n, i, j, o, u, v, c", "n, i * 2 + u, j * 2 + v * 2, c", "u, v, c, o", "n, i, j, o",
-                             llvm::formatv("{0}, {0}, {0}, {0}, {1}, {1}, {1}", p, r), "2x10x21x6", "2x3x6x19",
-                             "2x5x9x19");
+  std::string text =
+      generic("n, i, j, o, u, v, c", "n, i * 2 + u, j * 2 + v * 2, c", "u, v, c, o", "n, i, j, o",
+              llvm::formatv("{0}, {0}, {0}, {0}, {1}, {1}, {1}", p, r), "2x10x21x6", "2x3x6x19", "2x5x9x19");
   for (const char *target : targets())
     expectNear(run(text, {x, f}, expected.size(), target), expected, 1e-4, target);
 }
@@ -289,8 +294,8 @@ TEST(TileContraction, BatchedMatmul) {
                        {b.begin() + i * k * n, b.begin() + (i + 1) * k * n}, m, k, n);
     expected.insert(expected.end(), c.begin(), c.end());
   }
-  std::string text = generic("g, m, n, k", "g, m, k", "g, k, n", "g, m, n",
-                             llvm::formatv("{0}, {0}, {0}, {1}", p, r), "3x10x21", "3x21x35", "3x10x35");
+  std::string text = generic("g, m, n, k", "g, m, k", "g, k, n", "g, m, n", llvm::formatv("{0}, {0}, {0}, {1}", p, r),
+                             "3x10x21", "3x21x35", "3x10x35");
   for (const char *target : targets())
     expectNear(run(text, {a, b}, expected.size(), target), expected, 1e-4, target);
 }
@@ -307,8 +312,8 @@ TEST(TileContraction, BatchedMatmulWithTransposedRhs) {
           sum += double(a[size_t((i * m + x) * k + l)]) * b[size_t((i * n + y) * k + l)];
         expected.push_back(float(sum));
       }
-  std::string text = generic("g, m, n, k", "g, m, k", "g, n, k", "g, m, n",
-                             llvm::formatv("{0}, {0}, {0}, {1}", p, r), "2x11x21", "2x59x21", "2x11x59");
+  std::string text = generic("g, m, n, k", "g, m, k", "g, n, k", "g, m, n", llvm::formatv("{0}, {0}, {0}, {1}", p, r),
+                             "2x11x21", "2x59x21", "2x11x59");
   for (const char *target : targets())
     expectNear(run(text, {a, b}, expected.size(), target), expected, 1e-4, target);
 }
@@ -354,8 +359,10 @@ size_t count(const std::string &text, const std::string &word) {
 
 // The accumulators stay in registers, and the loop holds MR x NV FMAs four times.
 TEST(TileContraction, KeepsAccumulatorsInRegisters) {
-  struct { const char *target, *registers; size_t fmas; } cases[] = {{"x86-64-v3", "ymm", 6 * 2 * 4},
-                                                                     {"x86-64-v4", "zmm", 8 * 3 * 4}};
+  struct {
+    const char *target, *registers;
+    size_t fmas;
+  } cases[] = {{"x86-64-v3", "ymm", 6 * 2 * 4}, {"x86-64-v4", "zmm", 8 * 3 * 4}};
   for (auto [name, registers, fmas] : cases) {
     Parsed parsed(packedMatmul(48, 768, 96));
     TargetDesc target = llvm::cantFail(resolveTarget(name));

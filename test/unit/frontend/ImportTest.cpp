@@ -113,7 +113,8 @@ TEST_F(ImportTest, WeightsAreReferredToByTheirPlaceInTheFile) {
   std::string text = import(bind("n=4"));
   EXPECT_HAS(text, "mlc.param @w : tensor<16x8xf32> = #mlc.file<");
   EXPECT_HAS(text, "tensor<4x8xf32>");
-  std::string file = model.SerializeAsString(), bytes(reinterpret_cast<const char *>(std::vector<float>(128, 0.5f).data()), 512);
+  std::string file = model.SerializeAsString(),
+              bytes(reinterpret_cast<const char *>(std::vector<float>(128, 0.5f).data()), 512);
   EXPECT_HAS(text, "m.onnx\", " + std::to_string(file.find(bytes)) + ">");
 }
 

@@ -115,13 +115,13 @@ TEST_F(Reference, AttentionScaleAndMask) {
   double l3 = std::log(3.0);
   HostTensor query = f64({1, 1, 1, 1}, {2}), key = f64({1, 1, 2, 1}, {0, l3}), value = f64({1, 1, 2, 2}, {0, 8, 4, 0});
   const char *type = "(tensor<1x1x1x1xf64>, tensor<1x1x2x1xf64>, tensor<1x1x2x2xf64>) -> tensor<1x1x1x2xf64>";
-  expectValues(runPlain("mlc.attention %0, %1, %2 {scale = 0.5 : f64}", type, {query, key, value}), {1, 1, 1, 2}, {3, 2},
-               1e-12);
+  expectValues(runPlain("mlc.attention %0, %1, %2 {scale = 0.5 : f64}", type, {query, key, value}), {1, 1, 1, 2},
+               {3, 2}, 1e-12);
   const char *masked = "(tensor<1x1x1x1xf64>, tensor<1x1x2x1xf64>, tensor<1x1x2x2xf64>, tensor<2xf64>) -> "
                        "tensor<1x1x1x2xf64>";
-  expectValues(runPlain("mlc.attention %0, %1, %2, %3 {scale = 0.5 : f64}", masked,
-                        {query, key, value, f64({2}, {0, -kInf})}),
-               {1, 1, 1, 2}, {0, 8}, 1e-12);
+  expectValues(
+      runPlain("mlc.attention %0, %1, %2, %3 {scale = 0.5 : f64}", masked, {query, key, value, f64({2}, {0, -kInf})}),
+      {1, 1, 1, 2}, {0, 8}, 1e-12);
   expectValues(runPlain("mlc.attention %0, %1, %2, %3 {scale = 0.5 : f64}", masked,
                         {query, key, value, f64({2}, {-kInf, -kInf})}),
                {1, 1, 1, 2}, {kNan, kNan});

@@ -125,9 +125,9 @@ TEST_F(Reference, Classification) {
 
 TEST_F(Reference, IntegersWrap) {
   HostTensor high = HostTensor::from(DType::I8, {1}, std::vector<int8_t>{127});
-  expectValues(run("mlc.add %0, %0 : (tensor<1xi8>, tensor<1xi8>) -> tensor<1xi8>", "(tensor<1xi8>) -> tensor<1xi8>",
-                   {high}),
-               {1}, {-2});
+  expectValues(
+      run("mlc.add %0, %0 : (tensor<1xi8>, tensor<1xi8>) -> tensor<1xi8>", "(tensor<1xi8>) -> tensor<1xi8>", {high}),
+      {1}, {-2});
 }
 
 TEST_F(Reference, Casts) {

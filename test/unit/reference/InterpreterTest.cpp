@@ -66,8 +66,8 @@ TEST_F(Reference, InF64NothingRounds) {
 }
 
 TEST_F(Reference, AnF64ProgramStillCastsToF32) {
-  auto result = run("mlc.cast %0 to f32 : tensor<1xf64> -> tensor<1xf32>", "(tensor<1xf64>) -> tensor<1xf32>",
-                    {f64({1}, {0.1})});
+  auto result =
+      run("mlc.cast %0 to f32 : tensor<1xf64> -> tensor<1xf32>", "(tensor<1xf64>) -> tensor<1xf32>", {f64({1}, {0.1})});
   ASSERT_TRUE(result.ok()) << result.message();
   EXPECT_EQ(result->dtype(), DType::F32);
   EXPECT_EQ(result->at<float>(0), 0.1f);

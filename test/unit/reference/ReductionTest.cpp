@@ -43,9 +43,9 @@ TEST_F(Reference, ArgReduce) {
   expectValues(runPlain("mlc.arg_max %0 {axis = 1 : i64}", type, {x}), {2}, {1, 1});
   expectValues(runPlain("mlc.arg_max %0 {axis = 1 : i64, select_last}", type, {x}), {2}, {2, 1});
   expectValues(runPlain("mlc.arg_min %0 {axis = 1 : i64}", type, {x}), {2}, {3, 1});
-  expectValues(runPlain("mlc.arg_max %0 {axis = 0 : i64, keep_dims}", "(tensor<2x3xf64>) -> tensor<1x3xi64>",
-                        {kMatrix}),
-               {1, 3}, {1, 0, 1});
+  expectValues(
+      runPlain("mlc.arg_max %0 {axis = 0 : i64, keep_dims}", "(tensor<2x3xf64>) -> tensor<1x3xi64>", {kMatrix}), {1, 3},
+      {1, 0, 1});
 }
 
 TEST_F(Reference, CumSum) {
@@ -99,9 +99,9 @@ TEST_F(Reference, SoftmaxAlongEachAxis) {
 }
 
 TEST_F(Reference, SoftmaxOfNothingButMinusInfinityIsNan) {
-  expectValues(runPlain("mlc.softmax %0 {axis = 0 : i64}", "(tensor<2xf64>) -> tensor<2xf64>",
-                        {f64({2}, {-kInf, -kInf})}),
-               {2}, {kNan, kNan});
+  expectValues(
+      runPlain("mlc.softmax %0 {axis = 0 : i64}", "(tensor<2xf64>) -> tensor<2xf64>", {f64({2}, {-kInf, -kInf})}), {2},
+      {kNan, kNan});
 }
 
 TEST_F(Reference, LayerNorm) {

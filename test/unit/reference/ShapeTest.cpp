@@ -7,9 +7,9 @@ namespace {
 const HostTensor kMatrix = f32({2, 3}, {1, 2, 3, 4, 5, 6});
 
 TEST_F(Reference, Transpose) {
-  expectValues(runPlain("mlc.transpose %0 {permutation = array<i64: 1, 0>}", "(tensor<2x3xf32>) -> tensor<3x2xf32>",
-                        {kMatrix}),
-               {3, 2}, {1, 4, 2, 5, 3, 6});
+  expectValues(
+      runPlain("mlc.transpose %0 {permutation = array<i64: 1, 0>}", "(tensor<2x3xf32>) -> tensor<3x2xf32>", {kMatrix}),
+      {3, 2}, {1, 4, 2, 5, 3, 6});
   // Dimension i of the result is permutation[i] of the operand, not the reverse.
   expectValues(runPlain("mlc.transpose %0 {permutation = array<i64: 2, 0, 1>}",
                         "(tensor<1x2x3xf32>) -> tensor<3x1x2xf32>", {f32({1, 2, 3}, {1, 2, 3, 4, 5, 6})}),
@@ -52,8 +52,7 @@ TEST_F(Reference, PadWithValue) {
 }
 
 TEST_F(Reference, GatherCountsNegativeIndicesFromTheEnd) {
-  expectValues(runPlain("mlc.gather %0, %1 {axis = 1 : i64}",
-                        "(tensor<2x3xf32>, tensor<2x2xi64>) -> tensor<2x2x2xf32>",
+  expectValues(runPlain("mlc.gather %0, %1 {axis = 1 : i64}", "(tensor<2x3xf32>, tensor<2x2xi64>) -> tensor<2x2x2xf32>",
                         {kMatrix, i64({2, 2}, {0, -1, 1, -3})}),
                {2, 2, 2}, {1, 3, 2, 1, 4, 6, 5, 4});
 }

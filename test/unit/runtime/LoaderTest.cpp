@@ -111,8 +111,8 @@ TEST(Loader, EveryRegionIsCovered) {
   }
 }
 
-// Past the checksums: every byte of the program changed in turn, with checksums made right again. Loading may succeed or
-// fail with a message, but must not read out of bounds (the sanitizer build sees it).
+// Past the checksums: every byte of the program changed in turn, with checksums made right again. Loading may succeed
+// or fail with a message, but must not read out of bounds (the sanitizer build sees it).
 TEST(Loader, ChangedProgramsAreSafe) {
   std::string bytes = readFile(writeExample(exampleProgram(), "whole.mlc"));
   const size_t size = bytes.size();

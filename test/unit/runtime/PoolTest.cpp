@@ -86,9 +86,10 @@ TEST(CpuFeatures, AgreeWithTheKernel) {
       flags.insert(word);
   }
   ASSERT_FALSE(flags.empty());
-  for (const char *name : {"sse4_2", "avx", "avx2", "fma", "f16c", "bmi1", "bmi2", "movbe", "avx512f", "avx512bw",
-                           "avx512vl", "avx512dq", "avx512cd", "avx512_bf16", "avx512_vnni", "amx_tile", "amx_bf16",
-                           "avx_vnni", "avx512_fp16", "abm", "lahf_lm", "cx16", "popcnt"})
+  for (const char *name :
+       {"sse4_2",   "avx",      "avx2",        "fma",      "f16c",     "bmi1",        "bmi2",        "movbe",
+        "avx512f",  "avx512bw", "avx512vl",    "avx512dq", "avx512cd", "avx512_bf16", "avx512_vnni", "amx_tile",
+        "amx_bf16", "avx_vnni", "avx512_fp16", "abm",      "lahf_lm",  "cx16",        "popcnt"})
     EXPECT_EQ(cpuHasFeature(name), flags.count(name) != 0) << name;
   EXPECT_FALSE(cpuHasFeature("no_such_feature"));
 }

@@ -155,9 +155,7 @@ TEST_F(SessionTest, ErrorsSayWhatWasExpected) {
   expectError([&] { session.run(0, {good.tensor(), idView.tensor()}, {}); }, MLC_INVALID_ARGUMENT, "gives 2 outputs");
   expectError([&] { session.run(9, {}, {}); }, MLC_INVALID_ARGUMENT, "entry point 9 does not exist");
   std::vector<float> z(3);
-  expectError([&] {
-                session.run(0, {good.tensor(), idView.tensor()}, {good.tensor(), mlc::view(z, {3}).tensor()});
-              },
+  expectError([&] { session.run(0, {good.tensor(), idView.tensor()}, {good.tensor(), mlc::view(z, {3}).tensor()}); },
               MLC_INVALID_ARGUMENT, "'z' of entry point 'main' is f32[4], but f32[3] was given");
 }
 
@@ -287,8 +285,7 @@ TEST_F(SessionTest, SecondThreadIsRefusedWhileRunning) {
   options.pool = &pool;
   mlc::Session session(module, options);
   std::vector<float> x(8);
-  std::thread runner(
-      [&] { session.run(module, "main", {{"x", mlc::view(x, {8})}, {"ids", mlc::view(ids, {4})}}); });
+  std::thread runner([&] { session.run(module, "main", {{"x", mlc::view(x, {8})}, {"ids", mlc::view(ids, {4})}}); });
   while (!gate.inside)
     std::this_thread::yield();
   expectError([&] { session.run(1, {}, {}); }, MLC_BUSY, "in use by another thread");

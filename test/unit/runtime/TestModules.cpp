@@ -66,13 +66,13 @@ ProgramDesc exampleProgram() {
     bucket.inputs = {{"x", DType::f32, {n}}, {"ids", DType::i64, {4}}};
     bucket.outputs = {{"y", DType::f32, {n}}, {"z", DType::f32, {4}}};
     bucket.arenas = {128};
-    LaunchCpuDesc first{0, n, {bind(Base::input, 0, 0, bytes), bind(Base::params, 0, 0, bytes),
-                               bind(Base::arena, 0, 64, bytes)}, {1}};
-    LaunchCpuDesc second{0, n, {bind(Base::arena, 0, 64, bytes), bind(Base::params, 0, 0, bytes),
-                                bind(Base::arena, 0, 0, bytes)}, {1}};
+    LaunchCpuDesc first{
+        0, n, {bind(Base::input, 0, 0, bytes), bind(Base::params, 0, 0, bytes), bind(Base::arena, 0, 64, bytes)}, {1}};
+    LaunchCpuDesc second{
+        0, n, {bind(Base::arena, 0, 64, bytes), bind(Base::params, 0, 0, bytes), bind(Base::arena, 0, 0, bytes)}, {1}};
     LaunchCpuDesc third{2, n, {bind(Base::arena, 0, 0, bytes), bind(Base::output, 0, 0, bytes)}, {}};
-    LaunchCpuDesc lookup{1, 4, {bind(Base::input, 1, 0, 32), bind(Base::params, 0, 0, 64),
-                                bind(Base::output, 1, 0, 16)}, {16}};
+    LaunchCpuDesc lookup{
+        1, 4, {bind(Base::input, 1, 0, 32), bind(Base::params, 0, 0, 64), bind(Base::output, 1, 0, 16)}, {16}};
     bucket.stages = {{{{first}, {lookup}}}, {{{second}}}, {{{third}}}};
     bucket.arenaBytes = 128;
     bucket.maxLiveBytes = 128;
@@ -82,8 +82,8 @@ ProgramDesc exampleProgram() {
   BucketDesc count;
   count.outputs = {{"steps", DType::f32, {1}}};
   count.tiedResults = {{0, 0}};
-  LaunchCpuDesc increment{0, 1, {bind(Base::variable, 0, 0, 4), bind(Base::constant, 0, 0, 4),
-                                 bind(Base::output, 0, 0, 4)}, {1}};
+  LaunchCpuDesc increment{
+      0, 1, {bind(Base::variable, 0, 0, 4), bind(Base::constant, 0, 0, 4), bind(Base::output, 0, 0, 4)}, {1}};
   count.stages = {{{{RepeatDesc{3, 0, {{{{increment}}}}}}}}};
 
   BucketDesc rows;

@@ -22,7 +22,8 @@ std::string zeros(size_t, const ByteSink &sink) {
 }
 
 TEST(ModuleWriter, SameBytesTwice) {
-  EXPECT_EQ(readFile(writeExample(exampleProgram(), "first.mlc")), readFile(writeExample(exampleProgram(), "second.mlc")));
+  EXPECT_EQ(readFile(writeExample(exampleProgram(), "first.mlc")),
+            readFile(writeExample(exampleProgram(), "second.mlc")));
 }
 
 TEST(ModuleWriter, SectionsArePageAligned) {
@@ -37,8 +38,10 @@ TEST(ModuleWriter, SectionsArePageAligned) {
 }
 
 TEST(ModuleWriter, LayoutOfParams) {
-  std::vector<ParamDesc> params{{"a", DType::f32, {1}, "", 0, 4}, {"b", DType::f32, {0}, "", 0, 0},
-                                {"c", DType::f32, {33}, "", 0, 132}, {"d", DType::i8, {1}, "", 0, 1}};
+  std::vector<ParamDesc> params{{"a", DType::f32, {1}, "", 0, 4},
+                                {"b", DType::f32, {0}, "", 0, 0},
+                                {"c", DType::f32, {33}, "", 0, 132},
+                                {"d", DType::i8, {1}, "", 0, 1}};
   EXPECT_EQ(layoutParams(params), 320u);
   EXPECT_EQ(params[1].offset, 64u);
   EXPECT_EQ(params[2].offset, 64u);
@@ -52,8 +55,7 @@ TEST(ModuleWriter, FailureKeepsTheOldFile) {
   auto refuse = [](size_t, const ByteSink &) { return std::string("no such tensor in the file"); };
   EXPECT_EQ(writeModule(exampleProgram(), refuse, path), "parameter 'w': no such tensor in the file");
   auto tooShort = [](size_t, const ByteSink &sink) { return sink("abc", 3), std::string(); };
-  EXPECT_EQ(writeModule(exampleProgram(), tooShort, path),
-            "parameter 'w': 3 bytes were given, but it is stored as 64");
+  EXPECT_EQ(writeModule(exampleProgram(), tooShort, path), "parameter 'w': 3 bytes were given, but it is stored as 64");
   ProgramDesc program = exampleProgram();
   program.params[0].offset = 64;
   EXPECT_NE(writeModule(program, zeros, path).find("see layoutParams"), std::string::npos);
@@ -62,7 +64,8 @@ TEST(ModuleWriter, FailureKeepsTheOldFile) {
 }
 
 TEST(ModuleWriter, UnwritableOutput) {
-  EXPECT_NE(writeModule(exampleProgram(), zeros, "/no-such-folder/x.mlc").find("/no-such-folder/x.mlc"), std::string::npos);
+  EXPECT_NE(writeModule(exampleProgram(), zeros, "/no-such-folder/x.mlc").find("/no-such-folder/x.mlc"),
+            std::string::npos);
   std::string folder = std::filesystem::path(temporaryPath("x")).parent_path();
   EXPECT_NE(writeModule(exampleProgram(), zeros, folder).find("Is a directory"), std::string::npos);
 }

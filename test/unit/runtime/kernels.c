@@ -2,8 +2,8 @@
 #include "mlc/kernel_abi.h"
 
 /* c[i] = a[i] + b[i]; a tile is `constants[0]` elements. */
-__attribute__((visibility("default"))) int32_t add(const mlc_kernel_args *args, const mlc_worker *worker,
-                                                   int64_t begin, int64_t end) {
+__attribute__((visibility("default"))) int32_t add(const mlc_kernel_args *args, const mlc_worker *worker, int64_t begin,
+                                                   int64_t end) {
   const float *a = args->bindings[0], *b = args->bindings[1];
   float *c = args->bindings[2];
   for (int64_t i = begin * args->constants[0]; i < end * args->constants[0]; ++i)

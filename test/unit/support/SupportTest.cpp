@@ -4,8 +4,8 @@
 #include "support/ParamStore.h"
 #include "support/Safetensors.h"
 
-#include <filesystem>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -104,7 +104,7 @@ TEST_F(SupportTest, FailedWriteIsReportedAndRemoved) {
   ASSERT_TRUE(writer.ok());
   // A file size limit stands for a full disk.
   std::vector<std::byte> chunk(4096);
-  struct sigaction ignore {}, before {};
+  struct sigaction ignore{}, before{};
   ignore.sa_handler = SIG_IGN;
   sigaction(SIGXFSZ, &ignore, &before);
   rlimit limit, small{1024, RLIM_INFINITY};
@@ -139,7 +139,9 @@ TEST_F(SupportTest, BadSafetensorsAreNamed) {
   expectError(read(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 2), "outside");
   expectError(read(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", 4), "needs 8 bytes");
   expectError(read(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
-                   R"("b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}})", 6), "overlap");
+                   R"("b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}})",
+                   6),
+              "overlap");
   expectError(read(R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", 4), "needs dtype, shape");
   expectError(readSafetensorsFolder(folder.string()).status(), "model.safetensors");
 }
