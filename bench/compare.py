@@ -2,7 +2,8 @@
 
     python bench/compare.py bert-base --bin build/release/bin --threads 1
 
-Models: bert-base (seeded weights, batch 1, 128 tokens), or a path to an .onnx file with --shape as for mlc-opt.
+Models: bert-base (128 tokens), resnet50, mobilenet_v2, with seeded weights and batch 1 where --shape does not say
+otherwise; or a path to an .onnx file with --shape as for mlc-opt.
 """
 import argparse
 import json
@@ -14,9 +15,11 @@ import tempfile
 import time
 
 import numpy as np
+import onnx
 import onnxruntime
 
 import bert_onnx
+import resnet_onnx
 
 
 def time_onnxruntime(session, inputs, seconds):
@@ -31,7 +34,7 @@ def time_onnxruntime(session, inputs, seconds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", help="bert-base, or a path to an .onnx file")
+    parser.add_argument("model", help="bert-base, resnet50, mobilenet_v2, or a path to an .onnx file")
     parser.add_argument("--bin", type=pathlib.Path, default=pathlib.Path("build/release/bin"))
     parser.add_argument("--shape", default=None, help="as for mlc-opt")
     parser.add_argument("--threads", type=int, default=1)
@@ -41,8 +44,11 @@ def main():
     work = pathlib.Path(tempfile.mkdtemp())
     path, shape = pathlib.Path(arguments.model), arguments.shape
     if arguments.model == "bert-base":
-        path, shape = work / "bert.onnx", "batch=1,seq=128"
+        path, shape = work / "bert.onnx", shape or "batch=1,seq=128"
         bert_onnx.from_seed(path, hidden=768, layers=12, heads=12, inner=3072)
+    elif arguments.model in resnet_onnx.MODELS:
+        path, shape = work / "cnn.onnx", shape or "batch=1"
+        onnx.save(resnet_onnx.MODELS[arguments.model](), str(path))
     module = work / "m.mlc"
     start = time.perf_counter()
     subprocess.run([arguments.bin / "mlc-opt", path, "-o", module] + (["--shape", shape] if shape else []), check=True)

@@ -1,10 +1,10 @@
 #include "compiler/Compile.h"
 
+#include "codegen/cpu/TileEmitter.h"
 #include "codegen/loops/LoopEmitter.h"
 #include "codegen/math/Math.h"
 #include "codegen/schedule/CompileModule.h"
 #include "codegen/target/Target.h"
-#include "codegen/tile/TileEmitter.h"
 #include "dialects/mlc/MlcDialect.h"
 #include "frontend/Import.h"
 #include "reference/Interpreter.h"

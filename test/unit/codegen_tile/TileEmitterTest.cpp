@@ -1,6 +1,6 @@
 // Kernel functions in linalg, through the tile emitter, to code that runs between guard pages; for every x86-64
 // level that this machine has, against loops written here.
-#include "codegen/tile/TileEmitter.h"
+#include "codegen/cpu/TileEmitter.h"
 #include "codegen/target/MachineCode.h"
 #include "codegen/target/Target.h"
 #include "mlc/kernel_abi.h"

@@ -1,4 +1,4 @@
-#include "codegen/tile/Contraction.h"
+#include "codegen/cpu/Contraction.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -7,7 +7,7 @@
 
 using namespace mlir;
 
-namespace mlc::codegen::tile {
+namespace mlc::codegen::cpu {
 namespace {
 
 class TileWriter {
@@ -376,4 +376,4 @@ bool emitContractionTile(BodyEvaluator &evaluator, const Contraction &contractio
   return TileWriter(evaluator, contraction, tile, kernel, output, scratch).emit(index);
 }
 
-} // namespace mlc::codegen::tile
+} // namespace mlc::codegen::cpu

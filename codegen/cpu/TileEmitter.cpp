@@ -1,8 +1,8 @@
 // The emitter of contractions and elementwise kernels: linalg to vector code, MLIR to LLVM IR.
-#include "codegen/tile/TileEmitter.h"
+#include "codegen/cpu/TileEmitter.h"
 #include "codegen/Kernel.h"
-#include "codegen/tile/Contraction.h"
-#include "codegen/tile/VectorToLLVM.h"
+#include "codegen/cpu/Contraction.h"
+#include "codegen/cpu/VectorToLLVM.h"
 #include "mlc/kernel_abi.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -30,7 +30,7 @@ void registerTileEmitter(DialectRegistry &registry) {
 
 namespace {
 
-using namespace tile;
+using namespace cpu;
 
 // Ops of bodies that x86 has instructions for; the others would become calls of libm or compiler-rt.
 bool bodyIsSupported(linalg::GenericOp op) {

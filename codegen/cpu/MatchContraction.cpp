@@ -1,12 +1,12 @@
 // Finds contractions, and chooses their tiles.
-#include "codegen/tile/Contraction.h"
+#include "codegen/cpu/Contraction.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 
-namespace mlc::codegen::tile {
+namespace mlc::codegen::cpu {
 namespace {
 
 // The argument that `value` is a reshape of.
@@ -262,4 +262,4 @@ ContractionTile chooseTile(const Contraction &c, const TargetDesc &target) {
   return t;
 }
 
-} // namespace mlc::codegen::tile
+} // namespace mlc::codegen::cpu

@@ -1,4 +1,4 @@
-#include "codegen/tile/BodyEvaluator.h"
+#include "codegen/cpu/BodyEvaluator.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -8,7 +8,7 @@
 
 using namespace mlir;
 
-namespace mlc::codegen::tile {
+namespace mlc::codegen::cpu {
 
 Value BodyEvaluator::constant(int64_t value) { return arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(value)); }
 
@@ -446,4 +446,4 @@ Value BodyEvaluator::evaluateBody(linalg::GenericOp op, unsigned result, ArrayRe
              : Value();
 }
 
-} // namespace mlc::codegen::tile
+} // namespace mlc::codegen::cpu

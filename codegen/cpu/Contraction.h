@@ -11,13 +11,13 @@
 // all of k (blocks of KC where there is one long k), after which the rest of the region (bias, activation, residual)
 // is evaluated from an L1 scratch. Sums are in one fixed order, whatever the launch range.
 // The scheme is that of BLIS: https://doi.org/10.1145/2764454 (Van Zee, van de Geijn).
-#ifndef MLC_CODEGEN_TILE_CONTRACTION_H
-#define MLC_CODEGEN_TILE_CONTRACTION_H
+#ifndef MLC_CODEGEN_CPU_CONTRACTION_H
+#define MLC_CODEGEN_CPU_CONTRACTION_H
 
 #include "codegen/Kernel.h"
-#include "codegen/tile/BodyEvaluator.h"
+#include "codegen/cpu/BodyEvaluator.h"
 
-namespace mlc::codegen::tile {
+namespace mlc::codegen::cpu {
 
 struct ContractionOperand {
   mlir::Value tensor; // an argument of the kernel
@@ -58,6 +58,6 @@ ContractionTile chooseTile(const Contraction &contraction, const TargetDesc &tar
 bool emitContractionTile(BodyEvaluator &evaluator, const Contraction &contraction, const ContractionTile &tile,
                          mlir::func::FuncOp kernel, mlir::Value output, mlir::Value scratch, mlir::Value index);
 
-} // namespace mlc::codegen::tile
+} // namespace mlc::codegen::cpu
 
-#endif // MLC_CODEGEN_TILE_CONTRACTION_H
+#endif // MLC_CODEGEN_CPU_CONTRACTION_H

@@ -4,8 +4,8 @@
 // from the bodies of the linalg.generics that define it, so chains of elementwise, broadcast, and movement ops cost no
 // intermediate storage. Coordinates are 64-bit scalars plus a constant step per lane, so the evaluator sees at
 // generation time whether an operand is a vector load, a broadcast, or a gather.
-#ifndef MLC_CODEGEN_TILE_BODYEVALUATOR_H
-#define MLC_CODEGEN_TILE_BODYEVALUATOR_H
+#ifndef MLC_CODEGEN_CPU_BODYEVALUATOR_H
+#define MLC_CODEGEN_CPU_BODYEVALUATOR_H
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -13,7 +13,7 @@
 #include <functional>
 #include <map>
 
-namespace mlc::codegen::tile {
+namespace mlc::codegen::cpu {
 
 // Lane l of a coordinate is base + l * step, or lanes[l] when `lanes` is set.
 struct Coord {
@@ -86,6 +86,6 @@ private:
   std::map<Key, mlir::Value> memo;
 };
 
-} // namespace mlc::codegen::tile
+} // namespace mlc::codegen::cpu
 
-#endif // MLC_CODEGEN_TILE_BODYEVALUATOR_H
+#endif // MLC_CODEGEN_CPU_BODYEVALUATOR_H

@@ -1,4 +1,4 @@
-#include "codegen/tile/VectorToLLVM.h"
+#include "codegen/cpu/VectorToLLVM.h"
 
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
@@ -16,7 +16,7 @@
 
 using namespace mlir;
 
-namespace mlc::codegen::tile {
+namespace mlc::codegen::cpu {
 
 std::unique_ptr<llvm::Module> lowerVectorToLLVM(ModuleOp module, llvm::LLVMContext &context) {
   PassManager passes(module.getContext());
@@ -39,4 +39,4 @@ std::unique_ptr<llvm::Module> lowerVectorToLLVM(ModuleOp module, llvm::LLVMConte
   return translateModuleToLLVMIR(module, context, "mlc_kernel");
 }
 
-} // namespace mlc::codegen::tile
+} // namespace mlc::codegen::cpu
