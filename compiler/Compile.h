@@ -1,7 +1,8 @@
-// What the tool does with a model: import, run phases, print or write a module, interpret.
+// What the tool does with a model: import, run phases, print or write a module.
 #ifndef MLC_COMPILER_COMPILE_H
 #define MLC_COMPILER_COMPILE_H
 
+#include "compiler/Input.h"
 #include "compiler/Pipeline.h"
 #include "mlir/IR/MLIRContext.h"
 #include <string>
@@ -12,10 +13,8 @@ namespace mlc {
 enum class Emit { Module, Mlir };
 
 struct CompileOptions {
-  std::string input; // .onnx, a checkpoint directory, or .mlir
+  InputOptions input;
   std::string output = "-";
-  std::vector<std::string> shapes;    // --shape, one bucket each
-  std::vector<std::string> constants; // --const NAME=FILE.npy
   std::string targetCpu = "native";
   Emit emit = Emit::Module;
   PipelineOptions pipeline;
@@ -27,17 +26,6 @@ mlir::LogicalResult compileModel(mlir::MLIRContext &context, const CompileOption
 // Imports options.input and prints what it holds: entry points, parameters, FLOPs. Everything that is not supported is
 // reported.
 mlir::LogicalResult checkModel(mlir::MLIRContext &context, const CompileOptions &options);
-
-struct InterpretRequest {
-  std::vector<std::string> inputs; // NAME=FILE.npy, or a FILE.npz that names its tensors
-  std::string entry = "infer";
-  bool inF64 = false;
-};
-
-// Evaluates an entry point with the reference interpreter and writes its results to options.output (.npz), or prints
-// them when that is "-".
-mlir::LogicalResult interpretModel(mlir::MLIRContext &context, const CompileOptions &options,
-                                   const InterpretRequest &request);
 
 } // namespace mlc
 

@@ -31,7 +31,19 @@ static void printTime(llvm::StringRef phase, std::chrono::steady_clock::time_poi
   llvm::errs() << "phase " << llvm::left_justify(phase, 10) << llvm::format("%9.1f ms\n", elapsed.count());
 }
 
+static LogicalResult checkPhase(ModuleOp module, llvm::StringRef wanted) {
+  if (wanted.empty() || llvm::any_of(kGraphPhases, [&](const Phase &phase) { return phase.name == wanted; }))
+    return success();
+  std::string known;
+  for (const Phase &phase : kGraphPhases)
+    known += (known.empty() ? "" : ", ") + phase.name.str();
+  return emitError(UnknownLoc::get(module.getContext()))
+         << "--compile-to=" << wanted << ": there is no such phase; phases are " << known;
+}
+
 LogicalResult runGraphPhases(ModuleOp module, const PipelineOptions &options) {
+  if (failed(checkPhase(module, options.stopAfter)))
+    return failure();
   for (const Phase &phase : kGraphPhases) {
     auto start = std::chrono::steady_clock::now();
     PassManager manager(module.getContext(), ModuleOp::getOperationName());

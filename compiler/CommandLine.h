@@ -1,0 +1,58 @@
+// The options of mlc-opt: each declared once, here. LLVM keeps them in one registry a process.
+#ifndef MLC_COMPILER_COMMANDLINE_H
+#define MLC_COMPILER_COMMANDLINE_H
+
+#include "compiler/Compile.h"
+#include "mlir/IR/DialectRegistry.h"
+#include "llvm/Support/CommandLine.h"
+
+namespace mlc {
+
+struct CommandLine {
+  llvm::cl::OptionCategory category{"mlc options"};
+
+  llvm::cl::opt<std::string> input{llvm::cl::Positional, llvm::cl::desc("<model.onnx | checkpoint folder | IR.mlir>"),
+                                   llvm::cl::init("-"), llvm::cl::cat(category)};
+  llvm::cl::opt<std::string> output{"o", llvm::cl::desc("Output file"), llvm::cl::value_desc("file"),
+                                    llvm::cl::init("-"), llvm::cl::cat(category)};
+  llvm::cl::list<std::string> shapes{"shape",
+                                     llvm::cl::desc("Binds symbolic dimensions (batch=8,seq=128) or an input's shape "
+                                                    "(ids=8x128); repeat for one shape bucket each"),
+                                     llvm::cl::value_desc("binding"), llvm::cl::cat(category)};
+  llvm::cl::list<std::string> constants{"const", llvm::cl::desc("Freezes an input"),
+                                        llvm::cl::value_desc("NAME=FILE.npy"), llvm::cl::cat(category)};
+  llvm::cl::opt<std::string> targetCpu{"target-cpu", llvm::cl::desc("x86-64-v3, x86-64-v4, or native (default)"),
+                                       llvm::cl::init("native"), llvm::cl::cat(category)};
+  llvm::cl::opt<Emit> emit{"emit", llvm::cl::desc("What to write:"), llvm::cl::init(Emit::Module),
+                           llvm::cl::values(clEnumValN(Emit::Module, "module", "a module for mlc-run (default)"),
+                                            clEnumValN(Emit::Mlir, "mlir", "IR behind the graph phases")),
+                           llvm::cl::cat(category)};
+  llvm::cl::opt<std::string> compileTo{
+      "compile-to", llvm::cl::desc("Stop behind a phase and print IR: import, simplify, layout, fuse"),
+      llvm::cl::value_desc("phase"), llvm::cl::cat(category)};
+  llvm::cl::opt<bool> timing{"timing", llvm::cl::desc("Print the time of each phase"), llvm::cl::cat(category)};
+
+  llvm::cl::opt<bool> check{"check", llvm::cl::desc("Report what is not supported; compile nothing"),
+                            llvm::cl::cat(category)};
+
+  llvm::cl::opt<bool> interpret{"interpret",
+                                llvm::cl::desc("Evaluate the model with the reference interpreter; -o OUT.npz"),
+                                llvm::cl::cat(category)};
+  llvm::cl::opt<bool> interpretF64{"interpret-f64", llvm::cl::desc("As --interpret, in f64 throughout"),
+                                   llvm::cl::cat(category)};
+  llvm::cl::list<std::string> inputs{"input", llvm::cl::desc("Input of --interpret; an .npz names its tensors"),
+                                     llvm::cl::value_desc("NAME=FILE.npy | FILE.npz"), llvm::cl::cat(category)};
+  llvm::cl::opt<std::string> entry{"entry", llvm::cl::desc("Entry point of --interpret"), llvm::cl::init("infer"),
+                                   llvm::cl::cat(category)};
+
+  // Is this a command about a model, rather than passes over IR?
+  bool isAboutModel() const;
+  CompileOptions compileOptions() const;
+};
+
+// Parses `argv`; declares the options when first called. Null after an error whose message was printed.
+const CommandLine *parseCommandLine(int argc, const char *const *argv, mlir::DialectRegistry &registry);
+
+} // namespace mlc
+
+#endif // MLC_COMPILER_COMMANDLINE_H

@@ -1,0 +1,25 @@
+// How errors are printed. What comes from a text file has its place in it: `in.mlir:3:8: error: ...`, with the line.
+// Anything else names the tool and what it is about: `mlc-opt: error: /encoder/MatMul: ...`.
+#ifndef MLC_COMPILER_DIAGNOSTICS_H
+#define MLC_COMPILER_DIAGNOSTICS_H
+
+#include "mlir/IR/Diagnostics.h"
+#include "llvm/Support/SourceMgr.h"
+
+namespace mlc {
+
+class DiagnosticPrinter : public mlir::SourceMgrDiagnosticHandler {
+public:
+  explicit DiagnosticPrinter(mlir::MLIRContext *context);
+
+private:
+  void print(mlir::Diagnostic &diagnostic);
+  llvm::SourceMgr sources;
+};
+
+// The names in a location: nodes of a model, files. Joined by commas; empty where there is none.
+std::string describeLocation(mlir::Location location);
+
+} // namespace mlc
+
+#endif // MLC_COMPILER_DIAGNOSTICS_H
