@@ -4,55 +4,6 @@ using namespace mlir;
 using namespace mlc;
 using namespace mlc::frontend;
 
-Type frontend::toElementType(MLIRContext *context, DType type) {
-  auto integer = [&](unsigned width, bool isUnsigned = false) -> Type {
-    return IntegerType::get(context, width, isUnsigned ? IntegerType::Unsigned : IntegerType::Signless);
-  };
-  switch (type) {
-  case DType::F32: return Float32Type::get(context);
-  case DType::F64: return Float64Type::get(context);
-  case DType::F16: return Float16Type::get(context);
-  case DType::BF16: return BFloat16Type::get(context);
-  case DType::I1: return integer(1);
-  case DType::I8: return integer(8);
-  case DType::U8: return integer(8, true);
-  case DType::I16: return integer(16);
-  case DType::U16: return integer(16, true);
-  case DType::I32: return integer(32);
-  case DType::U32: return integer(32, true);
-  case DType::I64: return integer(64);
-  case DType::U64: return integer(64, true);
-  }
-  return {};
-}
-
-std::optional<DType> frontend::toDType(Type type) {
-  for (int i = 0; i <= static_cast<int>(DType::U64); ++i)
-    if (toElementType(type.getContext(), static_cast<DType>(i)) == type)
-      return static_cast<DType>(i);
-  return std::nullopt;
-}
-
-RankedTensorType frontend::toTensorType(MLIRContext *context, DType type, ArrayRef<int64_t> shape) {
-  return RankedTensorType::get(shape, toElementType(context, type));
-}
-
-DenseElementsAttr frontend::toDenseAttr(MLIRContext *context, const HostTensor &tensor) {
-  RankedTensorType type = toTensorType(context, tensor.dtype(), tensor.shape());
-  if (tensor.dtype() == DType::I1) {
-    SmallVector<bool> values;
-    for (int64_t i = 0; i < tensor.numElements(); ++i)
-      values.push_back(tensor.intAt(i) != 0);
-    return DenseElementsAttr::get(type, values);
-  }
-  if (tensor.numElements() == 0)
-    return DenseElementsAttr::get(type, ArrayRef<Attribute>());
-  // The attribute wants aligned bytes; those of a file may not be.
-  std::vector<char> bytes(tensor.sizeBytes());
-  std::memcpy(bytes.data(), tensor.bytes(), bytes.size());
-  return DenseElementsAttr::getFromRawBuffer(type, bytes);
-}
-
 SmallVector<Value> GraphBuilder::beginEntry(StringRef entry, ArrayRef<Port> inputs) {
   SmallVector<Type> types;
   for (const Port &input : inputs)
@@ -113,7 +64,7 @@ Value GraphBuilder::makeOp(StringRef name, ValueRange operands, ArrayRef<NamedAt
 }
 
 Value GraphBuilder::constant(const HostTensor &tensor) {
-  return ConstantOp::create(builder, location, toDenseAttr(context(), tensor)).getResult();
+  return ConstantOp::create(builder, location, toDenseElements(context(), tensor)).getResult();
 }
 
 Value GraphBuilder::scalar(Type elementType, double value) {

@@ -2,6 +2,7 @@
 #ifndef MLC_FRONTEND_GRAPHBUILDER_H
 #define MLC_FRONTEND_GRAPHBUILDER_H
 
+#include "dialects/mlc/ConstantTensor.h"
 #include "dialects/mlc/MlcDialect.h"
 #include "support/HostTensor.h"
 
@@ -12,12 +13,6 @@
 #include <vector>
 
 namespace mlc::frontend {
-
-mlir::Type toElementType(mlir::MLIRContext *context, DType type);
-std::optional<DType> toDType(mlir::Type elementType);
-mlir::RankedTensorType toTensorType(mlir::MLIRContext *context, DType type, llvm::ArrayRef<int64_t> shape);
-// Copies the elements: for small tensors only.
-mlir::DenseElementsAttr toDenseAttr(mlir::MLIRContext *context, const HostTensor &tensor);
 
 struct Port {
   std::string name;

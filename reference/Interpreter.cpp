@@ -1,7 +1,7 @@
 #include "reference/Interpreter.h"
 
 #include "dialects/mlc/MlcDialect.h"
-#include "reference/Attributes.h"
+#include "dialects/mlc/ConstantTensor.h"
 #include "reference/Values.h"
 
 using namespace mlir;

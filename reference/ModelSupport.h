@@ -2,7 +2,7 @@
 #pragma once
 
 #include "dialects/mlc/MlcDialect.h"
-#include "reference/Attributes.h"
+#include "dialects/mlc/ConstantTensor.h"
 #include "reference/Values.h"
 
 namespace mlc::reference {

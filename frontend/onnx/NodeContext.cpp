@@ -17,7 +17,7 @@ Value NodeContext::operand(size_t index) {
   if (host.numElements() <= kInlineElements)
     return input.value = g.constant(host);
   MLIRContext *context = g.context();
-  Attribute source = input.file.empty() ? Attribute(toDenseAttr(context, host))
+  Attribute source = input.file.empty() ? Attribute(toDenseElements(context, host))
                                         : FileAttr::get(context, input.file, static_cast<int64_t>(input.offset));
   return input.value = g.param(input.name, input.type(context), source);
 }

@@ -37,9 +37,10 @@ struct FoldConstants : impl::FoldConstantsBase<FoldConstants> {
     SmallVector<HostTensor> operands, results;
     for (Value operand : op->getOperands()) {
       auto constant = operand.getDefiningOp<ConstantOp>();
-      auto dense = constant ? dyn_cast<DenseElementsAttr>(constant.getValue()) : DenseElementsAttr();
-      auto tensor = dense ? toHostTensor(dense) : std::nullopt;
-      if (!tensor)
+      if (!constant)
+        return;
+      Result<HostTensor> tensor = toHostTensor(constant.getValue());
+      if (!tensor.ok())
         return;
       operands.push_back(std::move(*tensor));
     }
@@ -48,8 +49,7 @@ struct FoldConstants : impl::FoldConstantsBase<FoldConstants> {
       return;
     OpBuilder builder(op);
     for (auto [result, tensor] : llvm::zip(op->getResults(), results))
-      result.replaceAllUsesWith(
-          ConstantOp::create(builder, op->getLoc(), toDenseElements(cast<RankedTensorType>(result.getType()), tensor)));
+      result.replaceAllUsesWith(ConstantOp::create(builder, op->getLoc(), toDenseElements(op->getContext(), tensor)));
     SmallVector<Operation *> producers;
     for (Value operand : op->getOperands())
       if (!llvm::is_contained(producers, operand.getDefiningOp()))

@@ -1,8 +1,9 @@
 #include "tools/common/Inputs.h"
 
+#include "support/RandomTensor.h"
+
 #include <cstring>
 #include <map>
-#include <random>
 #include <stdexcept>
 
 namespace mlc::tools {
@@ -121,19 +122,6 @@ size_t chooseBucket(const Module &module, size_t entry, const Given &given, std:
   fail("the inputs fit several buckets; choose one with --bucket:" + list);
 }
 
-template <typename T> void fill(HostTensor &tensor, std::mt19937_64 &random, T (*make)(uint64_t)) {
-  std::byte *bytes = tensor.mutableBytes();
-  for (int64_t i = 0; i < tensor.numElements(); ++i) {
-    T value = make(random());
-    memcpy(bytes + size_t(i) * sizeof(T), &value, sizeof(T));
-  }
-}
-
-// 24 random bits to [-1, 1): exact in f32, and the same on every C++ library.
-float unit(uint64_t bits) { return float(bits >> 40) * 0x1p-23f - 1.0f; }
-
-template <typename T> T bit(uint64_t bits) { return T(bits >> 63); }
-
 } // namespace
 
 DType toSupport(mlc_dtype dtype) {
@@ -156,32 +144,6 @@ HostTensor toHostTensor(Buffer &buffer) {
 }
 
 std::string describeSpec(const Spec &spec) { return spec.name + ": " + describe(toSupport(spec.dtype), spec.shape); }
-
-HostTensor randomTensor(const Spec &spec, uint64_t seed) {
-  HostTensor tensor(toSupport(spec.dtype), spec.shape);
-  std::mt19937_64 random(seed);
-  switch (tensor.dtype()) {
-  case DType::F32: fill<float>(tensor, random, unit); break;
-  case DType::F64: fill<double>(tensor, random, [](uint64_t bits) { return double(unit(bits)); }); break;
-  case DType::F16: fill<_Float16>(tensor, random, [](uint64_t bits) { return _Float16(unit(bits)); }); break;
-  case DType::BF16: // the upper half of an f32, truncated
-    fill<uint16_t>(tensor, random, [](uint64_t bits) {
-      float value = unit(bits);
-      uint32_t word;
-      memcpy(&word, &value, sizeof(word));
-      return uint16_t(word >> 16);
-    });
-    break;
-  default:
-    switch (sizeOf(tensor.dtype())) {
-    case 1: fill<uint8_t>(tensor, random, bit); break;
-    case 2: fill<uint16_t>(tensor, random, bit); break;
-    case 4: fill<uint32_t>(tensor, random, bit); break;
-    default: fill<uint64_t>(tensor, random, bit);
-    }
-  }
-  return tensor;
-}
 
 Call prepareCall(const Module &module, const InputArguments &arguments) {
   Call call;
@@ -212,9 +174,9 @@ Call prepareCall(const Module &module, const InputArguments &arguments) {
     if (auto found = given.tensors.find(spec.name); found != given.tensors.end())
       call.inputs.push_back(found->second);
     else if (auto random = given.seeds.find(spec.name); random != given.seeds.end())
-      call.inputs.push_back(randomTensor(spec, random->second));
+      call.inputs.push_back(randomTensor(toSupport(spec.dtype), spec.shape, random->second));
     else
-      call.inputs.push_back(randomTensor(spec, seed++));
+      call.inputs.push_back(randomTensor(toSupport(spec.dtype), spec.shape, seed++));
     HostTensor &tensor = call.inputs.back();
     // Data of a file may lie anywhere in its mapping; kernels want it aligned.
     if (reinterpret_cast<uintptr_t>(tensor.bytes()) % sizeOf(tensor.dtype())) {

@@ -31,9 +31,6 @@ struct Call {
 // Throws std::runtime_error with a message for the user.
 Call prepareCall(const Module &module, const InputArguments &arguments);
 
-// f32 and f64 uniform in [-1, 1), integers in [0, 2): valid as an index of any table. The same seed gives the same.
-HostTensor randomTensor(const Spec &spec, uint64_t seed);
-
 DType toSupport(mlc_dtype dtype);
 mlc_dtype toRuntime(DType dtype);
 // Shares the buffer's memory.

@@ -1,35 +1,13 @@
 // Packed contractions through convert-mlc-to-linalg and the vector emitter, compared with sums in double.
-#include "codegen/loops/LoopEmitter.h"
-#include "codegen/lower/Lower.h"
-#include "codegen/math/Math.h"
-#include "codegen/target/MachineCode.h"
-#include "codegen/target/Target.h"
-#include "dialects/mlc/MlcDialect.h"
-#include "mlc/kernel_abi.h"
-#include "mlir/IR/Verifier.h"
-#include "mlir/Parser/Parser.h"
-#include "llvm/Support/FileSystem.h"
+#include "test/unit/codegen/Harness.h"
+
 #include "llvm/Support/FormatVariadic.h"
-#include "llvm/TargetParser/Host.h"
 #include <cmath>
-#include <dlfcn.h>
-#include <gtest/gtest.h>
-#include <unistd.h>
 
 namespace mlc::codegen {
 namespace {
 
-using Floats = std::vector<float>;
-
-// Values in [-1, 1], the same on every run.
-Floats noise(size_t size, uint32_t seed) {
-  Floats values(size);
-  for (float &value : values) {
-    seed = seed * 1664525u + 1013904223u;
-    value = float(int32_t(seed)) / 2147483648.0f;
-  }
-  return values;
-}
+using namespace test;
 
 // [depth, columns] as panels of 16 columns.
 Floats pack(const Floats &from, int64_t depth, int64_t columns) {
@@ -41,84 +19,17 @@ Floats pack(const Floats &from, int64_t depth, int64_t columns) {
   return to;
 }
 
-struct Parsed {
-  mlir::DialectRegistry registry;
-  std::unique_ptr<mlir::MLIRContext> context;
-  mlir::OwningOpRef<mlir::ModuleOp> module;
-  mlir::func::FuncOp kernel;
-
-  explicit Parsed(const std::string &text, bool expand = true) {
-    registerLoopEmitter(registry);
-    registry.insert<MlcDialect>();
-    context = std::make_unique<mlir::MLIRContext>(registry, mlir::MLIRContext::Threading::DISABLED);
-    context->loadAllAvailableDialects();
-    module = mlir::parseSourceString<mlir::ModuleOp>(text, context.get());
-    if (!module)
-      return;
-    kernel = module->lookupSymbol<mlir::func::FuncOp>("k");
-    if (failed(convertMlcToLinalg(kernel)) || failed(mlir::verify(*module)))
-      kernel = {};
-    else if (expand)
-      expandMath(kernel);
-  }
-};
-
-std::vector<std::string> targets() {
-  auto features = llvm::sys::getHostCPUFeatures();
-  if (features["avx512f"] && features["avx512bw"] && features["avx512dq"] && features["avx512vl"])
-    return {"x86-64-v3", "x86-64-v4"};
-  return {"x86-64-v3"};
-}
-
 // Compiles @k of `text` for every target, runs it whole and cut into ranges, and compares with `expected`.
-void check(const std::string &text, std::vector<Floats> inputs, const Floats &expected, double tolerance) {
+void check(const std::string &text, const std::vector<Floats> &inputs, const Floats &expected, double tolerance) {
   SCOPED_TRACE(text);
-  Parsed parsed(text);
-  ASSERT_TRUE(parsed.kernel);
+  Kernel kernel(text);
+  ASSERT_TRUE(kernel.function);
   auto emitter = createVectorEmitter();
-  for (const std::string &name : targets()) {
-    SCOPED_TRACE(name);
-    TargetDesc target = llvm::cantFail(resolveTarget(name));
-    ASSERT_TRUE(emitter->accepts(parsed.kernel, target));
-    llvm::LLVMContext llvmContext;
-    auto emitted = emitter->emit(parsed.kernel, target, llvmContext);
-    ASSERT_TRUE(succeeded(emitted));
-    auto object = llvm::cantFail(compileToObject(*emitted->module, target));
-    auto shared = linkSharedObject(KernelObject{"k", object});
-    ASSERT_TRUE(bool(shared)) << llvm::toString(shared.takeError());
-    int file;
-    llvm::SmallString<64> path;
-    ASSERT_FALSE(llvm::sys::fs::createTemporaryFile("kernel", "so", file, path));
-    ASSERT_EQ(write(file, shared->data(), shared->size()), ssize_t(shared->size()));
-    close(file);
-    void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-    llvm::sys::fs::remove(path);
-    ASSERT_TRUE(library) << dlerror();
-    auto *function = reinterpret_cast<mlc_kernel_fn>(dlsym(library, "k"));
-    ASSERT_TRUE(function);
-
-    constexpr size_t guard = 16;
-    auto run = [&](int64_t step) {
-      Floats result(expected.size() + guard, 99);
-      std::vector<void *> bindings;
-      for (auto &input : inputs)
-        bindings.push_back(input.data());
-      bindings.push_back(result.data());
-      size_t bytes = (emitted->scratch_bytes + 127) / 64 * 64;
-      std::unique_ptr<void, decltype(&free)> scratch(aligned_alloc(64, bytes), &free);
-      mlc_kernel_args args = {bindings.data(), nullptr};
-      mlc_worker worker = {scratch.get(), uint64_t(emitted->scratch_bytes), 0, 0};
-      for (int64_t end = emitted->tiles; end > 0; end -= step) // any order
-        EXPECT_EQ(function(&args, &worker, std::max<int64_t>(end - step, 0), end), MLC_KERNEL_OK);
-      return result;
-    };
-    Floats whole = run(emitted->tiles);
-    EXPECT_EQ(whole, run(1));
-    for (size_t i = 0; i < guard; ++i)
-      ASSERT_EQ(whole[expected.size() + i], 99) << "wrote behind the result";
-    for (size_t i = 0; i < expected.size(); ++i)
-      ASSERT_NEAR(whole[i], expected[i], tolerance) << "element " << i << ", " << emitted->schedule;
-    dlclose(library);
+  for (const std::string &target : runnableTargets()) {
+    ASSERT_TRUE(emitter->accepts(kernel.function, targetOf(target)));
+    LoadedKernel loaded(*emitter, kernel.function, targetOf(target));
+    SCOPED_TRACE(target + ", schedule " + loaded.schedule());
+    expectClose(floatsOf(loaded.run(inputsOf(kernel.function, inputs)).front()), expected, tolerance);
   }
 }
 
@@ -312,12 +223,11 @@ TEST(VectorEmitter, RefusesWhatItCannotDo) {
         %1 = mlc.transpose %0 {permutation = array<i64: 1, 0>} : (tensor<16x16xf32>) -> tensor<16x16xf32>
         return %1 : tensor<16x16xf32>
       })"};
-  TargetDesc target = llvm::cantFail(resolveTarget("x86-64-v3"));
   for (const char *text : refused) {
     SCOPED_TRACE(text);
-    Parsed parsed(text, /*expand=*/false);
-    ASSERT_TRUE(parsed.kernel);
-    EXPECT_FALSE(createVectorEmitter()->accepts(parsed.kernel, target));
+    Kernel kernel(text, Kernel::Stage::Linalg);
+    ASSERT_TRUE(kernel.function);
+    EXPECT_FALSE(createVectorEmitter()->accepts(kernel.function, targetOf("x86-64-v3")));
   }
 }
 

@@ -2,23 +2,20 @@
 // Every test prints its measured maximum, which docs/numerics.md quotes.
 #include "codegen/math/Math.h"
 #include "codegen/loops/LoopEmitter.h"
-#include "codegen/target/MachineCode.h"
-#include "codegen/target/Target.h"
-#include "mlc/kernel_abi.h"
+#include "test/unit/codegen/Harness.h"
+
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
-#include "llvm/Support/FileSystem.h"
 #include <bit>
 #include <cmath>
 #include <cstdio>
-#include <dlfcn.h>
 #include <functional>
-#include <gtest/gtest.h>
 #include <limits>
-#include <unistd.h>
 
 namespace mlc::codegen {
 namespace {
+
+using namespace test;
 
 constexpr int64_t kBlock = 4096;
 
@@ -36,53 +33,14 @@ public:
                        (operands == 2 ? ", %y: " + type : "") + ", %o: " + type + "):\n %v = " + op + " %x" +
                        (operands == 2 ? ", %y" : "") + " : " + type + "\n linalg.yield %v : " + type + "\n } -> " +
                        tensor + "\n return %r : " + tensor + "\n}";
-    mlir::DialectRegistry registry;
-    registerLoopEmitter(registry);
-    mlir::MLIRContext context(registry);
-    context.loadAllAvailableDialects();
-    auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
-    if (!module) {
-      ADD_FAILURE() << text;
-      return;
-    }
-    auto kernel = module->lookupSymbol<mlir::func::FuncOp>("k");
-    expandMath(kernel);
-    EXPECT_TRUE(succeeded(mlir::verify(*module)));
-    TargetDesc target = llvm::cantFail(resolveTarget("x86-64-v3"));
-    llvm::LLVMContext llvmContext;
-    auto emitted = createLoopEmitter()->emit(kernel, target, llvmContext);
-    if (failed(emitted)) {
-      ADD_FAILURE() << "emission failed";
-      return;
-    }
-    scratch.resize(emitted->scratch_bytes + 64);
-    auto object = llvm::cantFail(compileToObject(*emitted->module, target));
-    auto shared = linkSharedObject(KernelObject{"k", object});
-    if (!shared) {
-      ADD_FAILURE() << llvm::toString(shared.takeError());
-      return;
-    }
-    int file;
-    llvm::SmallString<64> path;
-    EXPECT_FALSE(llvm::sys::fs::createTemporaryFile("kernel", "so", file, path));
-    EXPECT_EQ(write(file, shared->data(), shared->size()), ssize_t(shared->size()));
-    close(file);
-    library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-    llvm::sys::fs::remove(path);
-    if (library)
-      function = reinterpret_cast<mlc_kernel_fn>(dlsym(library, "k"));
-  }
-  ~Compiled() {
-    if (library)
-      dlclose(library);
+    Kernel parsed(text);
+    kernel = std::make_unique<LoadedKernel>(*createLoopEmitter(), parsed.function, targetOf("x86-64-v3"));
   }
 
   std::vector<T> operator()(std::vector<T> x, std::vector<T> y = {}) {
     std::vector<T> result;
-    if (!function) {
-      ADD_FAILURE() << "not compiled";
-      return std::vector<T>(x.size());
-    }
+    if (!kernel->loaded())
+      return std::vector<T>(x.size()); // reported above
     size_t n = x.size();
     x.resize((n + kBlock - 1) / kBlock * kBlock);
     y.resize(y.empty() ? 0 : x.size());
@@ -92,18 +50,14 @@ public:
       if (!y.empty())
         bindings.push_back(&y[i]);
       bindings.push_back(&result[i]);
-      mlc_kernel_args args = {bindings.data(), nullptr};
-      mlc_worker worker = {scratch.data(), scratch.size(), 0, 0};
-      EXPECT_EQ(function(&args, &worker, 0, 1), MLC_KERNEL_OK);
+      EXPECT_EQ(kernel->launch(bindings, 0, 1), MLC_KERNEL_OK);
     }
     result.resize(n);
     return result;
   }
 
 private:
-  void *library = nullptr;
-  mlc_kernel_fn function = nullptr;
-  std::vector<char> scratch;
+  std::unique_ptr<LoadedKernel> kernel;
 };
 
 // Distance in units of the last place of the correctly rounded result; infinity where one is NaN and the other not.

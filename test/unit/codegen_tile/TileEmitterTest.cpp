@@ -2,137 +2,21 @@
 // level that this machine has, against loops written here.
 #include "codegen/cpu/TileEmitter.h"
 #include "codegen/target/MachineCode.h"
-#include "codegen/target/Target.h"
-#include "mlc/kernel_abi.h"
-#include "mlir/Parser/Parser.h"
-#include "llvm/Support/FileSystem.h"
+#include "test/unit/codegen/Harness.h"
+
 #include "llvm/Support/FormatVariadic.h"
-#include <cmath>
-#include <cstring>
-#include <dlfcn.h>
-#include <gtest/gtest.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 namespace mlc::codegen {
 namespace {
 
-using Floats = std::vector<float>;
+using namespace test;
 
-// A buffer that ends at an unmapped page.
-class Guarded {
-public:
-  explicit Guarded(size_t bytes) {
-    size_t page = size_t(sysconf(_SC_PAGESIZE)), body = (bytes + page - 1) / page * page;
-    size = body + page;
-    base = static_cast<char *>(mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-    mprotect(base + body, page, PROT_NONE);
-    start = base + body - bytes;
-  }
-  ~Guarded() { munmap(base, size); }
-  Guarded(const Guarded &) = delete;
-  void *data() const { return start; }
-
-private:
-  char *base, *start;
-  size_t size;
-};
-
-std::vector<const char *> targets() {
-  std::vector<const char *> names = {"x86-64-v3"};
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq"))
-    names.push_back("x86-64-v4");
-  return names;
-}
-
-struct Parsed {
-  explicit Parsed(const std::string &text) {
-    mlir::DialectRegistry registry;
-    registerTileEmitter(registry);
-    context.appendDialectRegistry(registry);
-    context.loadAllAvailableDialects();
-    module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
-  }
-  mlir::func::FuncOp kernel() { return module ? module->lookupSymbol<mlir::func::FuncOp>("k") : mlir::func::FuncOp(); }
-  mlir::MLIRContext context;
-  mlir::OwningOpRef<mlir::ModuleOp> module;
-};
-
-// Runs the kernel twice: in one range, and tile by tile from the last; the bits must agree.
-Floats run(const std::string &text, const std::vector<Floats> &inputs, size_t resultSize, const char *targetName) {
-  Parsed parsed(text);
-  Floats result(resultSize, NAN);
-  if (!parsed.kernel()) {
-    ADD_FAILURE() << "the kernel does not parse:\n" << text;
-    return result;
-  }
-  TargetDesc target = llvm::cantFail(resolveTarget(targetName));
+Floats run(const std::string &text, const std::vector<Floats> &inputs, const std::string &target) {
+  Kernel kernel(text, Kernel::Stage::Graph);
   auto emitter = createTileEmitter();
-  EXPECT_TRUE(emitter->accepts(parsed.kernel(), target));
-  llvm::LLVMContext llvmContext;
-  auto emitted = emitter->emit(parsed.kernel(), target, llvmContext);
-  if (failed(emitted)) {
-    ADD_FAILURE() << "emission failed";
-    return result;
-  }
-  auto object = llvm::cantFail(compileToObject(*emitted->module, target));
-  auto shared = linkSharedObject(KernelObject{"k", object});
-  if (!shared) {
-    ADD_FAILURE() << llvm::toString(shared.takeError());
-    return result;
-  }
-  int file;
-  llvm::SmallString<64> path;
-  EXPECT_FALSE(llvm::sys::fs::createTemporaryFile("kernel", "so", file, path));
-  EXPECT_EQ(write(file, shared->data(), shared->size()), ssize_t(shared->size()));
-  close(file);
-  void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  llvm::sys::fs::remove(path);
-  auto *function = library ? reinterpret_cast<mlc_kernel_fn>(dlsym(library, "k")) : nullptr;
-  if (!function) {
-    ADD_FAILURE() << "the kernel does not load";
-    return result;
-  }
-  std::vector<std::unique_ptr<Guarded>> buffers;
-  std::vector<void *> bindings;
-  for (const Floats &input : inputs) {
-    buffers.push_back(std::make_unique<Guarded>(input.size() * sizeof(float)));
-    std::memcpy(buffers.back()->data(), input.data(), input.size() * sizeof(float));
-    bindings.push_back(buffers.back()->data());
-  }
-  Guarded first(resultSize * sizeof(float)), second(resultSize * sizeof(float));
-  std::memset(first.data(), 0xff, resultSize * sizeof(float));
-  std::memset(second.data(), 0xff, resultSize * sizeof(float));
-  Guarded scratch((size_t(emitted->scratch_bytes) + 63) / 64 * 64);
-  std::memset(scratch.data(), 0xff, size_t(emitted->scratch_bytes));
-  mlc_worker worker = {scratch.data(), uint64_t(emitted->scratch_bytes), 0, 0};
-  bindings.push_back(first.data());
-  mlc_kernel_args args = {bindings.data(), nullptr};
-  EXPECT_EQ(function(&args, &worker, 0, emitted->tiles), MLC_KERNEL_OK);
-  bindings.back() = second.data();
-  for (int64_t tile = emitted->tiles; tile-- > 0;)
-    EXPECT_EQ(function(&args, &worker, tile, tile + 1), MLC_KERNEL_OK);
-  EXPECT_EQ(std::memcmp(first.data(), second.data(), resultSize * sizeof(float)), 0);
-  std::memcpy(result.data(), first.data(), resultSize * sizeof(float));
-  dlclose(library);
-  return result;
-}
-
-Floats noise(size_t size, unsigned seed) {
-  Floats values(size);
-  uint32_t state = seed * 2654435761u + 12345;
-  for (float &value : values) {
-    state = state * 1664525u + 1013904223u;
-    value = float(int32_t(state >> 8) - (1 << 23)) / float(1 << 23);
-  }
-  return values;
-}
-
-void expectNear(const Floats &got, const Floats &expected, double tolerance, const std::string &what) {
-  ASSERT_EQ(got.size(), expected.size());
-  for (size_t i = 0; i < got.size(); ++i)
-    ASSERT_NEAR(got[i], expected[i], tolerance) << what << " at " << i;
+  EXPECT_TRUE(emitter->accepts(kernel.function, targetOf(target)));
+  LoadedKernel loaded(*emitter, kernel.function, targetOf(target));
+  return floatsOf(loaded.run(inputsOf(kernel.function, inputs)).front());
 }
 
 // [K,N] in panels [N/16][K][16], the last one filled with zeros.
@@ -186,17 +70,18 @@ func.func @k(%a: tensor<{0}x{1}xf32>, %b: tensor<{3}x{1}x16xf32>{4}) -> tensor<{
 TEST(TileContraction, PackedMatmulOfOddShapes) {
   int64_t shapes[][3] = {{1, 1, 1},   {1, 768, 48}, {3, 17, 50},  {8, 4, 48},    {17, 50, 129}, {9, 3, 16},
                          {13, 5, 64}, {129, 33, 7}, {200, 8, 96}, {6, 1027, 64}, {9, 2051, 33}, {300, 2, 17}};
-  for (const char *target : targets())
+  for (const std::string &target : runnableTargets())
     for (auto [m, k, n] : shapes) {
       Floats a = noise(size_t(m * k), 1), b = noise(size_t(k * n), 2);
-      expectNear(run(packedMatmul(m, k, n), {a, packed(b, k, n)}, size_t(m * n), target), product(a, b, m, k, n),
-                 1e-6 * double(k) + 1e-6, llvm::formatv("{0} {1}x{2}x{3}", target, m, k, n));
+      SCOPED_TRACE(llvm::formatv("{0} {1}x{2}x{3}", target, m, k, n).str());
+      expectClose(run(packedMatmul(m, k, n), {a, packed(b, k, n)}, target), product(a, b, m, k, n),
+                  1e-6 * double(k) + 1e-6);
     }
 }
 
 TEST(TileContraction, BiasResidualReluEpilogue) {
   int64_t shapes[][3] = {{1, 5, 3}, {17, 20, 50}, {16, 8, 48}, {130, 7, 96}, {11, 1100, 70}};
-  for (const char *target : targets())
+  for (const std::string &target : runnableTargets())
     for (auto [m, k, n] : shapes) {
       std::string text =
           packedMatmul(m, k, n, llvm::formatv(", %bias: tensor<{1}xf32>, %res: tensor<{0}x{1}xf32>", m, n),
@@ -215,8 +100,8 @@ TEST(TileContraction, BiasResidualReluEpilogue) {
              residual = noise(size_t(m * n), 4), expected = product(a, b, m, k, n);
       for (int64_t i = 0; i < m * n; ++i)
         expected[size_t(i)] = std::max(0.0f, expected[size_t(i)] + bias[size_t(i % n)] + residual[size_t(i)]);
-      expectNear(run(text, {a, packed(b, k, n), bias, residual}, size_t(m * n), target), expected,
-                 1e-6 * double(k) + 1e-6, llvm::formatv("{0} {1}x{2}x{3}", target, m, k, n));
+      SCOPED_TRACE(llvm::formatv("{0} {1}x{2}x{3}", target, m, k, n).str());
+      expectClose(run(text, {a, packed(b, k, n), bias, residual}, target), expected, 1e-6 * double(k) + 1e-6);
     }
 }
 
@@ -262,8 +147,8 @@ TEST(TileContraction, StridedDilatedConvolution) {
   std::string text =
       generic("n, i, j, o, u, v, c", "n, i * 2 + u, j * 2 + v * 2, c", "u, v, c, o", "n, i, j, o",
               llvm::formatv("{0}, {0}, {0}, {0}, {1}, {1}, {1}", p, r), "2x10x21x6", "2x3x6x19", "2x5x9x19");
-  for (const char *target : targets())
-    expectNear(run(text, {x, f}, expected.size(), target), expected, 1e-4, target);
+  for (const std::string &target : runnableTargets())
+    expectClose(run(text, {x, f}, target), expected, 1e-4);
 }
 
 TEST(TileContraction, DepthwiseConvolution) {
@@ -281,8 +166,8 @@ TEST(TileContraction, DepthwiseConvolution) {
       }
   std::string text = generic("i, j, c, u, v", "i + u, j + v, c", "u, v, c", "i, j, c",
                              llvm::formatv("{0}, {0}, {0}, {1}, {1}", p, r), "7x8x37", "3x3x37", "5x6x37");
-  for (const char *target : targets())
-    expectNear(run(text, {x, f}, expected.size(), target), expected, 1e-5, target);
+  for (const std::string &target : runnableTargets())
+    expectClose(run(text, {x, f}, target), expected, 1e-5);
 }
 
 TEST(TileContraction, BatchedMatmul) {
@@ -296,8 +181,8 @@ TEST(TileContraction, BatchedMatmul) {
   }
   std::string text = generic("g, m, n, k", "g, m, k", "g, k, n", "g, m, n", llvm::formatv("{0}, {0}, {0}, {1}", p, r),
                              "3x10x21", "3x21x35", "3x10x35");
-  for (const char *target : targets())
-    expectNear(run(text, {a, b}, expected.size(), target), expected, 1e-4, target);
+  for (const std::string &target : runnableTargets())
+    expectClose(run(text, {a, b}, target), expected, 1e-4);
 }
 
 TEST(TileContraction, BatchedMatmulWithTransposedRhs) {
@@ -314,8 +199,8 @@ TEST(TileContraction, BatchedMatmulWithTransposedRhs) {
       }
   std::string text = generic("g, m, n, k", "g, m, k", "g, n, k", "g, m, n", llvm::formatv("{0}, {0}, {0}, {1}", p, r),
                              "2x11x21", "2x59x21", "2x11x59");
-  for (const char *target : targets())
-    expectNear(run(text, {a, b}, expected.size(), target), expected, 1e-4, target);
+  for (const std::string &target : runnableTargets())
+    expectClose(run(text, {a, b}, target), expected, 1e-4);
 }
 
 TEST(TileElementwise, TransposePadAndBroadcast) {
@@ -346,8 +231,8 @@ func.func @k(%a: tensor<5x3xf32>, %b: tensor<21xf32>) -> tensor<4x21xf32> {
   for (int i = 0; i < 4; ++i)
     for (int j = 0; j < 21; ++j)
       expected.push_back((i >= 1 && j >= 14 && j < 19 ? a[size_t((j - 14) * 3 + i - 1)] : 2.0f) + b[size_t(j)]);
-  for (const char *target : targets())
-    EXPECT_EQ(run(text, {a, b}, expected.size(), target), expected) << target;
+  for (const std::string &target : runnableTargets())
+    EXPECT_EQ(run(text, {a, b}, target), expected) << target;
 }
 
 size_t count(const std::string &text, const std::string &word) {
@@ -364,10 +249,10 @@ TEST(TileContraction, KeepsAccumulatorsInRegisters) {
     size_t fmas;
   } cases[] = {{"x86-64-v3", "ymm", 6 * 2 * 4}, {"x86-64-v4", "zmm", 8 * 3 * 4}};
   for (auto [name, registers, fmas] : cases) {
-    Parsed parsed(packedMatmul(48, 768, 96));
-    TargetDesc target = llvm::cantFail(resolveTarget(name));
+    Kernel kernel(packedMatmul(48, 768, 96), Kernel::Stage::Graph);
+    TargetDesc target = targetOf(name);
     llvm::LLVMContext context;
-    auto emitted = createTileEmitter()->emit(parsed.kernel(), target, context);
+    auto emitted = createTileEmitter()->emit(kernel.function, target, context);
     ASSERT_TRUE(succeeded(emitted));
     std::string assembly = llvm::cantFail(compileToAssembly(*emitted->module, target));
     EXPECT_EQ(count(assembly, "vfmadd"), fmas) << name;
@@ -382,7 +267,7 @@ TEST(TileContraction, KeepsAccumulatorsInRegisters) {
 }
 
 TEST(TileEmitter, RefusesWhatWouldCallALibrary) {
-  Parsed parsed(R"(
+  Kernel kernel(R"(
 func.func @k(%a: tensor<4xf32>) -> tensor<4xf32> {
   %e = tensor.empty() : tensor<4xf32>
   %r = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
@@ -392,8 +277,9 @@ func.func @k(%a: tensor<4xf32>) -> tensor<4xf32> {
       linalg.yield %s : f32
   } -> tensor<4xf32>
   return %r : tensor<4xf32>
-})");
-  EXPECT_FALSE(createTileEmitter()->accepts(parsed.kernel(), llvm::cantFail(resolveTarget("x86-64-v3"))));
+})",
+                Kernel::Stage::Graph);
+  EXPECT_FALSE(createTileEmitter()->accepts(kernel.function, targetOf("x86-64-v3")));
 }
 
 } // namespace

@@ -1,5 +1,5 @@
 // The interpreter: params, fused regions, f64, lifetimes, errors; attributes to tensors and back.
-#include "reference/Attributes.h"
+#include "dialects/mlc/ConstantTensor.h"
 #include "test/unit/reference/Evaluate.h"
 
 #include "llvm/Support/FileSystem.h"

@@ -2,8 +2,10 @@
 #include "support/FileWriter.h"
 #include "support/Npy.h"
 #include "support/ParamStore.h"
+#include "support/RandomTensor.h"
 #include "support/Safetensors.h"
 
+#include <cmath>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -177,6 +179,24 @@ TEST_F(SupportTest, ParamStoreReadsFilesAndSeeds) {
   }
   EXPECT_NEAR(sum / 20000, 1, 0.05);
   EXPECT_NEAR(squares / 20000 - 1, 4, 0.3);
+}
+
+TEST_F(SupportTest, RandomTensorsStayInTheirRange) {
+  for (int type = 0; type <= static_cast<int>(DType::U64); ++type) {
+    DType dtype = static_cast<DType>(type);
+    HostTensor tensor = randomTensor(dtype, {1000}, 3, 300), again = randomTensor(dtype, {1000}, 3, 300);
+    EXPECT_EQ(std::memcmp(tensor.bytes(), again.bytes(), tensor.sizeBytes()), 0);
+    double low = INFINITY, high = -INFINITY;
+    for (int64_t i = 0; i < 1000; ++i) {
+      low = std::min(low, tensor.floatAt(i));
+      high = std::max(high, tensor.floatAt(i));
+    }
+    EXPECT_GE(low, isFloat(dtype) ? -1 : 0) << nameOf(dtype);
+    EXPECT_LT(low, isFloat(dtype) ? -0.9 : 10) << nameOf(dtype);
+    double limit = dtype == DType::I1 ? 1 : dtype == DType::I8 ? 127 : dtype == DType::U8 ? 255 : 299;
+    EXPECT_LE(high, isFloat(dtype) ? 1 : limit) << nameOf(dtype);
+    EXPECT_GT(high, isFloat(dtype) ? 0.9 : limit * 0.95) << nameOf(dtype);
+  }
 }
 
 } // namespace

@@ -1,0 +1,19 @@
+# mlc_add_unit_test(NAME SOURCES a.cpp ... LINK lib ... [MLIR])
+#
+# The GoogleTest executable mlc_NAME_tests, run by ctest as NAME, built by the target mlc-unit-tests. MLIR: its sources
+# include MLIR, and reuse the project's precompiled header.
+function(mlc_add_unit_test name)
+  cmake_parse_arguments(ARG "MLIR" "" "SOURCES;LINK" ${ARGN})
+  set(target mlc_${name}_tests)
+  add_executable(${target} ${ARG_SOURCES})
+  target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/runtime/include)
+  target_link_libraries(${target} PRIVATE ${ARG_LINK} GTest::gtest_main ${CMAKE_DL_LIBS})
+  if(ARG_MLIR)
+    mlc_use_pch(${target})
+  endif()
+  add_test(NAME ${name} COMMAND ${target})
+  if(NOT TARGET mlc-unit-tests)
+    add_custom_target(mlc-unit-tests)
+  endif()
+  add_dependencies(mlc-unit-tests ${target})
+endfunction()

@@ -1,0 +1,266 @@
+#include "test/unit/codegen/Harness.h"
+
+#include "codegen/cpu/TileEmitter.h"
+#include "codegen/loops/LoopEmitter.h"
+#include "codegen/lower/Lower.h"
+#include "codegen/math/Math.h"
+#include "codegen/target/MachineCode.h"
+#include "dialects/mlc/ConstantTensor.h"
+#include "dialects/mlc/MlcDialect.h"
+#include "reference/Interpreter.h"
+#include "reference/Models.h"
+#include "reference/Values.h"
+#include "support/RandomTensor.h"
+
+#include "mlir/IR/Verifier.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/TargetParser/Host.h"
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <dlfcn.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace mlc::codegen::test {
+
+Guarded::Guarded(size_t bytes) {
+  size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE)), body = (bytes + page - 1) / page * page;
+  size = body + page;
+  base = static_cast<char *>(mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  MLC_CHECK(base != MAP_FAILED && mprotect(base + body, page, PROT_NONE) == 0, "memory for the test");
+  start = base + body - bytes;
+}
+Guarded::~Guarded() { munmap(base, size); }
+
+std::vector<std::string> runnableTargets() {
+  llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
+  std::vector<std::string> targets;
+  for (llvm::StringRef name : knownTargets()) {
+    if (name == "native")
+      continue;
+    std::string features = targetOf(name.str()).features; // "+avx2,+fma"
+    if (llvm::all_of(llvm::split(features, ','), [&](llvm::StringRef f) { return host.lookup(f.drop_front()); }))
+      targets.push_back(name.str());
+  }
+  return targets;
+}
+
+TargetDesc targetOf(const std::string &name) { return llvm::cantFail(resolveTarget(name)); }
+
+Kernel::Kernel(const std::string &text, Stage stage) : context(mlir::MLIRContext::Threading::DISABLED) {
+  mlir::DialectRegistry registry;
+  registry.insert<MlcDialect>();
+  reference::registerReferenceModels(registry);
+  registerLoopEmitter(registry);
+  registerTileEmitter(registry);
+  context.appendDialectRegistry(registry);
+  context.loadAllAvailableDialects();
+  module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
+  auto kernel = module ? module->lookupSymbol<mlir::func::FuncOp>("k") : mlir::func::FuncOp();
+  if (!kernel) {
+    ADD_FAILURE() << "this does not parse, or has no function @k:\n" << text;
+    return;
+  }
+  bool lowered = stage == Stage::Graph || succeeded(convertMlcToLinalg(kernel));
+  if (stage == Stage::ExpandedMath && lowered)
+    expandMath(kernel);
+  if (!lowered || failed(mlir::verify(*module))) {
+    ADD_FAILURE() << "lowering failed:\n" << text;
+    return;
+  }
+  function = kernel;
+}
+
+LoadedKernel::LoadedKernel(const Emitter &emitter, mlir::func::FuncOp kernel, const TargetDesc &target) {
+  if (!kernel)
+    return; // reported where it was made
+  resultTypes.assign(kernel.getResultTypes().begin(), kernel.getResultTypes().end());
+  llvm::LLVMContext llvmContext;
+  auto start = std::chrono::steady_clock::now();
+  auto emitted = emitter.emit(kernel, target, llvmContext);
+  emissionTime = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  if (failed(emitted)) {
+    ADD_FAILURE() << "emission failed";
+    return;
+  }
+  numTiles = emitted->tiles;
+  summary = emitted->schedule;
+  scratchBytes = static_cast<uint64_t>(emitted->scratch_bytes);
+  scratch = std::make_unique<Guarded>((scratchBytes + MLC_BUFFER_ALIGNMENT - 1) / MLC_BUFFER_ALIGNMENT *
+                                      MLC_BUFFER_ALIGNMENT);
+  auto object = compileToObject(*emitted->module, target);
+  if (!object) {
+    ADD_FAILURE() << llvm::toString(object.takeError());
+    return;
+  }
+  bytes.assign(object->begin(), object->end());
+  auto shared = linkSharedObject(KernelObject{emitted->name, bytes});
+  if (!shared) {
+    ADD_FAILURE() << llvm::toString(shared.takeError());
+    return;
+  }
+  int file;
+  llvm::SmallString<64> path;
+  EXPECT_FALSE(llvm::sys::fs::createTemporaryFile("kernel", "so", file, path));
+  EXPECT_EQ(write(file, shared->data(), shared->size()), static_cast<ssize_t>(shared->size()));
+  close(file);
+  library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  llvm::sys::fs::remove(path);
+  function = library ? reinterpret_cast<mlc_kernel_fn>(dlsym(library, emitted->name.c_str())) : nullptr;
+  EXPECT_TRUE(function) << "the kernel does not load: " << dlerror();
+}
+
+LoadedKernel::~LoadedKernel() {
+  if (library)
+    dlclose(library);
+}
+
+int32_t LoadedKernel::launch(llvm::ArrayRef<void *> bindings, int64_t begin, int64_t end) {
+  std::memset(scratch->data(), 0xff, scratchBytes); // NaN: nothing may be expected of it
+  mlc_kernel_args args = {bindings.data(), nullptr};
+  mlc_worker worker = {scratch->data(), scratchBytes, 0, 0};
+  return function(&args, &worker, begin, end);
+}
+
+std::vector<HostTensor> LoadedKernel::run(llvm::ArrayRef<HostTensor> inputs) {
+  std::vector<HostTensor> results;
+  if (!function) {
+    for (mlir::Type type : resultTypes)
+      results.emplace_back(dtypeOf(type), shapeOf(type));
+    return results;
+  }
+  std::vector<std::unique_ptr<Guarded>> whole, cut;
+  std::vector<void *> bindings;
+  for (const HostTensor &input : inputs) {
+    whole.push_back(std::make_unique<Guarded>(input.sizeBytes()));
+    if (input.sizeBytes())
+      std::memcpy(whole.back()->data(), input.bytes(), input.sizeBytes());
+    bindings.push_back(whole.back()->data());
+  }
+  size_t firstResult = bindings.size();
+  for (mlir::Type type : resultTypes) {
+    HostTensor &result = results.emplace_back(dtypeOf(type), shapeOf(type));
+    for (auto *buffers : {&whole, &cut}) {
+      buffers->push_back(std::make_unique<Guarded>(result.sizeBytes()));
+      std::memset(buffers->back()->data(), 0xff, result.sizeBytes());
+    }
+    bindings.push_back(whole.back()->data());
+  }
+  EXPECT_EQ(launch(bindings, 0, numTiles), MLC_KERNEL_OK);
+  for (size_t i = 0; i < results.size(); ++i)
+    bindings[firstResult + i] = cut[i]->data();
+  for (int64_t tile = numTiles; tile-- > 0;)
+    EXPECT_EQ(launch(bindings, tile, tile + 1), MLC_KERNEL_OK);
+  for (size_t i = 0; i < results.size(); ++i) {
+    size_t size = results[i].sizeBytes();
+    if (!size)
+      continue;
+    std::memcpy(results[i].mutableBytes(), whole[firstResult + i]->data(), size);
+    EXPECT_EQ(std::memcmp(whole[firstResult + i]->data(), cut[i]->data(), size), 0)
+        << "the bits of result " << i << " depend on how the range is cut; schedule " << summary;
+  }
+  return results;
+}
+
+std::vector<HostTensor> inputsOf(mlir::func::FuncOp function, const std::vector<Floats> &values) {
+  std::vector<HostTensor> inputs;
+  for (auto [type, floats] : llvm::zip_equal(function.getArgumentTypes(), values))
+    inputs.push_back(reference::convert(HostTensor::from(DType::F32, shapeOf(type), floats), dtypeOf(type)));
+  return inputs;
+}
+
+std::vector<HostTensor> randomInputs(mlir::func::FuncOp function, uint64_t seed, bool special, int64_t bound) {
+  std::vector<HostTensor> inputs;
+  for (mlir::Type type : function.getArgumentTypes()) {
+    HostTensor tensor = randomTensor(dtypeOf(type), shapeOf(type), seed++, bound);
+    if (special && isFloat(tensor.dtype())) {
+      reference::Values values = reference::unpack(tensor);
+      constexpr double odd[] = {NAN, INFINITY, -INFINITY, -0.0, 1e-40};
+      for (size_t i = seed % 7, n = 0; i < values.reals.size(); i += 37)
+        values.reals[i] = odd[n++ % std::size(odd)];
+      tensor = reference::pack(values);
+    }
+    inputs.push_back(std::move(tensor));
+  }
+  return inputs;
+}
+
+Floats floatsOf(const HostTensor &tensor) {
+  Floats values;
+  for (int64_t i = 0; i < tensor.numElements(); ++i)
+    values.push_back(static_cast<float>(tensor.floatAt(i)));
+  return values;
+}
+
+Floats noise(size_t size, uint64_t seed) {
+  return floatsOf(randomTensor(DType::F32, {static_cast<int64_t>(size)}, seed));
+}
+
+void expectClose(const HostTensor &got, const HostTensor &want, double tolerance) {
+  ASSERT_EQ(got.shape(), want.shape());
+  int64_t wrong = 0;
+  for (int64_t i = 0; i < got.numElements() && wrong < 5; ++i) {
+    double x = got.floatAt(i), y = want.floatAt(i);
+    bool close = !isFloat(got.dtype())            ? got.intAt(i) == want.intAt(i)
+                 : std::isnan(y)                  ? std::isnan(x)
+                 : std::isinf(y) || std::isinf(x) ? x == y
+                                                  : std::fabs(x - y) <= tolerance * (1 + std::fabs(y));
+    if (!close) {
+      ADD_FAILURE() << "element " << i << " of " << describe(got.dtype(), got.shape()) << " is " << x << ", not " << y;
+      ++wrong;
+    }
+  }
+}
+
+void expectClose(const Floats &got, const Floats &want, double tolerance) {
+  auto tensor = [](const Floats &values) {
+    return HostTensor::from(DType::F32, {static_cast<int64_t>(values.size())}, values);
+  };
+  expectClose(tensor(got), tensor(want), tolerance);
+}
+
+std::vector<HostTensor> interpret(const std::string &text, std::vector<HostTensor> inputs, bool inF64) {
+  Kernel graph(text, Kernel::Stage::Graph);
+  if (!graph.function)
+    return {};
+  ParamStore params;
+  reference::InterpretOptions options;
+  options.inF64 = inF64;
+  auto results = reference::interpret(graph.function, std::move(inputs), params, options);
+  if (results.ok())
+    return std::move(*results);
+  ADD_FAILURE() << results.message();
+  return {};
+}
+
+void checkAgainstReference(const Emitter &emitter, const std::string &text, const CheckOptions &options) {
+  SCOPED_TRACE(text);
+  Kernel kernel(text);
+  ASSERT_TRUE(kernel.function);
+  std::vector<std::vector<HostTensor>> inputs, expected;
+  for (bool special : {false, true}) {
+    if (special && options.finite)
+      continue;
+    inputs.push_back(randomInputs(kernel.function, 1, special, options.bound));
+    expected.push_back(interpret(text, inputs.back(), /*inF64=*/!special));
+  }
+  for (const std::string &name : runnableTargets()) {
+    SCOPED_TRACE(name);
+    TargetDesc target = targetOf(name);
+    ASSERT_TRUE(emitter.accepts(kernel.function, target)) << emitter.name().str() << " does not accept it";
+    LoadedKernel loaded(emitter, kernel.function, target);
+    ASSERT_TRUE(loaded.loaded());
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      SCOPED_TRACE(i ? "inputs with special values" : "finite inputs");
+      std::vector<HostTensor> results = loaded.run(inputs[i]);
+      ASSERT_EQ(results.size(), expected[i].size());
+      for (size_t r = 0; r < results.size(); ++r)
+        expectClose(results[r], expected[i][r], options.tolerance);
+    }
+  }
+}
+
+} // namespace mlc::codegen::test
