@@ -72,6 +72,7 @@ def Mlc_GatherOp : Mlc_TensorOp<"gather", "Opaque"> {
     Example: `%e = mlc.gather %table, %ids {axis = 0 : i64} : (tensor<100x8xf32>, tensor<4xi64>) -> tensor<4x8xf32>`
   }];
   let arguments = (ins Mlc_Tensor:$data, Mlc_IndexTensor:$indices, I64Attr:$axis);
+  let hasCanonicalizer = 1;
   let extraClassDeclaration = "int64_t flops() { return 0; } int64_t bytes();";
 }
 

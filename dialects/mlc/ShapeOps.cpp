@@ -2,6 +2,7 @@
 #include "dialects/mlc/Inference.h"
 #include "dialects/mlc/MlcDialect.h"
 
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
 
 using namespace mlir;
@@ -255,4 +256,47 @@ LogicalResult GatherOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
   llvm::append_range(shape, data.drop_front(axis + 1));
   results.push_back(withShape(adaptor.getData(), shape));
   return success();
+}
+
+namespace {
+
+// gather(x, [b, b + s, b + 2 s, ...]) with indices that are constant and inside of the dimension -> slice(x). Exporters
+// select a row, or one of query, key and value, by such a gather. Equal indices repeat a slice of one.
+struct GatherToSlice : OpRewritePattern<GatherOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(GatherOp op, PatternRewriter &rewriter) const override {
+    DenseIntElementsAttr indices;
+    if (!matchPattern(op.getIndices(), m_Constant(&indices)) || indices.empty())
+      return failure();
+    ArrayRef<int64_t> data = shapeOf(op.getData());
+    int64_t axis = op.getAxis(), size = data[axis];
+    SmallVector<int64_t> places;
+    for (const APInt &index : indices.getValues<APInt>()) {
+      int64_t place = index.getSExtValue();
+      places.push_back(place < 0 ? place + size : place);
+      if (places.back() < 0 || places.back() >= size)
+        return failure(); // For the run to report.
+    }
+    int64_t count = places.size(), step = count > 1 ? places[1] - places[0] : 1;
+    for (int64_t i = 1; i < count; ++i)
+      if (places[i] - places[i - 1] != step)
+        return failure();
+    SmallVector<int64_t> offsets(data.size(), 0), sizes(data), strides(data.size(), 1);
+    offsets[axis] = places[0];
+    sizes[axis] = step == 0 ? 1 : count;
+    strides[axis] = step == 0 ? 1 : step;
+    Value value = SliceOp::create(rewriter, op.getLoc(), op.getData(), offsets, sizes, strides);
+    if (step == 0) {
+      sizes[axis] = count;
+      value = BroadcastOp::create(rewriter, op.getLoc(), value, sizes);
+    }
+    rewriter.replaceOpWithNewOp<ReshapeOp>(op, value, op.getType().getShape());
+    return success();
+  }
+};
+
+} // namespace
+
+void GatherOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
+  patterns.add<GatherToSlice>(context);
 }

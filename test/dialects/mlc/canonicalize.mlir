@@ -253,3 +253,38 @@ func.func @dead(%x: tensor<4x4xf32>) {
   // CHECK-NEXT: return
   return
 }
+
+//===-- Gathers by known indices -------------------------------------------------------------------------------===//
+
+// A row, rows in steps, and a row repeated.
+// CHECK-LABEL: func.func @gather_known(
+func.func @gather_known(%x: tensor<2x9x4xf32>) -> (tensor<2x4xf32>, tensor<2x2x2x4xf32>, tensor<2x3x4xf32>) {
+  %last = mlc.constant dense<-1> : tensor<i64>
+  %steps = mlc.constant dense<[[7, 5], [3, 1]]> : tensor<2x2xi64>
+  %same = mlc.constant dense<4> : tensor<3xi64>
+  // CHECK: %[[A:.*]] = mlc.slice %{{.*}} {offsets = array<i64: 0, 8, 0>, sizes = array<i64: 2, 1, 4>, strides = array<i64: 1, 1, 1>}
+  // CHECK: %[[A0:.*]] = mlc.reshape %[[A]] {shape = array<i64: 2, 4>}
+  %0 = mlc.gather %x, %last {axis = 1 : i64} : (tensor<2x9x4xf32>, tensor<i64>) -> tensor<2x4xf32>
+  // CHECK: %[[B:.*]] = mlc.slice %{{.*}} {offsets = array<i64: 0, 7, 0>, sizes = array<i64: 2, 4, 4>, strides = array<i64: 1, -2, 1>}
+  // CHECK: %[[B0:.*]] = mlc.reshape %[[B]] {shape = array<i64: 2, 2, 2, 4>}
+  %1 = mlc.gather %x, %steps {axis = 1 : i64} : (tensor<2x9x4xf32>, tensor<2x2xi64>) -> tensor<2x2x2x4xf32>
+  // CHECK: %[[C:.*]] = mlc.slice %{{.*}} {offsets = array<i64: 0, 4, 0>, sizes = array<i64: 2, 1, 4>, strides = array<i64: 1, 1, 1>}
+  // CHECK: %[[C0:.*]] = mlc.broadcast %[[C]] {shape = array<i64: 2, 3, 4>}
+  %2 = mlc.gather %x, %same {axis = 1 : i64} : (tensor<2x9x4xf32>, tensor<3xi64>) -> tensor<2x3x4xf32>
+  // CHECK: return %[[A0]], %[[B0]], %[[C0]]
+  return %0, %1, %2 : tensor<2x4xf32>, tensor<2x2x2x4xf32>, tensor<2x3x4xf32>
+}
+
+// No progression; an index outside, which the run reports; indices of the run; no index at all.
+// CHECK-LABEL: func.func @gather_stays(
+// CHECK-COUNT-4: mlc.gather
+func.func @gather_stays(%x: tensor<9xf32>, %i: tensor<2xi64>) -> (tensor<3xf32>, tensor<2xf32>, tensor<2xf32>, tensor<0xf32>) {
+  %uneven = mlc.constant dense<[0, 1, 3]> : tensor<3xi64>
+  %outside = mlc.constant dense<[8, 9]> : tensor<2xi64>
+  %none = mlc.constant dense<> : tensor<0xi64>
+  %0 = mlc.gather %x, %uneven {axis = 0 : i64} : (tensor<9xf32>, tensor<3xi64>) -> tensor<3xf32>
+  %1 = mlc.gather %x, %outside {axis = 0 : i64} : (tensor<9xf32>, tensor<2xi64>) -> tensor<2xf32>
+  %2 = mlc.gather %x, %i {axis = 0 : i64} : (tensor<9xf32>, tensor<2xi64>) -> tensor<2xf32>
+  %3 = mlc.gather %x, %none {axis = 0 : i64} : (tensor<9xf32>, tensor<0xi64>) -> tensor<0xf32>
+  return %0, %1, %2, %3 : tensor<3xf32>, tensor<2xf32>, tensor<2xf32>, tensor<0xf32>
+}
