@@ -54,6 +54,10 @@ public:
   virtual bool accepts(mlir::func::FuncOp kernel, const TargetDesc &target) const = 0;
   virtual mlir::FailureOr<EmittedKernel> emit(mlir::func::FuncOp kernel, const TargetDesc &target,
                                               llvm::LLVMContext &context) const = 0;
+  // May the result of a kernel lie in the memory of an argument, where element i of the argument is read for element i
+  // of the result alone? True for an emitter whose code loads an element before it stores to its place, and nothing
+  // after.
+  virtual bool allowsInPlace() const { return false; }
 };
 
 std::unique_ptr<Emitter> createVectorEmitter(); // codegen/cpu

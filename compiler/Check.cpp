@@ -11,15 +11,16 @@ using namespace mlir;
 namespace mlc {
 
 LogicalResult checkModel(MLIRContext &context, const CompileOptions &options) {
-  auto module = importInput(context, options.input);
-  if (failed(module) || failed(runGraphPhases(**module, options.pipeline)))
+  Compilation compilation(context, options);
+  if (failed(runPhases(compilation, "schedule")))
     return failure();
+  ModuleOp module = *compilation.module;
   int64_t paramBytes = 0, params = 0;
-  for (ParamOp param : (*module)->getOps<ParamOp>()) {
+  for (ParamOp param : module.getOps<ParamOp>()) {
     paramBytes += countBytes(param.getType());
     ++params;
   }
-  for (func::FuncOp function : (*module)->getOps<func::FuncOp>()) {
+  for (func::FuncOp function : module.getOps<func::FuncOp>()) {
     int64_t flops = 0, ops = 0;
     function.walk([&](FlopsOp op) {
       flops += op.flops();

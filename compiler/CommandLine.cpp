@@ -38,8 +38,10 @@ CompileOptions CommandLine::compileOptions() const {
   options.output = output;
   options.targetCpu = targetCpu;
   options.emit = emit;
-  options.pipeline.stopAfter = compileTo;
-  options.pipeline.timing = timing;
+  options.to = compileTo;
+  options.from = compileFrom;
+  options.jobs = jobs;
+  options.timing = timing;
   return options;
 }
 

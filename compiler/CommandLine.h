@@ -25,12 +25,19 @@ struct CommandLine {
                                        llvm::cl::init("native"), llvm::cl::cat(category)};
   llvm::cl::opt<Emit> emit{"emit", llvm::cl::desc("What to write:"), llvm::cl::init(Emit::Module),
                            llvm::cl::values(clEnumValN(Emit::Module, "module", "a module for mlc-run (default)"),
-                                            clEnumValN(Emit::Mlir, "mlir", "IR behind the graph phases")),
+                                            clEnumValN(Emit::Mlir, "mlir", "IR behind the graph phases"),
+                                            clEnumValN(Emit::Llvm, "llvm", "LLVM IR of all kernels, optimised"),
+                                            clEnumValN(Emit::Asm, "asm", "assembly of all kernels"),
+                                            clEnumValN(Emit::Obj, "obj", "an object file of all kernels")),
                            llvm::cl::cat(category)};
-  llvm::cl::opt<std::string> compileTo{
-      "compile-to", llvm::cl::desc("Stop behind a phase and print IR: import, simplify, layout, fuse"),
-      llvm::cl::value_desc("phase"), llvm::cl::cat(category)};
+  llvm::cl::opt<std::string> compileTo{"compile-to", llvm::cl::desc("Stop behind a phase and print what it made"),
+                                       llvm::cl::value_desc("phase"), llvm::cl::cat(category)};
+  llvm::cl::opt<std::string> compileFrom{"compile-from", llvm::cl::desc("The input is IR behind this phase"),
+                                         llvm::cl::value_desc("phase"), llvm::cl::cat(category)};
   llvm::cl::opt<bool> timing{"timing", llvm::cl::desc("Print the time of each phase"), llvm::cl::cat(category)};
+
+  llvm::cl::opt<unsigned> jobs{"jobs", llvm::cl::desc("Threads that generate code; 0 (default): all"),
+                               llvm::cl::value_desc("n"), llvm::cl::init(0), llvm::cl::cat(category)};
 
   llvm::cl::opt<bool> check{"check", llvm::cl::desc("Report what is not supported; compile nothing"),
                             llvm::cl::cat(category)};

@@ -1,71 +1,96 @@
 #include "compiler/Compile.h"
 
-#include "codegen/cpu/TileEmitter.h"
-#include "codegen/loops/LoopEmitter.h"
-#include "codegen/math/Math.h"
-#include "codegen/schedule/CompileModule.h"
-#include "codegen/target/Target.h"
-#include "reference/Interpreter.h"
+#include "codegen/target/MachineCode.h"
 #include "support/FileWriter.h"
 
-#include "llvm/Support/Path.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/Process.h"
 
 using namespace mlir;
 
 namespace mlc {
+namespace {
 
-static LogicalResult writeText(ModuleOp module, StringRef path) {
+LogicalResult write(MLIRContext &context, StringRef bytes, StringRef path) {
+  if (path == "-") {
+    llvm::outs() << bytes;
+    return success();
+  }
+  Status status = writeFile(path.str(), std::span(reinterpret_cast<const std::byte *>(bytes.data()), bytes.size()));
+  return status.ok() ? success() : fail(context, status.message());
+}
+
+std::string print(ModuleOp module) {
   std::string text;
   llvm::raw_string_ostream os(text);
   module->print(os);
   os << '\n';
-  if (path == "-") {
-    llvm::outs() << text;
-    return success();
-  }
-  Status status = writeFile(path.str(), std::span(reinterpret_cast<const std::byte *>(text.data()), text.size()));
-  if (!status.ok())
-    return fail(*module.getContext(), status.message());
-  return success();
+  return text;
 }
 
-static LogicalResult writeModule(MLIRContext &context, ModuleOp module, const CompileOptions &options) {
-  llvm::Expected<codegen::TargetDesc> target = codegen::resolveTarget(options.targetCpu);
-  if (!target)
-    return fail(context, "--target-cpu: " + llvm::toString(target.takeError()));
-  ParamStore store;
-  std::unique_ptr<codegen::Emitter> gather = codegen::createGatherEmitter(), vector = codegen::createVectorEmitter(),
-                                    halide = codegen::createHalideEmitter(), tile = codegen::createTileEmitter(),
-                                    loops = codegen::createLoopEmitter();
-  codegen::ModuleOptions moduleOptions;
-  moduleOptions.emitters = {gather.get(), vector.get(), tile.get(), halide.get(), loops.get()}; // asked in this order
-  moduleOptions.expandMath = [](func::FuncOp kernel) {
-    codegen::expandMath(kernel);
-    return success();
-  };
-  moduleOptions.writeParam = [&](Operation *param, const codegen::ByteSink &sink) -> std::string {
-    Result<HostTensor> tensor = reference::evaluateParam(param, store);
-    if (!tensor.ok())
-      return tensor.message();
-    sink(tensor->bytes(), tensor->sizeBytes());
-    return {};
-  };
-  moduleOptions.source = llvm::sys::path::filename(options.input.path).str();
-  moduleOptions.options = {{"target-cpu", target->name}};
-  for (const std::string &shape : options.input.shapes)
-    moduleOptions.options.emplace_back("shape", shape);
-  return codegen::compileToModule(module, *target, moduleOptions, options.output);
+// All kernels as one LLVM module: as the emitters made them, or as they go into code generation.
+LogicalResult writeKernels(Compilation &c, bool optimised, std::optional<Emit> kind, StringRef path) {
+  if (optimised)
+    if (llvm::Error error = codegen::optimizeKernels(c.kernels->emitted, c.target, c.options.jobs))
+      return fail(c.context, llvm::toString(std::move(error)));
+  llvm::LLVMContext context;
+  auto linked = codegen::linkModules(c.kernels->emitted, context);
+  if (!linked)
+    return fail(c.context, llvm::toString(linked.takeError()));
+  if (!kind) {
+    std::string text;
+    llvm::raw_string_ostream(text) << **linked;
+    return write(c.context, text, path);
+  }
+  auto code = codegen::generateCode(**linked, c.target,
+                                    *kind == Emit::Asm ? codegen::CodeKind::Assembly : codegen::CodeKind::Object);
+  if (!code)
+    return fail(c.context, llvm::toString(code.takeError()));
+  return write(c.context, StringRef(code->data(), code->size()), path);
 }
+
+// The phase that a command ends with.
+StringRef lastPhase(const CompileOptions &options) {
+  if (!options.to.empty())
+    return options.to;
+  switch (options.emit) {
+  case Emit::Mlir: return "fuse";
+  case Emit::Llvm:
+  case Emit::Asm:
+  case Emit::Obj: return "kernels";
+  case Emit::Module: break;
+  }
+  return "module";
+}
+
+} // namespace
 
 LogicalResult compileModel(MLIRContext &context, const CompileOptions &options) {
-  if (options.emit == Emit::Module && options.output == "-")
-    return fail(context, "a module needs a file: give -o FILE.mlc, or --emit=mlir to print IR");
-  auto module = importInput(context, options.input);
-  if (failed(module) || failed(runGraphPhases(**module, options.pipeline)))
+  StringRef last = lastPhase(options);
+  if (!findPhase(context, "compile-to", last) ||
+      (!options.from.empty() && !findPhase(context, "compile-from", options.from)))
     return failure();
-  if (options.emit == Emit::Mlir || !options.pipeline.stopAfter.empty())
-    return writeText(**module, options.output);
-  return writeModule(context, **module, options);
+  if (last == "module" && options.output == "-")
+    return fail(context, "a module needs a file: give -o FILE.mlc, or --emit=mlir to print IR");
+  if (options.emit == Emit::Obj && options.output == "-" && llvm::sys::Process::StandardOutIsDisplayed())
+    return fail(context, "an object file is not for a terminal: give -o FILE.o, or a pipe");
+  PipelineOptions pipeline = options;
+  pipeline.modulePath = options.output;
+  Compilation compilation(context, pipeline);
+  if (failed(runPhases(compilation, last)))
+    return failure();
+  if (last == "module")
+    return success();
+  if (last == "schedule")
+    return write(context, print(*compilation.schedule->kernelModule), options.output);
+  if (last == "kernels") {
+    bool optimised = options.to.empty();
+    return writeKernels(compilation, optimised,
+                        options.emit == Emit::Asm || options.emit == Emit::Obj ? std::optional(options.emit)
+                                                                               : std::nullopt,
+                        options.output);
+  }
+  return write(context, print(*compilation.module), options.output);
 }
 
 } // namespace mlc

@@ -1,29 +1,24 @@
-// What the tool does with a model: import, run phases, print or write a module.
+// mlc-opt's main business: a model in; a module, IR, or machine code out.
 #ifndef MLC_COMPILER_COMPILE_H
 #define MLC_COMPILER_COMPILE_H
 
-#include "compiler/Input.h"
 #include "compiler/Pipeline.h"
-#include "mlir/IR/MLIRContext.h"
 #include <string>
-#include <vector>
 
 namespace mlc {
 
-enum class Emit { Module, Mlir };
+enum class Emit { Module, Mlir, Llvm, Asm, Obj };
 
-struct CompileOptions {
-  InputOptions input;
+struct CompileOptions : PipelineOptions {
   std::string output = "-";
-  std::string targetCpu = "native";
   Emit emit = Emit::Module;
-  PipelineOptions pipeline;
+  std::string to; // stop behind this phase and print what it made; empty: what `emit` asks for
 };
 
-// Compiles options.input. Fails with diagnostics; no output is written or changed then.
+// Compiles the model. Fails with diagnostics; no output is written or changed then.
 mlir::LogicalResult compileModel(mlir::MLIRContext &context, const CompileOptions &options);
 
-// Imports options.input and prints what it holds: entry points, parameters, FLOPs. Everything that is not supported is
+// Prints what the model holds: entry points, parameters, FLOPs; compiles nothing. Everything that is not supported is
 // reported.
 mlir::LogicalResult checkModel(mlir::MLIRContext &context, const CompileOptions &options);
 

@@ -33,10 +33,12 @@ static StringRef publicName(func::FuncOp function, unsigned index, bool isResult
 }
 
 LogicalResult interpretModel(MLIRContext &context, const CompileOptions &options, const InterpretRequest &request) {
-  auto module = importInput(context, options.input);
-  if (failed(module) || failed(runGraphPhases(**module, options.pipeline)))
+  // IR is evaluated as it is; of a model, the phase that --compile-to names.
+  const Phase *last = findPhase(context, "compile-to", options.to.empty() ? "import" : options.to);
+  Compilation compilation(context, options);
+  if (!last || failed(runPhases(compilation, last->name)))
     return failure();
-  auto entry = findEntry(**module, request.entry);
+  auto entry = findEntry(*compilation.module, request.entry);
   if (failed(entry))
     return failure();
 

@@ -1,31 +1,53 @@
-// The spine: everything that happens to a model between import and module, in order.
+// The spine: everything that happens to a model, from its file to a module, in named phases.
 #ifndef MLC_COMPILER_PIPELINE_H
 #define MLC_COMPILER_PIPELINE_H
 
-#include "mlir/IR/BuiltinOps.h"
-#include "llvm/ADT/ArrayRef.h"
-#include "llvm/ADT/StringRef.h"
-#include <string>
+#include "codegen/program/EmitKernels.h"
+#include "compiler/Input.h"
+#include "llvm/ADT/SmallVector.h"
+#include <optional>
 
 namespace mlc {
 
-// One named phase on IR. `--compile-to=NAME` stops behind it and prints.
+struct PipelineOptions {
+  InputOptions input;
+  std::string targetCpu = "native";
+  std::string modulePath;    // what phase `module` writes
+  bool externalCode = false; // code in a file of its own beside the module
+  unsigned jobs = 0;         // threads of phase `objects`; 0: as many as the machine has
+  std::string from;          // the input is IR behind this phase; empty: a model, or IR behind `import`
+  bool timing = false;       // prints the time of each phase
+};
+
+// A model on its way: what the phases that were run have made of it.
+struct Compilation {
+  Compilation(mlir::MLIRContext &context, const PipelineOptions &options) : context(context), options(options) {}
+
+  mlir::MLIRContext &context;
+  const PipelineOptions &options;
+  mlir::OwningOpRef<mlir::ModuleOp> module; // import .. fuse
+  codegen::TargetDesc target;
+  codegen::EmitterTable emitters;
+  std::optional<codegen::Schedule> schedule;
+  std::optional<codegen::Kernels> kernels;
+  std::vector<llvm::SmallVector<char, 0>> objects; // one per kernel
+};
+
+// A phase is a pass pipeline over Compilation::module, or a function.
 struct Phase {
   llvm::StringLiteral name;
-  llvm::StringLiteral pipeline; // textual pass pipeline
-  llvm::StringLiteral promise;  // what holds behind it, for --help
+  llvm::StringLiteral promise; // what holds behind it
+  llvm::StringLiteral passes;  // textual pass pipeline
+  mlir::LogicalResult (*run)(Compilation &);
+  mlir::LogicalResult (*verify)(Compilation &); // that the promise holds; null: there is nothing to see
 };
 
-// The phases between `import` and `schedule`.
-llvm::ArrayRef<Phase> graphPhases();
+llvm::ArrayRef<Phase> phases();
+// Null, and a diagnostic that lists the phases, where there is none of the name.
+const Phase *findPhase(mlir::MLIRContext &context, llvm::StringRef option, llvm::StringRef name);
 
-struct PipelineOptions {
-  std::string stopAfter; // name of a phase; empty: run all graph phases
-  bool timing = false;   // prints the time of each phase
-};
-
-// Runs the graph phases. Fails with diagnostics.
-mlir::LogicalResult runGraphPhases(mlir::ModuleOp module, const PipelineOptions &options);
+// Runs the phases up to `last`. Fails with diagnostics.
+mlir::LogicalResult runPhases(Compilation &compilation, llvm::StringRef last);
 
 } // namespace mlc
 

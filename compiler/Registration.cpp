@@ -4,7 +4,7 @@
 #include "codegen/loops/LoopEmitter.h"
 #include "codegen/lower/Lower.h"
 #include "codegen/math/Math.h"
-#include "codegen/schedule/CompileModule.h"
+#include "codegen/schedule/DecomposeAttention.h"
 #include "dialects/mlc/MlcDialect.h"
 #include "passes/Passes.h"
 #include "reference/Models.h"

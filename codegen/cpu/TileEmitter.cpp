@@ -85,6 +85,8 @@ bool isSupported(func::FuncOp kernel) {
 class TileEmitter final : public Emitter {
 public:
   llvm::StringRef name() const override { return "tile"; }
+  // Elementwise kernels: a vector is computed from its own elements, then stored; tails are masked, nothing overlaps.
+  bool allowsInPlace() const override { return true; }
 
   // Emission is the only complete answer to whether an epilogue can be evaluated, and is cheap before LLVM.
   bool accepts(func::FuncOp kernel, const TargetDesc &target) const override {

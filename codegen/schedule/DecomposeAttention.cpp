@@ -1,5 +1,5 @@
 // attention -> matmul, scale, mask, softmax, matmul. Scores are tensors of their own.
-#include "codegen/schedule/CompileModule.h"
+#include "codegen/schedule/DecomposeAttention.h"
 #include "dialects/mlc/MlcDialect.h"
 #include "mlir/Pass/Pass.h"
 #include <limits>

@@ -1,9 +1,12 @@
 #include "codegen/target/MachineCode.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/Analysis/TargetTransformInfo.h"
+#include "llvm/Bitcode/BitcodeReader.h"
+#include "llvm/Bitcode/BitcodeWriter.h"
 #include "llvm/IR/IntrinsicInst.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Verifier.h"
+#include "llvm/Linker/Linker.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
@@ -103,8 +106,34 @@ void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3).run(module, modules);
 }
 
-llvm::Error generate(llvm::Module &module, const TargetDesc &target, llvm::CodeGenFileType kind,
-                     llvm::raw_pwrite_stream &stream) {
+// Runs `work(i)` for each kernel. The first error in their order is reported, whatever finishes first.
+template <typename Work> llvm::Error forEachKernel(llvm::ArrayRef<EmittedKernel> kernels, unsigned threads, Work work) {
+  std::vector<std::string> errors(kernels.size());
+  llvm::DefaultThreadPool pool(llvm::hardware_concurrency(threads));
+  for (size_t i = 0; i < kernels.size(); ++i)
+    pool.async([&, i] {
+      if (llvm::Error error = work(i))
+        errors[i] = llvm::toString(std::move(error));
+    });
+  pool.wait();
+  for (size_t i = 0; i < kernels.size(); ++i)
+    if (!errors[i].empty())
+      return llvm::createStringError("kernel '" + kernels[i].name + "': " + errors[i]);
+  return llvm::Error::success();
+}
+
+} // namespace
+
+llvm::Error setTarget(llvm::Module &module, const TargetDesc &target) {
+  auto machine = createMachine(target);
+  if (!machine)
+    return machine.takeError();
+  module.setTargetTriple((*machine)->getTargetTriple());
+  module.setDataLayout((*machine)->createDataLayout());
+  return llvm::Error::success();
+}
+
+llvm::Error optimizeKernel(llvm::Module &module, const TargetDesc &target) {
   auto machine = createMachine(target);
   if (!machine)
     return machine.takeError();
@@ -117,52 +146,77 @@ llvm::Error generate(llvm::Module &module, const TargetDesc &target, llvm::CodeG
   setFunctionAttributes(module, target);
   optimize(module, **machine);
   expandMemoryIntrinsics(module, **machine);
+  return llvm::Error::success();
+}
+
+llvm::Expected<llvm::SmallVector<char, 0>> generateCode(llvm::Module &module, const TargetDesc &target, CodeKind kind) {
+  auto machine = createMachine(target);
+  if (!machine)
+    return machine.takeError();
+  llvm::SmallVector<char, 0> code;
+  llvm::raw_svector_ostream stream(code);
   llvm::legacy::PassManager passes;
   llvm::TargetLibraryInfoImpl library((*machine)->getTargetTriple());
   library.disableAllFunctions();
   passes.add(new llvm::TargetLibraryInfoWrapperPass(library));
-  if ((*machine)->addPassesToEmitFile(passes, stream, nullptr, kind))
+  auto type = kind == CodeKind::Object ? llvm::CodeGenFileType::ObjectFile : llvm::CodeGenFileType::AssemblyFile;
+  if ((*machine)->addPassesToEmitFile(passes, stream, nullptr, type))
     return llvm::createStringError("target '" + target.name + "': LLVM cannot emit this kind of file");
   passes.run(module);
-  return llvm::Error::success();
+  return code;
 }
 
-} // namespace
-
 llvm::Expected<llvm::SmallVector<char, 0>> compileToObject(llvm::Module &module, const TargetDesc &target) {
-  llvm::SmallVector<char, 0> object;
-  llvm::raw_svector_ostream stream(object);
-  if (llvm::Error error = generate(module, target, llvm::CodeGenFileType::ObjectFile, stream))
+  if (llvm::Error error = optimizeKernel(module, target))
     return error;
-  return object;
+  return generateCode(module, target, CodeKind::Object);
 }
 
 llvm::Expected<std::string> compileToAssembly(llvm::Module &module, const TargetDesc &target) {
-  llvm::SmallVector<char, 0> text;
-  llvm::raw_svector_ostream stream(text);
-  if (llvm::Error error = generate(module, target, llvm::CodeGenFileType::AssemblyFile, stream))
+  if (llvm::Error error = optimizeKernel(module, target))
     return error;
-  return std::string(text.begin(), text.end());
+  auto text = generateCode(module, target, CodeKind::Assembly);
+  if (!text)
+    return text.takeError();
+  return std::string(text->begin(), text->end());
+}
+
+llvm::Error optimizeKernels(llvm::ArrayRef<EmittedKernel> kernels, const TargetDesc &target, unsigned threads) {
+  return forEachKernel(kernels, threads, [&](size_t i) { return optimizeKernel(*kernels[i].module, target); });
 }
 
 llvm::Expected<std::vector<llvm::SmallVector<char, 0>>> compileKernels(llvm::ArrayRef<EmittedKernel> kernels,
                                                                        const TargetDesc &target, unsigned threads) {
   std::vector<llvm::SmallVector<char, 0>> objects(kernels.size());
-  std::vector<std::string> errors(kernels.size()); // the first in order is reported, whatever finishes first
-  llvm::DefaultThreadPool pool(llvm::hardware_concurrency(threads));
-  for (size_t i = 0; i < kernels.size(); ++i)
-    pool.async([&, i] {
-      auto object = compileToObject(*kernels[i].module, target);
-      if (object)
-        objects[i] = std::move(*object);
-      else
-        errors[i] = llvm::toString(object.takeError());
-    });
-  pool.wait();
-  for (size_t i = 0; i < kernels.size(); ++i)
-    if (!errors[i].empty())
-      return llvm::createStringError("kernel '" + kernels[i].name + "': " + errors[i]);
+  llvm::Error error = forEachKernel(kernels, threads, [&](size_t i) -> llvm::Error {
+    auto object = compileToObject(*kernels[i].module, target);
+    if (!object)
+      return object.takeError();
+    objects[i] = std::move(*object);
+    return llvm::Error::success();
+  });
+  if (error)
+    return error;
   return objects;
+}
+
+llvm::Expected<std::unique_ptr<llvm::Module>> linkModules(llvm::ArrayRef<EmittedKernel> kernels,
+                                                          llvm::LLVMContext &context) {
+  auto linked = std::make_unique<llvm::Module>("kernels", context);
+  llvm::Linker linker(*linked);
+  for (const EmittedKernel &kernel : kernels) {
+    // Each lives in a context of its own: bitcode is the way from one to another.
+    llvm::SmallVector<char, 0> bitcode;
+    llvm::raw_svector_ostream stream(bitcode);
+    llvm::WriteBitcodeToFile(*kernel.module, stream);
+    auto copy = llvm::parseBitcodeFile(llvm::MemoryBufferRef(stream.str(), kernel.name), context);
+    if (!copy)
+      return copy.takeError();
+    (*copy)->setSourceFileName("kernels");
+    if (linker.linkInModule(std::move(*copy)))
+      return llvm::createStringError("kernel '" + kernel.name + "' cannot be linked with the others");
+  }
+  return linked;
 }
 
 } // namespace mlc::codegen

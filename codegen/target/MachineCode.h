@@ -9,16 +9,31 @@
 
 namespace mlc::codegen {
 
-// Optimises `module` (-O3) for `target`, and gives the bytes of a relocatable ELF object. No library call is invented:
-// library functions are unknown to the optimiser, and memory intrinsics become loops.
+// Gives the module the target's triple and data layout.
+llvm::Error setTarget(llvm::Module &module, const TargetDesc &target);
+
+// Optimises a kernel's module (-O3) for `target`. No library call is invented: library functions are unknown to the
+// optimiser, and memory intrinsics become loops.
+llvm::Error optimizeKernel(llvm::Module &module, const TargetDesc &target);
+
+enum class CodeKind { Object, Assembly };
+// Machine code of an optimised module: the bytes of a relocatable ELF object, or text.
+llvm::Expected<llvm::SmallVector<char, 0>> generateCode(llvm::Module &module, const TargetDesc &target, CodeKind kind);
+
+// Both in turn.
 llvm::Expected<llvm::SmallVector<char, 0>> compileToObject(llvm::Module &module, const TargetDesc &target);
-// The same as assembly text.
 llvm::Expected<std::string> compileToAssembly(llvm::Module &module, const TargetDesc &target);
 
-// Object of each kernel, in the kernels' order, compiled on up to `threads` threads (0: as many as the machine has).
-// Every kernel's module must be in an LLVMContext of its own.
+// The same for each of the kernels, on up to `threads` threads (0: as many as the machine has). Every kernel's module
+// must be in an LLVMContext of its own. What is given does not depend on the number of threads.
+llvm::Error optimizeKernels(llvm::ArrayRef<EmittedKernel> kernels, const TargetDesc &target, unsigned threads = 0);
+// Objects in the kernels' order.
 llvm::Expected<std::vector<llvm::SmallVector<char, 0>>> compileKernels(llvm::ArrayRef<EmittedKernel> kernels,
                                                                        const TargetDesc &target, unsigned threads = 0);
+
+// Copies of all kernels in one module, for people to read; local names that clash are changed.
+llvm::Expected<std::unique_ptr<llvm::Module>> linkModules(llvm::ArrayRef<EmittedKernel> kernels,
+                                                          llvm::LLVMContext &context);
 
 struct KernelObject {
   llvm::StringRef symbol;      // the one exported function

@@ -1,6 +1,8 @@
-// Entry functions to module files that the runtime loads and runs.
-#include "codegen/schedule/CompileModule.h"
+// Entry functions, through the phases schedule, kernels, objects and module, to files that the runtime loads and runs.
+#include "codegen/program/WriteProgram.h"
 #include "codegen/loops/LoopEmitter.h"
+#include "codegen/schedule/DecomposeAttention.h"
+#include "codegen/target/MachineCode.h"
 #include "codegen/target/Target.h"
 #include "dialects/mlc/MlcDialect.h"
 #include "mlc/runtime.hpp"
@@ -12,9 +14,9 @@
 namespace mlc::codegen {
 namespace {
 
-class CompileModule : public testing::Test {
+class WriteProgram : public testing::Test {
 protected:
-  CompileModule() {
+  WriteProgram() {
     mlir::DialectRegistry registry;
     registerLoopEmitter(registry);
     registry.insert<MlcDialect>();
@@ -22,15 +24,28 @@ protected:
     context.loadAllAvailableDialects();
     llvm::sys::fs::createTemporaryFile("module", "mlc", path);
   }
-  ~CompileModule() override { llvm::sys::fs::remove(path); }
+  ~WriteProgram() override { llvm::sys::fs::remove(path); }
 
   mlir::LogicalResult compile(const std::string &text) {
     auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
     if (!module)
       return mlir::failure();
-    auto loops = createLoopEmitter(), gather = createGatherEmitter();
-    ModuleOptions options;
-    options.emitters = {gather.get(), loops.get()};
+    EmitterTable emitters;
+    emitters.add(createGatherEmitter());
+    emitters.add(createLoopEmitter());
+    ScheduleOptions scheduleOptions;
+    scheduleOptions.emitters = &emitters;
+    TargetDesc target = llvm::cantFail(resolveTarget("x86-64-v3"));
+    auto schedule = scheduleModule(*module, target, scheduleOptions);
+    if (failed(schedule))
+      return mlir::failure();
+    auto kernels = emitKernels(*schedule, target, {});
+    if (failed(kernels))
+      return mlir::failure();
+    auto objects = compileKernels(kernels->emitted, target);
+    if (!objects)
+      return module->emitError(llvm::toString(objects.takeError()));
+    ProgramOptions options;
     options.writeParam = [](mlir::Operation *op, const ByteSink &sink) -> std::string {
       auto param = llvm::dyn_cast<ParamOp>(op);
       auto values = param ? llvm::dyn_cast<mlir::DenseElementsAttr>(param.getSource()) : mlir::DenseElementsAttr();
@@ -39,7 +54,7 @@ protected:
       std::vector<float> data(values.getValues<float>().begin(), values.getValues<float>().end());
       return sink(data.data(), data.size() * sizeof(float)) ? "" : "cannot write";
     };
-    return compileToModule(*module, llvm::cantFail(resolveTarget("x86-64-v3")), options, std::string(path));
+    return writeProgram(*schedule, *kernels, *objects, target, options, std::string(path));
   }
 
   mlir::MLIRContext context;
@@ -66,7 +81,7 @@ func.func @main(%ids: tensor<3xi64> {mlc.name = "ids"}) -> (tensor<3x2xf32> {mlc
   return %2, %flat : tensor<3x2xf32>, tensor<6xf32>
 })";
 
-TEST_F(CompileModule, RunsParamsConstantsRegionsAndReturns) {
+TEST_F(WriteProgram, RunsParamsConstantsRegionsAndReturns) {
   ASSERT_TRUE(mlir::succeeded(compile(kProgram)));
   Module module{std::string(path)};
   Session session(module, 2);
@@ -79,7 +94,7 @@ TEST_F(CompileModule, RunsParamsConstantsRegionsAndReturns) {
   }
 }
 
-TEST_F(CompileModule, IndexOutOfRangeIsAnError) {
+TEST_F(WriteProgram, IndexOutOfRangeIsAnError) {
   ASSERT_TRUE(mlir::succeeded(compile(kProgram)));
   Module module{std::string(path)};
   Session session(module, 1);
@@ -89,14 +104,14 @@ TEST_F(CompileModule, IndexOutOfRangeIsAnError) {
   }
 }
 
-TEST_F(CompileModule, WithoutEntryPointFails) {
+TEST_F(WriteProgram, WithoutEntryPointFails) {
   std::string message;
   mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &diagnostic) { message += diagnostic.str(); });
   EXPECT_TRUE(mlir::failed(compile("func.func @f() { return }")));
   EXPECT_EQ(message, "there is no entry point: no func.func carries 'mlc.entry'");
 }
 
-TEST_F(CompileModule, MissingFunctionIsNamed) {
+TEST_F(WriteProgram, MissingFunctionIsNamed) {
   std::string message;
   mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &diagnostic) { message += diagnostic.str(); });
   EXPECT_TRUE(mlir::failed(compile(R"(func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> attributes {mlc.entry} {
@@ -106,7 +121,7 @@ TEST_F(CompileModule, MissingFunctionIsNamed) {
   EXPECT_NE(message.find("kernel 'k0_rem' needs the symbol 'fmodf'"), std::string::npos) << message;
 }
 
-TEST_F(CompileModule, AttentionBecomesMatrixProducts) {
+TEST_F(WriteProgram, AttentionBecomesMatrixProducts) {
   auto module = mlir::parseSourceString<mlir::ModuleOp>(R"(
     func.func @f(%q: tensor<1x3x4x8xf32>, %k: tensor<1x5x2x8xf32>, %v: tensor<1x5x2x6xf32>) -> tensor<1x3x4x6xf32> {
       %0 = mlc.attention %q, %k, %v {scale = 0.5, causal, layout = #mlc<head_layout bshd>}

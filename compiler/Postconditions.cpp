@@ -1,0 +1,131 @@
+#include "compiler/Postconditions.h"
+
+#include "compiler/Pipeline.h"
+#include "dialects/mlc/MlcDialect.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "llvm/IR/Module.h"
+
+using namespace mlir;
+
+namespace mlc {
+namespace {
+
+InFlightDiagnostic broken(Operation *op, StringRef phase) {
+  return op->emitError("behind phase '") << phase << "': '" << op->getName() << "' ";
+}
+
+// Calls `check` on every op of every entry point, regions included, until one fails.
+LogicalResult checkEntries(Compilation &c, llvm::function_ref<LogicalResult(Operation *)> check) {
+  for (auto entry : c.module->getOps<func::FuncOp>())
+    if (entry->hasAttr(kEntryAttr)) {
+      WalkResult result = entry.getBody().walk([&](Operation *op) { return WalkResult(check(op)); });
+      if (result.wasInterrupted())
+        return failure();
+    }
+  return success();
+}
+
+bool isView(Operation *op) { return isa<ReshapeOp, LoadParamOp, ConstantOp>(op); }
+
+// Is everything that `op` computes known when the module is written? Decided for operands first.
+bool isOnParametersAlone(Operation *op, const llvm::DenseSet<Operation *> &known) {
+  if (isa<LoadParamOp, ConstantOp>(op))
+    return true;
+  // A broadcast that enlarges would cost more as a stored copy.
+  if (isa<BroadcastOp>(op) && countElements(op->getResult(0).getType()) > countElements(op->getOperand(0).getType()))
+    return false;
+  return isPure(op) && op->getNumRegions() == 0 && op->getNumOperands() && !op->hasTrait<OpTrait::IsTerminator>() &&
+         llvm::all_of(op->getOperands(), [&](Value operand) { return known.contains(operand.getDefiningOp()); });
+}
+
+} // namespace
+
+LogicalResult verifyImported(Compilation &c) {
+  for (Operation &op : *c.module->getBody())
+    if (!isa<func::FuncOp>(op) && !isa_and_nonnull<MlcDialect>(op.getDialect()))
+      return broken(&op, "import") << "is neither a function nor of dialect mlc";
+  for (auto function : c.module->getOps<func::FuncOp>())
+    if (function->hasAttr(kEntryAttr) && !function.getBody().hasOneBlock())
+      return broken(function, "import") << "is an entry point of other than one block";
+  return checkEntries(c, [](Operation *op) -> LogicalResult {
+    if (!isa<func::ReturnOp>(op) && !isa_and_nonnull<MlcDialect>(op->getDialect()))
+      return broken(op, "import") << "is not of dialect mlc";
+    for (Type type : llvm::concat<const Type>(op->getOperandTypes(), op->getResultTypes()))
+      if (auto tensor = dyn_cast<RankedTensorType>(type); !tensor || !tensor.hasStaticShape())
+        return broken(op, "import") << "has a value of type " << type << ", not a tensor of static shape";
+    return success();
+  });
+}
+
+LogicalResult verifySimplified(Compilation &c) {
+  return checkEntries(c, [](Operation *op) -> LogicalResult {
+    if (isa<BatchNormOp>(op))
+      return broken(op, "simplify") << "is left: it should be in a convolution, or a multiplication and an addition";
+    if (isOpTriviallyDead(op))
+      return broken(op, "simplify") << "is dead";
+    return success();
+  });
+}
+
+LogicalResult verifyLaidOut(Compilation &c) {
+  llvm::DenseSet<Operation *> known;
+  return checkEntries(c, [&](Operation *op) -> LogicalResult {
+    auto image = dyn_cast<ConvOp>(op);
+    auto pool = dyn_cast<PoolOp>(op);
+    if ((image && image.getLayout() == Layout::ChannelsFirst) || (pool && pool.getLayout() == Layout::ChannelsFirst))
+      return broken(op, "layout") << "is channels_first";
+    if (isOnParametersAlone(op, known)) {
+      known.insert(op);
+      if (!isView(op))
+        return broken(op, "layout") << "computes on parameters alone, at every run: it should be in an mlc.param_pack";
+    }
+    return success();
+  });
+}
+
+LogicalResult verifyFused(Compilation &c) {
+  return checkEntries(c, [](Operation *op) -> LogicalResult {
+    if (op->getParentOfType<FusedOp>() || isView(op) || isa<FusedOp, func::ReturnOp>(op))
+      return success();
+    return broken(op, "fuse") << "is in no mlc.fused region";
+  });
+}
+
+LogicalResult verifyScheduled(Compilation &c) {
+  for (const codegen::ScheduledKernel &kernel : c.schedule->kernels) {
+    func::FuncOp function = kernel.function;
+    WalkResult result = function.getBody().walk([&](Operation *op) {
+      // Ops with emitters of their own stay; everything else is linalg.
+      if (isa_and_nonnull<MlcDialect>(op->getDialect()) && !isa<GatherOp, AttentionOp>(op)) {
+        broken(op, "schedule") << "is left in kernel '" << function.getSymName() << "'";
+        return WalkResult::interrupt();
+      }
+      return WalkResult::advance();
+    });
+    if (result.wasInterrupted())
+      return failure();
+  }
+  for (const codegen::EntrySchedule &entry : c.schedule->entries)
+    for (const codegen::Launch &launch : entry.launches)
+      for (const codegen::BindingDesc &binding : entry.memory.bindingsOf(launch))
+        if (binding.base == codegen::Base::arena && binding.offset + binding.size > uint64_t(entry.memory.arenaBytes))
+          return broken(launch.op, "schedule") << "has a value outside of the arena";
+  return success();
+}
+
+LogicalResult verifyKernels(Compilation &c) {
+  for (auto [scheduled, emitted] : llvm::zip(c.schedule->kernels, c.kernels->emitted)) {
+    Operation *function = scheduled.function;
+    llvm::Function *kernel = emitted.module->getFunction(emitted.name);
+    if (!kernel || kernel->isDeclaration())
+      return broken(function, "kernels") << "has no LLVM function '" << emitted.name << "'";
+    if (emitted.tiles < 0 || emitted.scratch_bytes < 0)
+      return broken(function, "kernels") << "has " << emitted.tiles << " tiles and " << emitted.scratch_bytes
+                                         << " bytes of scratch";
+  }
+  return success();
+}
+
+} // namespace mlc
