@@ -31,13 +31,15 @@ static constexpr Phase kPhases[] = {
 
     {"simplify",
      "shape arithmetic is folded, batch norms are in their convolutions, GELU, layer norm and attention are single ops",
-     "canonicalize,mlc-fold-constants,cse,mlc-fold-batch-norm,mlc-recover-gelu,mlc-recover-layer-norm,"
+     "canonicalize,mlc-fold-constants,cse,mlc-fold-pad,mlc-fold-batch-norm,mlc-recover-gelu,mlc-recover-layer-norm,"
      "mlc-recover-attention,canonicalize,cse",
      nullptr, verifySimplified},
 
+    // Padding and batch norms that were written channels last meet their convolution only here.
     {"layout", "images are channels last, weights are packed, nothing on parameters alone is left in an entry point",
-     "mlc-to-channels-last,canonicalize,mlc-pack-weights,canonicalize,cse,mlc-hoist-param-pack", nullptr,
-     verifyLaidOut},
+     "mlc-to-channels-last,canonicalize,mlc-fold-pad,mlc-fold-batch-norm,canonicalize,mlc-pack-weights,canonicalize,"
+     "cse,mlc-hoist-param-pack",
+     nullptr, verifyLaidOut},
 
     // No emitter makes attention one tiled kernel yet: its products and its softmax become kernels of their own.
     {"fuse", "every op that computes is in an mlc.fused region: one region is one kernel",

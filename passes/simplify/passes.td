@@ -14,10 +14,19 @@ def FoldConstants : Pass<"mlc-fold-constants"> {
 }
 
 def FoldBatchNorm : Pass<"mlc-fold-batch-norm"> {
-  let summary = "Fold batch normalisation into convolutions, or into a multiplication and an addition";
+  let summary = "Fold batch normalisation, and arithmetic per channel, into convolutions";
   let description = [{
-    Jacob et al., https://arxiv.org/abs/1712.05877, section 3.2. Post-condition: there is no mlc.batch_norm. The
-    arithmetic on weights is left as ops; mlc-hoist-param-pack moves it out of the program.
+    Jacob et al., https://arxiv.org/abs/1712.05877, section 3.2. Post-condition: there is no mlc.batch_norm; behind
+    anything but a convolution it is a multiplication and an addition. The arithmetic on weights is left as ops;
+    mlc-hoist-param-pack moves it out of the program.
+  }];
+}
+
+def FoldPad : Pass<"mlc-fold-pad"> {
+  let summary = "Fold explicit padding into the convolutions and pools that read it";
+  let description = [{
+    Where the pad's value is what the op's own padding stands for: zeros for a convolution or an average, what never wins
+    for a maximum.
   }];
 }
 

@@ -15,10 +15,11 @@ mlc.param @variance : tensor<8xf32> = #mlc.file<"v", 0>
 // CHECK: %[[SD:.*]] = mlc.sqrt
 // CHECK: %[[F:.*]] = mlc.div %{{.*}}, %[[SD]]
 // CHECK: %[[OFF:.*]] = mlc.sub
-// CHECK: %[[B:.*]] = mlc.reshape %[[OFF]] {shape = array<i64: 8, 1, 1>}
-// CHECK: %[[FR:.*]] = mlc.reshape %[[F]] {shape = array<i64: 8, 1, 1, 1>}
+// CHECK: %[[FC:.*]] = mlc.reshape %[[F]] {shape = array<i64: 8, 1, 1>}
+// CHECK: %[[FR:.*]] = mlc.reshape %[[FC]] {shape = array<i64: 8, 1, 1, 1>}
 // CHECK: %[[W:.*]] = mlc.mul %{{.*}}, %[[FR]]
 // CHECK: %[[Y:.*]] = mlc.conv %[[X]], %[[W]]
+// CHECK: %[[B:.*]] = mlc.reshape %[[OFF]] {shape = array<i64: 8, 1, 1>}
 // CHECK: %[[Z:.*]] = mlc.add %[[Y]], %[[B]]
 // CHECK: return %[[Z]]
 func.func @conv(%x: tensor<2x3x8x8xf32>) -> tensor<2x8x6x6xf32> {
@@ -32,14 +33,13 @@ func.func @conv(%x: tensor<2x3x8x8xf32>) -> tensor<2x8x6x6xf32> {
   return %z : tensor<2x8x6x6xf32>
 }
 
-// A bias between the two is normalised with the rest: (c - mean) * factor + bias.
+// A bias between the two is normalised with the rest: c * factor + (bias - mean * factor).
 // CHECK-LABEL: func @biased
 // CHECK-SAME: (%[[X:.*]]: tensor
 // CHECK: %[[C:.*]] = mlc.load_param @c
-// CHECK: %[[CENTRED:.*]] = mlc.sub %[[C]], %{{.*}}
-// CHECK: %[[SCALED:.*]] = mlc.mul %[[CENTRED]]
-// CHECK: %[[OFF:.*]] = mlc.add %[[SCALED]]
 // CHECK: %[[Y:.*]] = mlc.conv %[[X]]
+// CHECK: %[[SCALED:.*]] = mlc.mul %[[C]]
+// CHECK: %[[OFF:.*]] = mlc.add %[[SCALED]]
 // CHECK: %[[Z:.*]] = mlc.add %[[Y]], %[[OFF]]
 // CHECK: return %[[Z]]
 func.func @biased(%x: tensor<2x3x8x8xf32>) -> tensor<2x8x6x6xf32> {
@@ -72,4 +72,37 @@ func.func @shared(%x: tensor<2x3x8x8xf32>) -> (tensor<2x8x6x6xf32>, tensor<2x8x6
   %y = mlc.conv %x, %w {strides = array<i64: 1, 1>, pad_low = array<i64: 0, 0>, pad_high = array<i64: 0, 0>, dilations = array<i64: 1, 1>} : (tensor<2x3x8x8xf32>, tensor<8x3x3x3xf32>) -> tensor<2x8x6x6xf32>
   %z = mlc.batch_norm %y, %s, %b, %m, %v {axis = 1 : i64, epsilon = 1.0e-5 : f64} : (tensor<2x8x6x6xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>) -> tensor<2x8x6x6xf32>
   return %y, %z : tensor<2x8x6x6xf32>, tensor<2x8x6x6xf32>
+}
+
+// Arithmetic per channel that an exporter wrote itself, channels last: (conv - m) / v * s.
+// CHECK-LABEL: func @arithmetic
+// CHECK-SAME: (%[[X:.*]]: tensor
+// CHECK: %[[Y:.*]] = mlc.conv %[[X]]
+// CHECK: %[[Z:.*]] = mlc.add %[[Y]], %{{.*}} : (tensor<2x6x6x8xf32>, tensor<8xf32>)
+// CHECK-NEXT: return %[[Z]]
+func.func @arithmetic(%x: tensor<2x8x8x3xf32>) -> tensor<2x6x6x8xf32> {
+  %w = mlc.load_param @w : tensor<8x3x3x3xf32>
+  %f = mlc.transpose %w {permutation = array<i64: 2, 3, 1, 0>} : (tensor<8x3x3x3xf32>) -> tensor<3x3x3x8xf32>
+  %s = mlc.load_param @scale : tensor<8xf32>
+  %m = mlc.load_param @mean : tensor<8xf32>
+  %v = mlc.load_param @variance : tensor<8xf32>
+  %y = mlc.conv %x, %f {layout = #mlc<layout channels_last>, strides = array<i64: 1, 1>, pad_low = array<i64: 0, 0>, pad_high = array<i64: 0, 0>, dilations = array<i64: 1, 1>} : (tensor<2x8x8x3xf32>, tensor<3x3x3x8xf32>) -> tensor<2x6x6x8xf32>
+  %a = mlc.sub %y, %m : (tensor<2x6x6x8xf32>, tensor<8xf32>) -> tensor<2x6x6x8xf32>
+  %b = mlc.div %a, %v : (tensor<2x6x6x8xf32>, tensor<8xf32>) -> tensor<2x6x6x8xf32>
+  %c = mlc.mul %s, %b : (tensor<8xf32>, tensor<2x6x6x8xf32>) -> tensor<2x6x6x8xf32>
+  return %c : tensor<2x6x6x8xf32>
+}
+
+// A value of the run, or one per pixel, is no parameter per channel.
+// CHECK-LABEL: func @no_parameter
+// CHECK: mlc.conv
+// CHECK-NEXT: mlc.mul
+// CHECK-NEXT: mlc.mul
+func.func @no_parameter(%x: tensor<2x3x8x8xf32>, %p: tensor<8x1x1xf32>) -> tensor<2x8x6x6xf32> {
+  %w = mlc.load_param @w : tensor<8x3x3x3xf32>
+  %row = mlc.constant dense<[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]> : tensor<6xf32>
+  %y = mlc.conv %x, %w {strides = array<i64: 1, 1>, pad_low = array<i64: 0, 0>, pad_high = array<i64: 0, 0>, dilations = array<i64: 1, 1>} : (tensor<2x3x8x8xf32>, tensor<8x3x3x3xf32>) -> tensor<2x8x6x6xf32>
+  %a = mlc.mul %y, %row : (tensor<2x8x6x6xf32>, tensor<6xf32>) -> tensor<2x8x6x6xf32>
+  %b = mlc.mul %a, %p : (tensor<2x8x6x6xf32>, tensor<8x1x1xf32>) -> tensor<2x8x6x6xf32>
+  return %b : tensor<2x8x6x6xf32>
 }
