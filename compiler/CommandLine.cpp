@@ -35,6 +35,7 @@ CompileOptions CommandLine::compileOptions() const {
   options.input.path = input;
   options.input.shapes.assign(shapes.begin(), shapes.end());
   options.input.constants.assign(constants.begin(), constants.end());
+  options.input.head = head;
   options.output = output;
   options.targetCpu = targetCpu;
   options.emit = emit;

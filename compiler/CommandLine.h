@@ -21,6 +21,14 @@ struct CommandLine {
                                      llvm::cl::value_desc("binding"), llvm::cl::cat(category)};
   llvm::cl::list<std::string> constants{"const", llvm::cl::desc("Freezes an input"),
                                         llvm::cl::value_desc("NAME=FILE.npy"), llvm::cl::cat(category)};
+  llvm::cl::opt<Head> head{
+      "head", llvm::cl::desc("What a checkpoint's encoder ends in:"), llvm::cl::init(Head::Auto),
+      llvm::cl::values(clEnumValN(Head::Auto, "auto", "what modules.json says, else a stored pooler (default)"),
+                       clEnumValN(Head::None, "none", "last_hidden_state alone"),
+                       clEnumValN(Head::Mean, "mean", "sentence_embedding: the mean over the mask"),
+                       clEnumValN(Head::FirstToken, "cls", "sentence_embedding: the first token"),
+                       clEnumValN(Head::Pooler, "pooler", "pooler_output: tanh of a dense layer on the first token")),
+      llvm::cl::cat(category)};
   llvm::cl::opt<std::string> targetCpu{"target-cpu", llvm::cl::desc("x86-64-v3, x86-64-v4, or native (default)"),
                                        llvm::cl::init("native"), llvm::cl::cat(category)};
   llvm::cl::opt<Emit> emit{"emit", llvm::cl::desc("What to write:"), llvm::cl::init(Emit::Module),

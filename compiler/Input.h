@@ -2,6 +2,8 @@
 #ifndef MLC_COMPILER_INPUT_H
 #define MLC_COMPILER_INPUT_H
 
+#include "frontend/Import.h"
+
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 #include <string>
@@ -14,6 +16,7 @@ struct InputOptions {
   std::string path;                   // .onnx, a checkpoint directory, or .mlir
   std::vector<std::string> shapes;    // --shape, one bucket each
   std::vector<std::string> constants; // --const NAME=FILE.npy
+  Head head = Head::Auto;             // --head, of checkpoint directories
 };
 
 // Imports the model. Fails with diagnostics.

@@ -11,6 +11,11 @@ mlc::ImportResult mlc::importModel(MLIRContext &context, StringRef path, const I
   context.loadDialect<MlcDialect, func::FuncDialect>();
   if (llvm::sys::fs::is_directory(path))
     return importCheckpoint(context, path, options);
+  if (options.head != Head::Auto) {
+    emitError(UnknownLoc::get(&context), "--head applies to checkpoint folders; '")
+        << path << "' has the outputs that it was made with";
+    return failure();
+  }
   if (!path.ends_with(".mlir") && !path.ends_with(".mlirbc"))
     return importOnnx(context, path, options);
   if (!options.shapes.empty() || !options.constants.empty()) {

@@ -21,9 +21,14 @@ struct ShapeBinding {
 // "batch=8,seq=128" (symbols) or "ids=8x128" (an input's shape), mixed as one likes.
 llvm::Expected<ShapeBinding> parseShapeBinding(llvm::StringRef text);
 
+// What a checkpoint's encoder ends in. Auto: what its modules.json says; else the pooler where one is stored; else
+// none.
+enum class Head { Auto, None, Mean, FirstToken, Pooler };
+
 struct ImportOptions {
   // One entry function each; none means one bucket without bindings.
   std::vector<ShapeBinding> shapes;
+  Head head = Head::Auto;
   // Inputs that are frozen.
   std::map<std::string, HostTensor> constants;
 };

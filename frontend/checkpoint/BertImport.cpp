@@ -1,6 +1,6 @@
 // Hugging Face `bert` checkpoints: config.json, safetensors, and, for sentence-transformers models, modules.json.
 // Architecture: Devlin et al., "BERT", https://arxiv.org/abs/1810.04805; sentence embeddings: Reimers and Gurevych,
-// https://arxiv.org/abs/1908.10084 (mean over the tokens of the mask, then L2 normalisation).
+// https://arxiv.org/abs/1908.10084 (mean over the tokens of the mask, or the first token, then L2 normalisation).
 #include "frontend/GraphBuilder.h"
 #include "frontend/Import.h"
 #include "support/MappedFile.h"
@@ -47,12 +47,15 @@ private:
   Json readJson(StringRef file);
   void readConfig();
   void readSentenceModules();
+  void readPooling(const Json &pooling);
   int64_t positive(const Json &config, const char *key);
   Value weight(const std::string &name, ArrayRef<int64_t> shape);
   Value dense(Value x, const std::string &name, int64_t in, int64_t out);
   Value layerNorm(Value x, const std::string &name);
   Value layer(Value x, Value mask, const std::string &name);
+  Value first(Value x);
   Value meanPooling(Value x, Value maskInput);
+  Value normalized(Value x);
   void buildEntry(int64_t batch, int64_t seq);
   ImportResult report();
 
@@ -62,7 +65,8 @@ private:
   OwningOpRef<ModuleOp> module;
   GraphBuilder graph;
   BertConfig config;
-  bool sentence = false, normalize = false;
+  Head head = Head::Auto;
+  bool normalize = false;
   TensorIndex tensors;
   std::string prefix;
   std::set<std::string> used, problems;
@@ -123,8 +127,32 @@ void BertImporter::readConfig() {
             Twine(config.hidden));
 }
 
+// The configuration of a Pooling module: which of its modes is on.
+void BertImporter::readPooling(const Json &pooling) {
+  if (!pooling.is_object())
+    return problem("modules.json: the configuration of Pooling is not a JSON object");
+  for (auto &[key, value] : pooling.items()) {
+    if (!StringRef(key).starts_with("pooling_mode_") || value != true)
+      continue;
+    Head mode = key == "pooling_mode_mean_tokens" ? Head::Mean
+                : key == "pooling_mode_cls_token" ? Head::FirstToken
+                                                  : Head::Auto;
+    if (mode == Head::Auto)
+      problem("modules.json: " + key +
+              " is not supported (pooling_mode_mean_tokens and pooling_mode_cls_token are); "
+              "pass --head to choose another head");
+    else if (head != Head::Auto)
+      problem("modules.json: two modes of pooling at once are not supported; pass --head to choose a head");
+    else
+      head = mode;
+  }
+  if (head == Head::Auto && problems.empty())
+    problem("modules.json: Pooling has no mode; pass --head to choose a head");
+}
+
 // modules.json: Transformer, Pooling, and possibly Normalize, in this order.
 void BertImporter::readSentenceModules() {
+  head = options.head;
   if (!llvm::sys::fs::exists(joinPath(folder, "modules.json")))
     return;
   Json modules = readJson("modules.json");
@@ -138,16 +166,10 @@ void BertImporter::readSentenceModules() {
     if (kind == "Normalize") {
       normalize = true;
     } else if (kind == "Pooling") {
+      if (options.head != Head::Auto)
+        continue; // What the user asked for stands instead.
       std::string path = entry.contains("path") && entry["path"].is_string() ? entry["path"].get<std::string>() : "";
-      Json pooling = readJson(joinPath(path, "config.json"));
-      sentence = pooling.is_object() && pooling.contains("pooling_mode_mean_tokens") &&
-                 pooling["pooling_mode_mean_tokens"] == true;
-      if (!sentence)
-        problem("modules.json: only mean pooling (pooling_mode_mean_tokens) is supported");
-      if (pooling.is_object())
-        for (auto &[key, value] : pooling.items())
-          if (StringRef(key).starts_with("pooling_mode_") && key != "pooling_mode_mean_tokens" && value == true)
-            problem("modules.json: " + key + " is not supported (pooling_mode_mean_tokens is)");
+      readPooling(readJson(joinPath(path, "config.json")));
     } else if (kind != "Transformer") {
       problem("modules.json: module '" + type + "' is not supported (Transformer, Pooling, Normalize are)");
     }
@@ -157,11 +179,15 @@ void BertImporter::readSentenceModules() {
 Value BertImporter::weight(const std::string &name, ArrayRef<int64_t> shape) {
   std::string full = prefix + name;
   auto found = tensors.find(full);
+  // Checkpoints that were converted from TensorFlow's keep its names of a layer norm's scale and bias.
+  for (auto [suffix, older] : {std::pair("LayerNorm.weight", "gamma"), std::pair("LayerNorm.bias", "beta")})
+    if (StringRef(full).ends_with(suffix) && found == tensors.end())
+      found = tensors.find((StringRef(full).rsplit('.').first + "." + older).str());
   if (found == tensors.end()) {
     problem("tensor '" + full + "' is missing");
     return {};
   }
-  used.insert(full);
+  used.insert(found->first);
   const StoredTensor &tensor = found->second;
   if (ArrayRef<int64_t>(tensor.shape) != shape || !isFloat(tensor.dtype)) {
     problem("tensor '" + full + "': expected f32" + describe(DType::F32, shape).substr(3) + ", got " +
@@ -219,21 +245,32 @@ Value BertImporter::meanPooling(Value x, Value maskInput) {
     return {};
   Type f32 = graph.attrs().getF32Type();
   ArrayRef<int64_t> shape = mlir::cast<RankedTensorType>(x.getType()).getShape();
-  auto sum = [&](Value value, int64_t axis, bool keep) {
-    SmallVector<NamedAttribute> attributes = {graph.attr("kind", ReduceKindAttr::get(graph.context(), ReduceKind::Sum)),
-                                              graph.ints("axes", axis)};
-    if (keep)
-      attributes.push_back(graph.unit("keep_dims"));
-    return graph.make<ReduceOp>(value, attributes);
+  auto sum = [&](Value value) {
+    return graph.make<ReduceOp>(
+        value, {graph.attr("kind", ReduceKindAttr::get(graph.context(), ReduceKind::Sum)), graph.ints("axes", 1)});
   };
   Value mask = graph.reshape(graph.cast(maskInput, f32), {shape[0], shape[1], 1});
-  Value total = sum(graph.make<MulOp>({x, mask}), 1, false);
-  Value count = graph.make<MaxOp>({sum(mask, 1, false), graph.scalar(f32, 1e-9)});
+  Value total = sum(graph.make<MulOp>({x, mask}));
+  Value count = graph.make<MaxOp>({sum(mask), graph.scalar(f32, 1e-9)});
   Value mean = graph.make<DivOp>({total, count});
-  if (!normalize)
-    return mean;
-  Value norm = graph.make<SqrtOp>(sum(graph.make<MulOp>({mean, mean}), 1, true));
-  return graph.make<DivOp>({mean, graph.make<MaxOp>({norm, graph.scalar(f32, 1e-12)})});
+  return mean;
+}
+
+// Of the token in front of each sequence, [CLS].
+Value BertImporter::first(Value x) {
+  if (!x)
+    return {};
+  ArrayRef<int64_t> shape = mlir::cast<RankedTensorType>(x.getType()).getShape();
+  return graph.reshape(graph.slice(x, {0, 0, 0}, {shape[0], 1, shape[2]}, {1, 1, 1}), {shape[0], shape[2]});
+}
+
+// x / max(|x|, 1e-12)
+Value BertImporter::normalized(Value x) {
+  Type f32 = graph.attrs().getF32Type();
+  Value norm = graph.make<SqrtOp>(graph.make<ReduceOp>(
+      graph.make<MulOp>({x, x}), {graph.attr("kind", ReduceKindAttr::get(graph.context(), ReduceKind::Sum)),
+                                  graph.ints("axes", 1), graph.unit("keep_dims")}));
+  return graph.make<DivOp>({x, graph.make<MaxOp>({norm, graph.scalar(f32, 1e-12)})});
 }
 
 void BertImporter::buildEntry(int64_t batch, int64_t seq) {
@@ -266,17 +303,19 @@ void BertImporter::buildEntry(int64_t batch, int64_t seq) {
     x = layer(x, mask, "encoder.layer." + std::to_string(i));
 
   SmallVector<std::pair<std::string, Value>> results = {{"last_hidden_state", x}};
-  if (sentence) {
-    results.push_back({"sentence_embedding", meanPooling(x, inputs[1])});
-  } else if (tensors.contains(prefix + "pooler.dense.weight")) {
-    Value first = x ? graph.slice(x, {0, 0, 0}, {batch, 1, config.hidden}, {1, 1, 1}) : Value();
-    first = graph.reshape(first, {batch, config.hidden});
-    results.push_back(
-        {"pooler_output", graph.make<TanhOp>(dense(first, "pooler.dense", config.hidden, config.hidden))});
+  Head chosen = head;
+  if (chosen == Head::Auto)
+    chosen = tensors.contains(prefix + "pooler.dense.weight") ? Head::Pooler : Head::None;
+  if (chosen == Head::Pooler) {
+    Value pooled = dense(first(x), "pooler.dense", config.hidden, config.hidden);
+    results.push_back({"pooler_output", graph.make<TanhOp>(pooled)});
+  } else if (chosen != Head::None) {
+    Value embedding = chosen == Head::Mean ? meanPooling(x, inputs[1]) : first(x);
+    results.push_back({"sentence_embedding", normalize ? normalized(embedding) : embedding});
   }
   if (llvm::all_of(results, [](auto &result) { return static_cast<bool>(result.second); }))
     graph.endEntry(results);
-  else
+  else if (problems.empty())
     problem("the encoder cannot be built from these tensors");
 }
 
@@ -325,7 +364,7 @@ ImportResult BertImporter::run() {
     StringRef own = name;
     bool encoder = own.consume_front(prefix);
     if (encoder && !used.contains(name) && !own.starts_with("pooler.") && own != "embeddings.position_ids" &&
-        !own.starts_with("cls."))
+        own != "embeddings.token_type_ids" && !own.starts_with("cls."))
       problem("tensor '" + name + "' is unexpected in a bert encoder");
   }
   if (!problems.empty())

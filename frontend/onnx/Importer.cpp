@@ -316,6 +316,8 @@ void OnnxImporter::importNode(const onnx::NodeProto &node, Scope &scope) {
       return success();
     });
     done = op->second.handler(context);
+    if (succeeded(done))
+      foldResults(context);
   }
   if (succeeded(done))
     context.finish();

@@ -102,6 +102,9 @@ void addShapeOps(OpTable &table);
 
 // Evaluates a node of shape arithmetic whose operands are small constants. Nothing when it is none.
 std::optional<HostTensor> foldConstants(NodeContext &node);
+// Evaluates the results of a node whose operands are small constants, where the ops that its handler made have a
+// definition (ReferenceOp): an exporter may compute the pads of an image, or the axes of a sum, by any op.
+void foldResults(NodeContext &node);
 
 } // namespace mlc::frontend
 

@@ -82,9 +82,18 @@ struct PoolToLast : OpRewritePattern<PoolOp> {
   }
 };
 
-// An operand that is cheap to transpose: a weight, or one with a single dimension, which a reshape transposes.
-bool isCheapToTranspose(Value value) {
-  return isParameterOnly(value) || llvm::count_if(shapeOfTensor(value), [](int64_t size) { return size != 1; }) <= 1;
+// An operand that is cheap to bring to channels last: a weight, or one whose elements stay in place, as the gate
+// [N, C, 1, 1] of a squeeze-and-excitation block.
+bool isCheapToTranspose(Value value, int64_t rank) {
+  ArrayRef<int64_t> shape = shapeOfTensor(value);
+  int64_t lead = rank - static_cast<int64_t>(shape.size());
+  if (isParameterOnly(value))
+    return true;
+  SmallVector<int64_t> moved;
+  for (int64_t dim : toLast(rank))
+    if (dim >= lead && shape[dim - lead] != 1)
+      moved.push_back(dim);
+  return llvm::is_sorted(moved);
 }
 
 // elementwise(first(x), c) -> first(elementwise(x, last(c)))
@@ -101,7 +110,7 @@ struct SinkThroughElementwise : OpInterfaceRewritePattern<FusibleOp> {
       Value source = channelsLastSource(operand);
       if (source && shapeOfTensor(operand).size() == static_cast<size_t>(rank))
         any = true;
-      else if (!isCheapToTranspose(operand))
+      else if (!isCheapToTranspose(operand, rank))
         return failure();
     }
     if (!any)

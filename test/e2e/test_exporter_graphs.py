@@ -359,3 +359,26 @@ def test_reshape_from_shape_arithmetic(judge):
     y = g("Reshape", g("Transpose", g("Reshape", x, target), perm=[0, 2, 1, 3]), np.array([0, -1, 5, 7], np.int64))
     _, kernels = judge(g, y, x=normal(2, 6, 5, 7))  # a channel shuffle
     assert kernels == [("transpose",)]
+
+
+# F.pad with computed sizes, as torch.onnx writes it: [(begin, end) of the last dimension, ...] turned around.
+def test_pads_by_any_op(judge):
+    g = Graph(13)
+    x = g.input("x", [1, 2, 5, 7])
+    zeros = g("ConstantOfShape", np.array([4], np.int64), value=numpy_helper.from_array(np.array([0], np.int64)))
+    pairs = g("Concat", np.array([1, 2, 3, 0], np.int64), zeros, axis=0)
+    pairs = g("Reshape", pairs, np.array([-1, 2], np.int64))
+    reverse = [np.array([v], np.int64) for v in (-1, np.iinfo(np.int64).min, 0, -1)]
+    pads = g("Reshape", g("Transpose", g("Slice", pairs, *reverse), perm=[1, 0]), np.array([-1], np.int64))
+    judge(g, g("Pad", x, g("Cast", pads, to=TensorProto.INT64), F(0.5), mode="constant"), x=normal(1, 2, 5, 7))
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_squeeze_and_excitation(judge, batch):
+    g = Graph(17)
+    x = g.input("x", [batch, 3, 9, 11])
+    y = g("Conv", x, normal(8, 3, 3, 3), normal(8), pads=[1] * 4)
+    gate = g("Relu", g("Conv", g("GlobalAveragePool", y), normal(2, 8, 1, 1), normal(2)))
+    gate = g("Sigmoid", g("Conv", gate, normal(8, 2, 1, 1), normal(8)))
+    _, kernels = judge(g, g("Conv", g("Mul", y, gate), normal(5, 8, 1, 1)), x=normal(batch, 3, 9, 11))
+    assert sum("transpose" in k for k in kernels) <= 2  # of the input and of the result

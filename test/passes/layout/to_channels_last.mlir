@@ -70,3 +70,17 @@ func.func @heads(%x: tensor<2x4x5x3xf32>) -> tensor<2x5x4x3xf32> {
   %r = mlc.relu %t : (tensor<2x5x4x3xf32>) -> tensor<2x5x4x3xf32>
   return %r : tensor<2x5x4x3xf32>
 }
+
+// A gate of a squeeze-and-excitation block, [N, C, 1, 1] in a batch of two, changes its shape, and no element moves.
+// CHECK-LABEL: func @gate
+// CHECK-SAME: (%[[X:.*]]: tensor<2x3x8x8xf32>, %[[G:.*]]: tensor<2x8xf32>)
+// CHECK: %[[C:.*]] = mlc.conv
+// CHECK-NEXT: %[[R:.*]] = mlc.reshape %[[G]] {{.*}} -> tensor<2x1x1x8xf32>
+// CHECK-NEXT: mlc.mul %[[C]], %[[R]]
+func.func @gate(%x: tensor<2x3x8x8xf32>, %g: tensor<2x8xf32>) -> tensor<2x8x8x8xf32> {
+  %w1 = mlc.load_param @w1 : tensor<8x3x3x3xf32>
+  %c = mlc.conv %x, %w1 {strides = array<i64: 1, 1>, pad_low = array<i64: 1, 1>, pad_high = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : (tensor<2x3x8x8xf32>, tensor<8x3x3x3xf32>) -> tensor<2x8x8x8xf32>
+  %r = mlc.reshape %g {shape = array<i64: 2, 8, 1, 1>} : (tensor<2x8xf32>) -> tensor<2x8x1x1xf32>
+  %y = mlc.mul %c, %r : (tensor<2x8x8x8xf32>, tensor<2x8x1x1xf32>) -> tensor<2x8x8x8xf32>
+  return %y : tensor<2x8x8x8xf32>
+}
