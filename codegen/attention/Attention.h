@@ -1,0 +1,67 @@
+// What the files of codegen/attention share: the kernel taken apart, its blocking, and the writer of one tile.
+//
+// A tile of the launch is a block of queries of one head. Over blocks of keys (one, unless keys and values together
+// outgrow the second-level cache) it
+//   1. copies the block's keys, scaled, transposed into panels [key / (vectors * lanes)][head size][vectors * lanes];
+//   2. for each group of a few queries, forms their scores against all keys of the block, rows x vectors accumulators
+//      in registers at a time, adds the mask, and stores them to scratch, where they stay in the first-level cache;
+//   3. replaces the scores by exp(score - highest of the row), and sums them;
+//   4. multiplies them with the values, which are read in place, and divides by the sums.
+// With several blocks of keys the highest score, the sum and the product so far are kept in scratch and rescaled, as in
+// Milakov and Gimelshein, https://arxiv.org/abs/1805.02867, and Dao et al., https://arxiv.org/abs/2205.14135.
+// Queries, keys, values and result are found by strides: either head layout, slices of one wider tensor, and heads that
+// share their keys (multi-query) are read in place.
+#ifndef MLC_CODEGEN_ATTENTION_ATTENTION_H
+#define MLC_CODEGEN_ATTENTION_ATTENTION_H
+
+#include "codegen/Kernel.h"
+#include "codegen/cpu/BodyEvaluator.h"
+#include "dialects/mlc/MlcDialect.h"
+#include <optional>
+
+namespace mlc::codegen {
+
+// An operand or the result in memory: offset + batch * b + head * h + sequence * s + element.
+struct HeadView {
+  mlir::Value buffer; // an argument of the kernel; null for the result
+  int64_t offset = 0;
+  int64_t batch = 0, head = 0, sequence = 0;
+};
+
+struct Attention {
+  AttentionOp op;
+  mlir::Value mask; // or null
+  double scale;
+  bool causal;
+  HeadView query, key, value, result;
+  int64_t batches, heads, keyHeads, queries, keys, size, valueSize;
+};
+
+// How the work is cut. Rows of queries come in blocks of `rows` or `rows - 1`, so that all are nearly equal: the first
+// `largerBlocks` have `rows`.
+struct AttentionBlocking {
+  int64_t lanes;   // floats of a vector register
+  int64_t rows;    // queries of a micro-kernel
+  int64_t vectors; // of keys, or of a value's elements, of a micro-kernel
+  int64_t rowBlocks, largerBlocks;
+  int64_t tileBlocks, tilesPerHead; // row blocks of a tile
+  int64_t keyBlock, keyBlocks;      // keys of a block, a multiple of a panel where there are several
+  int64_t scoreStride;              // floats between rows of scores
+  // Offsets into scratch, in bytes; the keys come first. The last three are for several blocks of keys.
+  int64_t scoresAt, highestAt, sumAt, correctionAt, stateAt, productAt, scratchBytes;
+
+  int64_t panel() const { return vectors * lanes; }
+  int64_t tiles(const Attention &a) const { return a.batches * a.heads * tilesPerHead; }
+};
+
+// The kernel as one attention whose operands are views of arguments, or nothing.
+std::optional<Attention> matchAttention(mlir::func::FuncOp kernel);
+AttentionBlocking chooseBlocking(const Attention &attention, const TargetDesc &target);
+// Emits one tile at the evaluator's insertion point; its buffers are the kernel's arguments. False when the mask cannot
+// be evaluated.
+bool emitAttentionTile(cpu::BodyEvaluator &evaluator, const Attention &attention, const AttentionBlocking &blocking,
+                       mlir::Value output, mlir::Value scratch, mlir::Value tile);
+
+} // namespace mlc::codegen
+
+#endif // MLC_CODEGEN_ATTENTION_ATTENTION_H

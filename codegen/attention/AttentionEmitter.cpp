@@ -1,0 +1,146 @@
+// The emitter: blocking, the kernel's function around the tiles, and MLIR to LLVM IR.
+#include "codegen/attention/AttentionEmitter.h"
+#include "codegen/attention/Attention.h"
+#include "codegen/cpu/VectorToLLVM.h"
+#include "mlc/kernel_abi.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+
+namespace mlc::codegen {
+
+bool isFusedAttention(AttentionOp op) {
+  return llvm::all_of(op->getOperandTypes(), [](Type type) {
+    auto tensor = cast<RankedTensorType>(type);
+    return tensor.getElementType().isF32() && tensor.getNumElements() != 0;
+  });
+}
+
+AttentionBlocking chooseBlocking(const Attention &a, const TargetDesc &target) {
+  AttentionBlocking b;
+  // Accumulators, a row of keys or values, and a broadcast element: 24 + 4 + 1 of 32 registers, or 12 + 2 + 1 of 16.
+  bool wide = target.vector_bytes >= 64 && target.vector_registers >= 32;
+  b.lanes = target.vector_bytes / 4;
+  b.rows = std::min<int64_t>(6, a.queries);
+  b.vectors = wide ? 4 : 2;
+  b.rowBlocks = llvm::divideCeil(a.queries, b.rows);
+  b.rows = llvm::divideCeil(a.queries, b.rowBlocks);
+  b.largerBlocks = a.queries - (b.rows - 1) * b.rowBlocks;
+  // Every tile copies the keys, which costs as much as a few queries: about 128 queries a tile, fewer only where there
+  // would be too few tiles to keep threads busy.
+  constexpr int64_t wantedRows = 128, fewestRows = 32, enoughTiles = 12;
+  int64_t perHead = llvm::divideCeil(a.queries, wantedRows);
+  while (a.batches * a.heads * perHead < enoughTiles && a.queries >= 2 * perHead * fewestRows)
+    perHead *= 2;
+  b.tileBlocks = llvm::divideCeil(b.rowBlocks, perHead);
+  b.tilesPerHead = llvm::divideCeil(b.rowBlocks, b.tileBlocks);
+  // Keys and values of a block take half of the second-level cache.
+  int64_t fitting = std::max<int64_t>(target.l2_bytes / 2 / (4 * (a.size + a.valueSize)), 1);
+  b.keyBlocks = 1;
+  b.keyBlock = a.keys;
+  if (a.keys > fitting) {
+    int64_t blocks = llvm::divideCeil(a.keys, fitting);
+    b.keyBlock = llvm::alignTo(llvm::divideCeil(a.keys, blocks), b.panel());
+    b.keyBlocks = llvm::divideCeil(a.keys, b.keyBlock);
+  }
+  int64_t padded = llvm::alignTo(b.keyBlock, b.panel());
+  // Rows at a distance of a page would fall on the same sets of the cache.
+  b.scoreStride = padded * 4 % 4096 == 0 ? padded + b.lanes : padded;
+  int64_t at = padded * a.size * 4;
+  auto place = [&](int64_t floats) { return std::exchange(at, at + int64_t(llvm::alignTo(floats * 4, 64))); };
+  int64_t tileRows = b.keyBlocks > 1 ? b.tileBlocks * b.rows : 0;
+  b.scoresAt = place(b.rows * b.scoreStride);
+  b.highestAt = place(b.rows * b.lanes);
+  b.sumAt = place(std::max(b.rows, tileRows));
+  b.correctionAt = place(b.rows);
+  b.stateAt = place(tileRows);
+  b.productAt = place(tileRows * int64_t(llvm::alignTo(a.valueSize, b.lanes)));
+  b.scratchBytes = at;
+  return b;
+}
+
+namespace {
+
+class AttentionEmitter final : public Emitter {
+public:
+  llvm::StringRef name() const override { return "attention"; }
+
+  // Whether the mask can be evaluated is known when it has been.
+  bool accepts(func::FuncOp kernel, const TargetDesc &target) const override {
+    EmittedKernel emitted;
+    return bool(build(kernel, target, emitted));
+  }
+
+  FailureOr<EmittedKernel> emit(func::FuncOp kernel, const TargetDesc &target,
+                                llvm::LLVMContext &context) const override {
+    EmittedKernel emitted;
+    OwningOpRef<ModuleOp> module = build(kernel, target, emitted);
+    if (!module)
+      return kernel.emitError("the attention emitter takes one mlc.attention in f32 on views of the kernel's "
+                              "arguments; rewrite others by mlc-decompose-attention");
+    emitted.module = cpu::lowerVectorToLLVM(*module, context);
+    if (!emitted.module)
+      return kernel.emitError("lowering of the kernel's vector code to LLVM failed");
+    return emitted;
+  }
+
+private:
+  OwningOpRef<ModuleOp> build(func::FuncOp kernel, const TargetDesc &target, EmittedKernel &emitted) const {
+    std::optional<Attention> attention = matchAttention(kernel);
+    if (!attention || !isFusedAttention(attention->op))
+      return {};
+    MLIRContext *context = kernel.getContext();
+    context->loadDialect<arith::ArithDialect, cf::ControlFlowDialect, LLVM::LLVMDialect, math::MathDialect,
+                         scf::SCFDialect, vector::VectorDialect>();
+    AttentionBlocking blocking = chooseBlocking(*attention, target);
+    emitted.name = kernel.getName().str();
+    emitted.emitter = "attention";
+    emitted.schedule = llvm::formatv("{0}x{1}, {2} queries a tile, {3} x {4} keys", blocking.rows, blocking.panel(),
+                                     std::min(blocking.tileBlocks * blocking.rows, attention->queries),
+                                     blocking.keyBlocks, blocking.keyBlock)
+                           .str();
+    emitted.tiles = blocking.tiles(*attention);
+    emitted.scratch_bytes = blocking.scratchBytes;
+
+    Location loc = kernel.getLoc();
+    OpBuilder b(context);
+    OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
+    b.setInsertionPointToEnd(module->getBody());
+    Type pointer = LLVM::LLVMPointerType::get(context), i64 = b.getI64Type();
+    auto function = func::FuncOp::create(b, loc, kernel.getName(),
+                                         b.getFunctionType({pointer, pointer, i64, i64}, {b.getI32Type()}));
+    b.setInsertionPointToStart(function.addEntryBlock());
+    cpu::BodyEvaluator e(b, loc);
+    auto field = [&](Value base, int64_t index) -> Value {
+      return LLVM::LoadOp::create(b, loc, pointer, e.element(base, pointer, e.constant(index)));
+    };
+    Value bindings = field(function.getArgument(0), 0), scratch = field(function.getArgument(1), 0);
+    for (auto [index, argument] : llvm::enumerate(kernel.getArguments()))
+      e.buffers[argument] = field(bindings, int64_t(index));
+    Value output = field(bindings, kernel.getNumArguments());
+    bool ok = true;
+    scf::ForOp::create(b, loc, function.getArgument(2), function.getArgument(3), e.constant(1), ValueRange{},
+                       [&](OpBuilder &, Location, Value tile, ValueRange) {
+                         ok = emitAttentionTile(e, *attention, blocking, output, scratch, tile);
+                         scf::YieldOp::create(b, loc);
+                       });
+    if (!ok)
+      return {};
+    Value status = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(MLC_KERNEL_OK));
+    func::ReturnOp::create(b, loc, status);
+    return module;
+  }
+};
+
+} // namespace
+
+std::unique_ptr<Emitter> createAttentionEmitter() { return std::make_unique<AttentionEmitter>(); }
+
+} // namespace mlc::codegen

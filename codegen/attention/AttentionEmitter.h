@@ -1,0 +1,17 @@
+// mlc.attention as one kernel, the scores of a few queries at a time in the first-level cache.
+#ifndef MLC_CODEGEN_ATTENTION_ATTENTIONEMITTER_H
+#define MLC_CODEGEN_ATTENTION_ATTENTIONEMITTER_H
+
+#include "codegen/Kernel.h"
+#include "dialects/mlc/MlcDialect.h"
+
+namespace mlc::codegen {
+
+// Whether the emitter takes the op: f32, nothing empty. Others are decomposed (mlc-decompose-attention).
+bool isFusedAttention(AttentionOp op);
+
+std::unique_ptr<Emitter> createAttentionEmitter();
+
+} // namespace mlc::codegen
+
+#endif // MLC_CODEGEN_ATTENTION_ATTENTIONEMITTER_H

@@ -1,0 +1,398 @@
+// One tile of an attention kernel, as vector code. See Attention.h for its structure.
+#include "codegen/attention/Attention.h"
+#include "codegen/attention/Transpose.h"
+#include "codegen/math/Math.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include <limits>
+
+using namespace mlir;
+
+namespace mlc::codegen {
+namespace {
+
+using cpu::BodyEvaluator;
+using cpu::Coord;
+using Values = SmallVector<Value>;
+
+class AttentionWriter {
+public:
+  AttentionWriter(BodyEvaluator &evaluator, const Attention &attention, const AttentionBlocking &blocking, Value output,
+                  Value scratch)
+      : e(evaluator), b(evaluator.b), loc(evaluator.loc), a(attention), t(blocking), output(output), scratch(scratch),
+        f32(b.getF32Type()) {
+    e.width = t.lanes;
+    if (a.mask)
+      maskShape.assign(cast<RankedTensorType>(a.mask.getType()).getShape());
+  }
+
+  bool emit(Value tile) {
+    Value matrix = e.div(tile, t.tilesPerHead);
+    head = e.rem(matrix, a.heads);
+    batch = e.div(matrix, a.heads);
+    Value keyHead = e.div(head, a.heads / a.keyHeads);
+    query = start(a.query, head);
+    key = start(a.key, keyHead);
+    value = start(a.value, keyHead);
+    result = start(a.result, head);
+    firstBlock = e.mul(e.rem(tile, t.tilesPerHead), t.tileBlocks);
+    lastBlock = minimum(e.add(firstBlock, t.tileBlocks), t.rowBlocks, t.tilesPerHead * t.tileBlocks);
+    firstRow = rowOf(firstBlock);
+    if (t.keyBlocks == 1) {
+      keyBlock(e.constant(0));
+      return ok;
+    }
+    loop(e.constant(0), e.constant(t.keyBlocks), 1, {}, [&](Value block, ValueRange) {
+      keyBlock(block);
+      return Values();
+    });
+    divideBySums();
+    return ok;
+  }
+
+private:
+  template <typename Body> Values loop(Value begin, Value end, int64_t step, ValueRange carried, Body body) {
+    auto op = scf::ForOp::create(b, loc, begin, end, e.constant(step), carried,
+                                 [&](OpBuilder &, Location, Value i, ValueRange values) {
+                                   Values next = body(i, values);
+                                   scf::YieldOp::create(b, loc, next);
+                                 });
+    return Values(op.getResults());
+  }
+
+  Value start(const HeadView &view, Value head) {
+    Value offset = e.add(e.mul(batch, view.batch), e.mul(head, view.head));
+    return e.element(view.buffer ? e.buffers.lookup(view.buffer) : output, f32, e.add(offset, view.offset));
+  }
+
+  // min(x, limit), for an x that may come up to `most`.
+  Value minimum(Value x, int64_t limit, int64_t most) {
+    return most <= limit ? x : arith::MinSIOp::create(b, loc, x, e.constant(limit)).getResult();
+  }
+
+  // First row of a block of rows: the larger blocks come first.
+  Value rowOf(Value block) {
+    if (t.largerBlocks == t.rowBlocks)
+      return e.mul(block, t.rows);
+    Value larger = arith::MinSIOp::create(b, loc, block, e.constant(t.largerBlocks));
+    return e.add(e.mul(block, t.rows - 1), larger);
+  }
+
+  Value at(Value base, Value offset) { return e.element(base, f32, offset); }
+  Value at(Value base, int64_t offset) { return offset ? at(base, e.constant(offset)) : base; }
+  Value region(int64_t bytes) { return at(scratch, bytes / 4); }
+  Value load(Value pointer, Value mask = {}) { return e.loadVector(pointer, f32, mask); }
+  Value loadSplat(Value pointer) { return e.splat(LLVM::LoadOp::create(b, loc, f32, pointer, 4)); }
+  void store(Value vector, Value pointer, Value mask = {}) {
+    if (mask)
+      LLVM::MaskedStoreOp::create(b, loc, vector, pointer, mask, 4u);
+    else
+      LLVM::StoreOp::create(b, loc, vector, pointer, 4);
+  }
+  void storeLane(Value vector, Value pointer) {
+    LLVM::StoreOp::create(b, loc, vector::ExtractOp::create(b, loc, vector, 0).getResult(), pointer, 4);
+  }
+  Value number(double number) {
+    auto type = VectorType::get({t.lanes}, f32);
+    return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(type, float(number)));
+  }
+  Value lowest() { return number(-std::numeric_limits<double>::infinity()); }
+  Value mul(Value x, Value y) { return arith::MulFOp::create(b, loc, x, y); }
+  Value plus(Value x, Value y) { return arith::AddFOp::create(b, loc, x, y); }
+  Value minus(Value x, Value y) { return arith::SubFOp::create(b, loc, x, y); }
+  Value fma(Value x, Value y, Value z) { return math::FmaOp::create(b, loc, x, y, z); }
+  Value select(Value p, Value x, Value y) { return arith::SelectOp::create(b, loc, p, x, y); }
+  // A NaN among the scores is passed over: exp(NaN - highest) brings it back.
+  Value higher(Value x, Value y) {
+    return select(arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, x, y), x, y);
+  }
+
+  // All lanes hold the combination of all lanes.
+  template <typename Combine> Value acrossLanes(Value vector, Combine combine) {
+    for (int64_t distance = t.lanes / 2; distance; distance /= 2) {
+      SmallVector<int64_t> order;
+      for (int64_t lane = 0; lane < t.lanes; ++lane)
+        order.push_back(lane ^ distance);
+      vector = combine(vector, vector::ShuffleOp::create(b, loc, vector, vector, order));
+    }
+    return vector;
+  }
+
+  // body(first, vectors, lanes of the last vector or 0 for all) over panels of [0, size).
+  template <typename Body> Values overPanels(Value size, int64_t wholeSize, ValueRange carried, Body body) {
+    Values state(carried);
+    Value whole = e.mul(e.div(size, t.panel()), t.panel());
+    if (wholeSize >= t.panel())
+      state = loop(e.constant(0), whole, t.panel(), state,
+                   [&](Value first, ValueRange values) { return body(first, t.vectors, 0, values); });
+    // Only the last block ends off a multiple of the panel.
+    if (int64_t rest = wholeSize % t.panel())
+      state = loop(whole, size, t.panel(), state, [&](Value first, ValueRange values) {
+        return body(first, int64_t(llvm::divideCeil(rest, t.lanes)), rest % t.lanes, values);
+      });
+    return state;
+  }
+
+  void keyBlock(Value block) {
+    Value before = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, block, e.constant(0));
+    isFirst = before;
+    firstKey = e.mul(block, t.keyBlock);
+    keys = t.keyBlocks == 1 ? e.constant(a.keys)
+                            : arith::MinSIOp::create(b, loc, e.constant(t.keyBlock),
+                                                     arith::SubIOp::create(b, loc, e.constant(a.keys), firstKey));
+    copyKeys();
+    bool allLarger = t.largerBlocks == t.rowBlocks;
+    Value larger = allLarger ? lastBlock : minimum(lastBlock, t.largerBlocks, t.rowBlocks);
+    loop(firstBlock, larger, 1, {}, [&](Value block, ValueRange) {
+      rowBlock(block, t.rows);
+      return Values();
+    });
+    if (allLarger)
+      return;
+    Value from = arith::MaxSIOp::create(b, loc, firstBlock, e.constant(t.largerBlocks));
+    loop(from, lastBlock, 1, {}, [&](Value block, ValueRange) {
+      rowBlock(block, t.rows - 1);
+      return Values();
+    });
+  }
+
+  // Step 1: keys * scale, transposed, in squares of one vector.
+  void copyKeys() {
+    Value scale = number(a.scale);
+    Value groups = e.div(e.add(keys, t.lanes - 1), t.lanes);
+    loop(e.constant(0), groups, 1, {}, [&](Value group, ValueRange) {
+      Values rows;
+      for (int64_t i = 0; i < t.lanes; ++i) {
+        Value row = e.add(firstKey, e.add(e.mul(group, t.lanes), i));
+        // Lanes behind the last key repeat it; their scores are dropped.
+        if (a.keys % t.lanes)
+          row = arith::MinSIOp::create(b, loc, row, e.constant(a.keys - 1));
+        rows.push_back(at(key, e.mul(row, a.key.sequence)));
+      }
+      Value target = at(
+          scratch, e.add(e.mul(e.div(group, t.vectors), a.size * t.panel()), e.mul(e.rem(group, t.vectors), t.lanes)));
+      auto square = [&](Value d, int64_t columns) {
+        Value mask = columns < t.lanes ? e.maskOfFirst(e.constant(columns)) : Value();
+        Values loaded;
+        for (Value row : rows)
+          loaded.push_back(load(at(row, d), mask));
+        transposeSquare(b, loc, loaded);
+        for (int64_t i = 0; i < columns; ++i)
+          store(mul(loaded[i], scale), at(at(target, e.mul(d, t.panel())), i * t.panel()));
+      };
+      int64_t whole = a.size / t.lanes * t.lanes;
+      if (whole)
+        loop(e.constant(0), e.constant(whole), t.lanes, {}, [&](Value d, ValueRange) {
+          square(d, t.lanes);
+          return Values();
+        });
+      if (a.size > whole)
+        square(e.constant(whole), a.size - whole);
+      return Values();
+    });
+  }
+
+  void rowBlock(Value block, int64_t rows) {
+    Value row = rowOf(block);
+    localRow = arith::SubIOp::create(b, loc, row, firstRow);
+    Values highest = overPanels(keys, a.keys, Values(rows, lowest()),
+                                [&](Value panel, int64_t vectors, int64_t tail, ValueRange highest) {
+                                  return scores(row, rows, panel, vectors, tail, highest);
+                                });
+    for (int64_t i = 0; i < rows; ++i)
+      store(highest[i], at(region(t.highestAt), i * t.lanes));
+    loop(e.constant(0), e.constant(rows), 1, {}, [&](Value i, ValueRange) {
+      softmax(i);
+      return Values();
+    });
+    overPanels(e.constant(a.valueSize), a.valueSize, {}, [&](Value column, int64_t vectors, int64_t tail, ValueRange) {
+      weightedSum(row, rows, column, vectors, tail);
+      return Values();
+    });
+  }
+
+  // acc[i][j] += left[i][k] * right[k][j] over k in [0, count): left by single elements, right by vectors.
+  Values multiply(Values acc, Value count, int64_t wholeCount, Value left, int64_t leftStride, Value right,
+                  int64_t rightStride, int64_t rows, int64_t vectors, Value mask) {
+    auto step = [&](Value k, ValueRange carried, int64_t unroll) {
+      Values next(carried);
+      Value leftAt = at(left, k), rightAt = at(right, e.mul(k, rightStride));
+      for (int64_t u = 0; u < unroll; ++u) {
+        Values column;
+        for (int64_t j = 0; j < vectors; ++j)
+          column.push_back(load(at(rightAt, u * rightStride + j * t.lanes), j + 1 == vectors ? mask : Value()));
+        for (int64_t i = 0; i < rows; ++i) {
+          Value element = loadSplat(at(leftAt, i * leftStride + u));
+          for (int64_t j = 0; j < vectors; ++j)
+            next[i * vectors + j] = fma(element, column[j], next[i * vectors + j]);
+        }
+      }
+      return next;
+    };
+    constexpr int64_t unroll = 4;
+    Value whole = e.mul(e.div(count, unroll), unroll);
+    if (wholeCount >= unroll)
+      acc = loop(e.constant(0), whole, unroll, acc,
+                 [&](Value k, ValueRange carried) { return step(k, carried, unroll); });
+    if (wholeCount % unroll)
+      acc = loop(whole, count, 1, acc, [&](Value k, ValueRange carried) { return step(k, carried, 1); });
+    return acc;
+  }
+
+  // Step 2: scores of `rows` queries against a panel of keys. Returns the highest so far, lane by lane.
+  Values scores(Value row, int64_t rows, Value panel, int64_t vectors, int64_t tail, ValueRange highestSoFar) {
+    Values acc =
+        multiply(Values(rows * vectors, number(0)), e.constant(a.size), a.size, at(query, e.mul(row, a.query.sequence)),
+                 a.query.sequence, at(scratch, e.mul(panel, a.size)), t.panel(), rows, vectors, {});
+    Values highest(highestSoFar);
+    Value target = at(region(t.scoresAt), panel);
+    for (int64_t j = 0; j < vectors; ++j) {
+      Value position = e.add(firstKey, e.add(panel, j * t.lanes));
+      Value inside = tail && j + 1 == vectors ? e.maskOfFirst(e.constant(tail)) : Value();
+      Value shared = a.mask && !maskVariesByQuery() ? maskAt(e.constant(0), position, inside) : Value();
+      for (int64_t i = 0; i < rows; ++i) {
+        Value score = acc[i * vectors + j];
+        if (a.mask)
+          score = plus(score, shared ? shared : maskAt(e.add(row, i), position, inside));
+        if (a.causal) {
+          Value visible = arith::SubIOp::create(b, loc, e.add(row, i + 1), position);
+          score = plus(score, select(e.maskOfFirst(visible), number(0), lowest()));
+        }
+        if (inside)
+          score = select(inside, score, lowest());
+        store(score, at(target, i * t.scoreStride + j * t.lanes));
+        highest[i] = higher(score, highest[i]);
+      }
+    }
+    return highest;
+  }
+
+  bool maskVariesByQuery() const { return maskShape.size() >= 2 && maskShape[maskShape.size() - 2] != 1; }
+
+  // Stretched dimensions are read at 0.
+  Value maskAt(Value row, Value position, Value inside) {
+    Coord all[] = {{batch, 0, {}}, {head, 0, {}}, {row, 0, {}}, {position, 1, {}}};
+    SmallVector<Coord> coords;
+    for (auto [size, coord] : llvm::zip(maskShape, ArrayRef<Coord>(all).take_back(maskShape.size())))
+      coords.push_back(size == 1 ? Coord{e.constant(0), 0, {}} : coord);
+    Value vector = e.evaluate(a.mask, coords, inside);
+    ok &= bool(vector);
+    return vector ? vector : number(0);
+  }
+
+  // Step 3, row i of the block: scores become weights, and their sum is kept.
+  void softmax(Value i) {
+    Value highest =
+        acrossLanes(load(at(region(t.highestAt), e.mul(i, t.lanes))), [&](Value x, Value y) { return higher(x, y); });
+    Value state = e.add(localRow, i), correction, sumBefore;
+    if (t.keyBlocks > 1) {
+      Value before = select(e.splat(isFirst), lowest(), loadSplat(at(region(t.stateAt), state)));
+      highest = higher(highest, before);
+      storeLane(highest, at(region(t.stateAt), state));
+      // Nothing but -inf so far: the weights are exp(-inf - 0) = 0.
+      Value none = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, highest, lowest());
+      highest = select(none, number(0), highest);
+      correction = buildExp(b, loc, minus(before, highest));
+      storeLane(correction, at(region(t.correctionAt), i));
+      sumBefore = select(e.splat(isFirst), number(0), loadSplat(at(region(t.sumAt), state)));
+    } else {
+      state = i;
+    }
+    Value line = at(region(t.scoresAt), e.mul(i, t.scoreStride));
+    Value sum = overPanels(keys, a.keys, number(0), [&](Value panel, int64_t vectors, int64_t, ValueRange carried) {
+      Value sum = carried[0];
+      for (int64_t j = 0; j < vectors; ++j) {
+        Value place = at(at(line, panel), j * t.lanes);
+        Value weight = buildExp(b, loc, minus(load(place), highest));
+        store(weight, place);
+        sum = plus(sum, weight);
+      }
+      return Values{sum};
+    })[0];
+    sum = acrossLanes(sum, [&](Value x, Value y) { return plus(x, y); });
+    if (t.keyBlocks > 1)
+      sum = fma(sumBefore, correction, sum);
+    storeLane(sum, at(region(t.sumAt), state));
+  }
+
+  // Step 4: a panel of columns of weights * values.
+  void weightedSum(Value row, int64_t rows, Value column, int64_t vectors, int64_t tail) {
+    Value mask = tail ? e.maskOfFirst(e.constant(tail)) : Value();
+    Value product;
+    Values acc(rows * vectors, number(0));
+    if (t.keyBlocks > 1) {
+      product = at(region(t.productAt), e.add(e.mul(localRow, productStride()), column));
+      for (int64_t i = 0; i < rows; ++i) {
+        Value correction = loadSplat(at(region(t.correctionAt), i));
+        for (int64_t j = 0; j < vectors; ++j) {
+          Value before = mul(load(at(product, i * productStride() + j * t.lanes)), correction);
+          acc[i * vectors + j] = select(e.splat(isFirst), number(0), before);
+        }
+      }
+    }
+    Value from = at(value, e.add(e.mul(firstKey, a.value.sequence), column));
+    acc = multiply(acc, keys, a.keys, region(t.scoresAt), t.scoreStride, from, a.value.sequence, rows, vectors, mask);
+    Value target = at(result, e.add(e.mul(row, a.result.sequence), column));
+    for (int64_t i = 0; i < rows; ++i) {
+      if (product) {
+        for (int64_t j = 0; j < vectors; ++j)
+          store(acc[i * vectors + j], at(product, i * productStride() + j * t.lanes));
+        continue;
+      }
+      Value inverse = arith::DivFOp::create(b, loc, number(1), loadSplat(at(region(t.sumAt), i)));
+      for (int64_t j = 0; j < vectors; ++j)
+        store(mul(acc[i * vectors + j], inverse), at(target, i * a.result.sequence + j * t.lanes),
+              j + 1 == vectors ? mask : Value());
+    }
+  }
+
+  int64_t productStride() const { return int64_t(llvm::alignTo(a.valueSize, t.lanes)); }
+
+  // The last step with several blocks of keys.
+  void divideBySums() {
+    Value rows = arith::SubIOp::create(b, loc, rowOf(lastBlock), firstRow);
+    loop(e.constant(0), rows, 1, {}, [&](Value i, ValueRange) {
+      Value inverse = arith::DivFOp::create(b, loc, number(1), loadSplat(at(region(t.sumAt), i)));
+      Value from = at(region(t.productAt), e.mul(i, productStride()));
+      Value to = at(result, e.mul(e.add(firstRow, i), a.result.sequence));
+      overPanels(e.constant(a.valueSize), a.valueSize, {},
+                 [&](Value column, int64_t vectors, int64_t tail, ValueRange) {
+                   for (int64_t j = 0; j < vectors; ++j) {
+                     Value mask = tail && j + 1 == vectors ? e.maskOfFirst(e.constant(tail)) : Value();
+                     Value offset = e.add(column, j * t.lanes);
+                     store(mul(load(at(from, offset)), inverse), at(to, offset), mask);
+                   }
+                   return Values();
+                 });
+      return Values();
+    });
+  }
+
+  BodyEvaluator &e;
+  OpBuilder &b;
+  Location loc;
+  const Attention &a;
+  const AttentionBlocking &t;
+  Value output, scratch;
+  Type f32;
+  SmallVector<int64_t> maskShape;
+  // Of the tile: its place, and where its head's matrices begin.
+  Value batch, head, query, key, value, result, firstBlock, lastBlock, firstRow;
+  // Of the block of keys.
+  Value isFirst, firstKey, keys;
+  // Of the block of rows: the first one's number in the tile.
+  Value localRow;
+  bool ok = true;
+};
+
+} // namespace
+
+bool emitAttentionTile(BodyEvaluator &evaluator, const Attention &attention, const AttentionBlocking &blocking,
+                       Value output, Value scratch, Value tile) {
+  return AttentionWriter(evaluator, attention, blocking, output, scratch).emit(tile);
+}
+
+} // namespace mlc::codegen
