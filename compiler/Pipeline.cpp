@@ -1,5 +1,6 @@
 #include "compiler/Pipeline.h"
 
+#include "codegen/attention/AttentionEmitter.h"
 #include "codegen/cpu/TileEmitter.h"
 #include "codegen/loops/LoopEmitter.h"
 #include "codegen/math/Math.h"
@@ -41,7 +42,7 @@ static constexpr Phase kPhases[] = {
      "cse,mlc-hoist-param-pack",
      nullptr, verifyLaidOut},
 
-    // No emitter makes attention one tiled kernel yet: its products and its softmax become kernels of their own.
+    // Attention in other types than f32 has no kernel of its own: its products and its softmax are kernels.
     {"fuse", "every op that computes is in an mlc.fused region: one region is one kernel",
      "func.func(mlc-decompose-attention),canonicalize,cse,mlc-fuse", nullptr, verifyFused},
 
@@ -60,6 +61,7 @@ llvm::ArrayRef<Phase> phases() { return kPhases; }
 // Which emitter makes what: for each region, the first of these that accepts it, of the class of its root.
 static void addEmitters(codegen::EmitterTable &table) {
   table.add(codegen::createGatherEmitter(), {FusionClass::Opaque});
+  table.add(codegen::createAttentionEmitter(), {FusionClass::Contraction});
   table.add(codegen::createVectorEmitter(), {FusionClass::Contraction});
   table.add(codegen::createTileEmitter());
   table.add(codegen::createHalideEmitter());

@@ -1,10 +1,10 @@
 #include "compiler/Registration.h"
 
+#include "codegen/attention/DecomposeAttention.h"
 #include "codegen/cpu/TileEmitter.h"
 #include "codegen/loops/LoopEmitter.h"
 #include "codegen/lower/Lower.h"
 #include "codegen/math/Math.h"
-#include "codegen/schedule/DecomposeAttention.h"
 #include "dialects/mlc/MlcDialect.h"
 #include "passes/Passes.h"
 #include "reference/Models.h"

@@ -1,5 +1,7 @@
-// attention -> matmul, scale, mask, softmax, matmul. Scores are tensors of their own.
-#include "codegen/schedule/DecomposeAttention.h"
+// attention -> matmul, scale, mask, softmax, matmul, where it has no kernel of its own. Scores are tensors of their
+// own.
+#include "codegen/attention/DecomposeAttention.h"
+#include "codegen/attention/AttentionEmitter.h"
 #include "dialects/mlc/MlcDialect.h"
 #include "mlir/Pass/Pass.h"
 #include <limits>
@@ -49,7 +51,10 @@ Value causalMask(OpBuilder &b, Location loc, FloatType element, int64_t queries,
 
 void decomposeAttention(func::FuncOp function) {
   SmallVector<AttentionOp> ops;
-  function.walk([&](AttentionOp op) { ops.push_back(op); });
+  function.walk([&](AttentionOp op) {
+    if (!isFusedAttention(op))
+      ops.push_back(op);
+  });
   for (AttentionOp op : ops) {
     OpBuilder b(op);
     Location loc = op.getLoc();

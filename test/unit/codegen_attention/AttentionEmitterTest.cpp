@@ -1,0 +1,162 @@
+// Attention kernels against the reference interpreter: sizes off every multiple, both head layouts, masks that stretch
+// in every dimension, shared keys, several blocks of keys, rows without a visible key, NaN and infinities.
+#include "codegen/attention/AttentionEmitter.h"
+#include "test/unit/codegen/Harness.h"
+
+#include "llvm/Support/FormatVariadic.h"
+#include <cmath>
+
+namespace mlc::codegen {
+namespace {
+
+using namespace test;
+using Shape = std::vector<int64_t>;
+
+struct Case {
+  int64_t batches, heads, keyHeads, queries, keys, size, valueSize;
+  bool bshd = true, causal = false;
+  Shape mask = {};
+};
+
+std::string tensor(const Shape &shape) {
+  std::string text = "tensor<";
+  for (int64_t size : shape)
+    text += std::to_string(size) + "x";
+  return text + "f32>";
+}
+
+std::string kernel(const Case &c) {
+  auto shape = [&](int64_t heads, int64_t sequence, int64_t size) {
+    return tensor(c.bshd ? Shape{c.batches, sequence, heads, size} : Shape{c.batches, heads, sequence, size});
+  };
+  std::string q = shape(c.heads, c.queries, c.size), k = shape(c.keyHeads, c.keys, c.size),
+              v = shape(c.keyHeads, c.keys, c.valueSize), r = shape(c.heads, c.queries, c.valueSize);
+  std::string m = c.mask.empty() ? "" : tensor(c.mask);
+  return "func.func @k(%q: " + q + ", %k: " + k + ", %v: " + v + (m.empty() ? "" : ", %m: " + m) + ") -> " + r +
+         " { %r = mlc.attention %q, %k, %v" + (m.empty() ? "" : ", %m") + " {scale = 0.375 : f64" +
+         (c.causal ? ", causal" : "") + ", layout = #mlc<head_layout " + (c.bshd ? "bshd" : "bhsd") + ">} : (" + q +
+         ", " + k + ", " + v + (m.empty() ? "" : ", " + m) + ") -> " + r + " return %r : " + r + " }";
+}
+
+void check(const Case &c) { checkAgainstReference(*createAttentionEmitter(), kernel(c), {.tolerance = 4e-6}); }
+
+TEST(Attention, SizesOffEveryMultiple) {
+  for (bool bshd : {false, true}) {
+    check({1, 1, 1, 1, 1, 1, 1, bshd});
+    check({2, 3, 3, 5, 7, 3, 2, bshd});
+    check({1, 2, 2, 6, 64, 64, 64, bshd});
+    check({1, 2, 2, 13, 65, 17, 33, bshd});
+    check({2, 1, 1, 31, 50, 16, 100, bshd});
+    check({1, 2, 2, 1, 130, 65, 1, bshd});
+    check({1, 1, 1, 131, 19, 8, 64, bshd});
+  }
+}
+
+TEST(Attention, MasksStretch) {
+  for (Shape mask : {Shape{2, 1, 1, 21}, Shape{1, 1, 11, 21}, Shape{2, 4, 11, 21}, Shape{1, 4, 1, 1}, Shape{11, 1},
+                     Shape{21}, Shape{1}, Shape{}})
+    if (!mask.empty())
+      check({2, 4, 4, 11, 21, 5, 6, true, false, mask});
+  check({2, 4, 4, 70, 70, 20, 20, false, false, {2, 1, 70, 70}});
+}
+
+TEST(Attention, Causal) {
+  check({1, 2, 2, 70, 70, 9, 9, true, true});
+  check({1, 1, 1, 5, 40, 4, 4, false, true});
+  check({1, 1, 1, 40, 5, 4, 4, false, true, {1, 1, 1, 5}});
+}
+
+TEST(Attention, HeadsShareKeys) {
+  check({2, 6, 2, 9, 18, 7, 5, true});
+  check({1, 4, 1, 9, 18, 7, 5, false, true});
+}
+
+// Large heads, so that few keys fill the cache.
+TEST(Attention, BlocksOfKeys) {
+  check({1, 2, 2, 9, 300, 512, 520, true});
+  check({1, 2, 1, 40, 257, 600, 500, false, true, {40, 257}});
+}
+
+// A mask that hides keys with `low`.
+void checkMasked(int64_t queries, int64_t keys, int64_t size, double low,
+                 const std::function<bool(int64_t, int64_t)> &hidden) {
+  Case c{1, 2, 2, queries, keys, size, size, true, false, {1, 1, queries, keys}};
+  std::string text = kernel(c);
+  SCOPED_TRACE(text);
+  Kernel parsed(text);
+  std::vector<HostTensor> inputs = randomInputs(parsed.function, 3);
+  Floats mask(size_t(queries * keys));
+  for (int64_t i = 0; i < queries * keys; ++i)
+    mask[size_t(i)] = hidden(i / keys, i % keys) ? float(low) : 0;
+  inputs[3] = HostTensor::from(DType::F32, {1, 1, queries, keys}, mask);
+  std::vector<HostTensor> expected = interpret(text, inputs, /*inF64=*/true);
+  for (const std::string &name : runnableTargets()) {
+    SCOPED_TRACE(name);
+    LoadedKernel loaded(*createAttentionEmitter(), parsed.function, targetOf(name));
+    ASSERT_TRUE(loaded.loaded());
+    expectClose(loaded.run(inputs)[0], expected[0], 4e-6);
+  }
+}
+
+TEST(Attention, HiddenKeys) {
+  auto nothing = [](int64_t q, int64_t) { return q % 3 == 1; };                      // a row without a visible key
+  auto early = [](int64_t q, int64_t k) { return k < 200 || (q == 2 && k != 290); }; // the first block of keys
+  for (double low : {-double(INFINITY), -3.4028234663852886e38}) {
+    checkMasked(7, 35, 16, low, nothing);
+    checkMasked(7, 300, 512, low, nothing);
+    checkMasked(7, 300, 512, low, early);
+  }
+  // With no visible key, scores are near -10000, where f32 has a step of 1e-3; the interpreter works in f64.
+  checkMasked(7, 300, 512, -10000, early);
+}
+
+// Slices of one projection of queries, keys and values, read in place.
+TEST(Attention, ReadsSlicesInPlace) {
+  auto slice = [](const char *name, int64_t offset, int64_t size) {
+    return llvm::formatv("%{0}s = mlc.slice %x {{offsets = array<i64: 0, 0, {1}>, sizes = array<i64: 2, 7, {2}>, "
+                         "strides = array<i64: 1, 1, 1>} : (tensor<2x7x84xf32>) -> tensor<2x7x{2}xf32> "
+                         "%{0} = mlc.reshape %{0}s {{shape = array<i64: 2, 7, {3}, 9>} : (tensor<2x7x{2}xf32>) -> "
+                         "tensor<2x7x{3}x9xf32> ",
+                         name, offset, size, size / 9)
+        .str();
+  };
+  std::string text = "func.func @k(%x: tensor<2x7x84xf32>) -> tensor<2x7x36xf32> { " + slice("q", 0, 36) +
+                     slice("k", 36, 18) + slice("v", 57, 18) +
+                     "%a = mlc.attention %q, %k, %v {scale = 0.5 : f64, layout = #mlc<head_layout bshd>} : "
+                     "(tensor<2x7x4x9xf32>, tensor<2x7x2x9xf32>, tensor<2x7x2x9xf32>) -> tensor<2x7x4x9xf32> "
+                     "%r = mlc.reshape %a {shape = array<i64: 2, 7, 36>} : (tensor<2x7x4x9xf32>) -> tensor<2x7x36xf32> "
+                     "return %r : tensor<2x7x36xf32> }";
+  checkAgainstReference(*createAttentionEmitter(), text, {.tolerance = 4e-6});
+}
+
+// The mask may be computed in the kernel.
+TEST(Attention, MaskFromBooleans) {
+  checkAgainstReference(*createAttentionEmitter(), R"(
+func.func @k(%q: tensor<1x9x2x8xf32>, %k: tensor<1x20x2x8xf32>, %v: tensor<1x20x2x8xf32>, %m: tensor<1x1x1x20xi1>) -> tensor<1x9x2x8xf32> {
+  %zero = mlc.constant dense<0.0> : tensor<f32>
+  %low = mlc.constant dense<-1.0e30> : tensor<f32>
+  %mask = mlc.select %m, %zero, %low : (tensor<1x1x1x20xi1>, tensor<f32>, tensor<f32>) -> tensor<1x1x1x20xf32>
+  %r = mlc.attention %q, %k, %v, %mask {scale = 0.5 : f64, layout = #mlc<head_layout bshd>} : (tensor<1x9x2x8xf32>, tensor<1x20x2x8xf32>, tensor<1x20x2x8xf32>, tensor<1x1x1x20xf32>) -> tensor<1x9x2x8xf32>
+  return %r : tensor<1x9x2x8xf32>
+})",
+                        {.tolerance = 4e-6});
+}
+
+TEST(Attention, OthersAreRefused) {
+  auto emitter = createAttentionEmitter();
+  auto accepts = [&](const std::string &text) {
+    Kernel parsed(text);
+    return parsed.function && emitter->accepts(parsed.function, targetOf("x86-64-v3"));
+  };
+  Case c{1, 2, 2, 3, 4, 5, 6};
+  EXPECT_TRUE(accepts(kernel(c)));
+  std::string half = kernel(c);
+  for (size_t at; (at = half.find("xf32")) != std::string::npos;)
+    half.replace(at, 4, "xf16");
+  EXPECT_FALSE(accepts(half));
+  c.keys = 0;
+  EXPECT_FALSE(accepts(kernel(c)));
+}
+
+} // namespace
+} // namespace mlc::codegen
