@@ -1,6 +1,7 @@
 // Attention kernels against the reference interpreter: sizes off every multiple, both head layouts, masks that stretch
 // in every dimension, shared keys, several blocks of keys, rows without a visible key, NaN and infinities.
 #include "codegen/attention/AttentionEmitter.h"
+#include "codegen/attention/DecomposeAttention.h"
 #include "test/unit/codegen/Harness.h"
 
 #include "llvm/Support/FormatVariadic.h"
@@ -156,6 +157,29 @@ TEST(Attention, OthersAreRefused) {
   EXPECT_FALSE(accepts(half));
   c.keys = 0;
   EXPECT_FALSE(accepts(kernel(c)));
+}
+
+// What has no kernel becomes matrix products and a softmax of the same value.
+TEST(Attention, Decomposition) {
+  for (Case c : {Case{1, 4, 2, 3, 5, 8, 6, true, true}, Case{2, 3, 3, 4, 5, 2, 7, false, false, {2, 1, 1, 5}}}) {
+    std::string text = kernel(c);
+    for (size_t at; (at = text.find("xf32")) != std::string::npos;)
+      text.replace(at, 4, "xf64");
+    SCOPED_TRACE(text);
+    Kernel parsed(text, Kernel::Stage::Graph);
+    std::vector<HostTensor> inputs = randomInputs(parsed.function, 1);
+    std::vector<HostTensor> expected = interpret(text, inputs);
+    decomposeAttention(parsed.function);
+    int attentions = 0;
+    parsed.function.walk([&](AttentionOp) { ++attentions; });
+    EXPECT_EQ(attentions, 0);
+    std::string decomposed;
+    llvm::raw_string_ostream(decomposed) << parsed.function;
+    expectClose(interpret(decomposed, inputs)[0], expected[0], 1e-12);
+  }
+  Kernel left(kernel({1, 2, 2, 3, 4, 5, 6}), Kernel::Stage::Graph);
+  decomposeAttention(left.function);
+  EXPECT_FALSE(left.function.getOps<AttentionOp>().empty());
 }
 
 } // namespace

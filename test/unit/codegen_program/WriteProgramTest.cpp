@@ -1,12 +1,10 @@
 // Entry functions, through the phases schedule, kernels, objects and module, to files that the runtime loads and runs.
 #include "codegen/program/WriteProgram.h"
-#include "codegen/attention/DecomposeAttention.h"
 #include "codegen/loops/LoopEmitter.h"
 #include "codegen/target/MachineCode.h"
 #include "codegen/target/Target.h"
 #include "dialects/mlc/MlcDialect.h"
 #include "mlc/runtime.hpp"
-#include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/FileSystem.h"
 #include <gtest/gtest.h>
@@ -119,28 +117,6 @@ TEST_F(WriteProgram, MissingFunctionIsNamed) {
     return %0 : tensor<4xf32>
   })")));
   EXPECT_NE(message.find("kernel 'k0_rem' needs the symbol 'fmodf'"), std::string::npos) << message;
-}
-
-// In f64; f32 is left to the emitter of attention.
-TEST_F(WriteProgram, AttentionWithoutKernelBecomesMatrixProducts) {
-  auto module = mlir::parseSourceString<mlir::ModuleOp>(R"(
-    func.func @f(%q: tensor<1x3x4x8xf64>, %k: tensor<1x5x2x8xf64>, %v: tensor<1x5x2x6xf64>, %qf: tensor<1x3x4x8xf32>, %kf: tensor<1x3x5x8xf32>) -> tensor<1x3x4x6xf64> {
-      %0 = mlc.attention %q, %k, %v {scale = 0.5, causal, layout = #mlc<head_layout bshd>}
-        : (tensor<1x3x4x8xf64>, tensor<1x5x2x8xf64>, tensor<1x5x2x6xf64>) -> tensor<1x3x4x6xf64>
-      %1 = mlc.attention %qf, %kf, %kf {scale = 0.5} : (tensor<1x3x4x8xf32>, tensor<1x3x5x8xf32>, tensor<1x3x5x8xf32>) -> tensor<1x3x4x8xf32>
-      return %0 : tensor<1x3x4x6xf64>
-    })",
-                                                        &context);
-  ASSERT_TRUE(module);
-  decomposeAttention(*module->getOps<mlir::func::FuncOp>().begin());
-  EXPECT_TRUE(mlir::succeeded(mlir::verify(*module)));
-  int matmuls = 0, attentions = 0;
-  module->walk([&](mlir::Operation *op) {
-    matmuls += llvm::isa<MatmulOp>(op);
-    attentions += llvm::isa<AttentionOp>(op);
-  });
-  EXPECT_EQ(matmuls, 2);
-  EXPECT_EQ(attentions, 1);
 }
 
 } // namespace
