@@ -1,13 +1,17 @@
-"""mlc against onnxruntime on one ONNX model: interleaved rounds, the same inputs and threads, outputs compared.
+"""mlc against onnxruntime: the same models, inputs and threads, in interleaved rounds of one run; outputs are compared.
 
-    python bench/compare.py bert-base --bin build/release/bin --threads 1
+    make bench                                            # all models, 1 and 2 threads, in an environment of its own
+    python bench/compare.py "resnet50 b1" --threads 1     # one of bench/models.py
+    python bench/compare.py model.onnx --shape batch=1    # any ONNX file
 
-Models: bert-base (128 tokens), resnet50, mobilenet_v2, with seeded weights and batch 1 where --shape does not say
-otherwise; or a path to an .onnx file with --shape as for mlc-opt.
+Prints a JSON line for each model and number of threads, and a table at the end. Times are milliseconds: the median over
+the rounds of each round's median, and the least. Run it alone on the machine: the load is part of each line.
 """
 import argparse
 import json
+import os
 import pathlib
+import platform
 import statistics
 import subprocess
 import sys
@@ -15,11 +19,16 @@ import tempfile
 import time
 
 import numpy as np
-import onnx
 import onnxruntime
 
-import bert_onnx
-import resnet_onnx
+from models import MODELS, Model, example_inputs
+
+
+def run(command):
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
+    return done.stdout
 
 
 def time_onnxruntime(session, inputs, seconds):
@@ -29,62 +38,96 @@ def time_onnxruntime(session, inputs, seconds):
         start = time.perf_counter()
         session.run(None, inputs)
         times.append(1e3 * (time.perf_counter() - start))
-    return statistics.median(times)
+    return statistics.median(times), min(times)
+
+
+def time_mlc(bench, module, threads, seconds):
+    result = json.loads(run([bench, module, "--threads", threads, "--seconds", seconds, "--json"]))
+    return result["median_ms"], result["min_ms"]
+
+
+def cpu_name():
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor()
+
+
+class Contest:
+    """One model, built and compiled once."""
+
+    def __init__(self, name, model, binaries, folder):
+        self.name, self.shape, self.binaries = name, model.shape, binaries
+        self.onnx, source, self.origin = model.build(folder)
+        self.module = folder / "m.mlc"
+        start = time.perf_counter()
+        run([binaries / "mlc-opt", source, "-o", self.module] + (["--shape", model.shape] if model.shape else []))
+        self.compile_s = time.perf_counter() - start
+        self.folder = folder
+
+    def error(self, session, inputs):
+        """Largest relative L2 distance of an output from onnxruntime's."""
+        np.savez(self.folder / "in.npz", **inputs)
+        run([self.binaries / "mlc-run", self.module, "--inputs", self.folder / "in.npz", "--output", self.folder / "out.npz"])
+        ours, worst = np.load(self.folder / "out.npz"), 0.0
+        # A checkpoint's entry point may return more than the ONNX graph does.
+        for spec, value in zip(session.get_outputs(), session.run(None, inputs)):
+            value = value.astype(np.float64)
+            worst = max(worst, float(np.linalg.norm(ours[spec.name] - value) / np.linalg.norm(value)))
+        return worst
+
+    def measure(self, threads, rounds, seconds):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        session = onnxruntime.InferenceSession(str(self.onnx), options, providers=["CPUExecutionProvider"])
+        inputs = example_inputs(session, self.shape)
+        error = self.error(session, inputs)
+        load = os.getloadavg()[0]
+        ours, theirs = [], []
+        for _ in range(rounds):
+            ours.append(time_mlc(self.binaries / "mlc-bench", self.module, threads, seconds))
+            theirs.append(time_onnxruntime(session, inputs, seconds))
+        median = lambda times: statistics.median(t[0] for t in times)
+        return {"model": self.name, "shape": self.shape, "threads": threads, "mlc_ms": round(median(ours), 3),
+                "onnxruntime_ms": round(median(theirs), 3), "speedup": round(median(theirs) / median(ours), 3),
+                "mlc_min_ms": round(min(t[1] for t in ours), 3),
+                "onnxruntime_min_ms": round(min(t[1] for t in theirs), 3), "rounds": rounds, "seconds": seconds,
+                "rel_l2": float(f"{error:.1e}"), "compile_s": round(self.compile_s, 2), "weights": self.origin,
+                "mlc": run([self.binaries / "mlc-run", "--version"]).split("\n")[0].strip(),
+                "onnxruntime": onnxruntime.__version__, "cpu": cpu_name(), "load": round(load, 2)}
+
+
+def table(lines):
+    yield "| model | threads | mlc, ms | onnxruntime, ms | onnxruntime / mlc | rel-L2 | compile, s |"
+    yield "|---|---|---|---|---|---|---|"
+    for line in lines:
+        ratio = f"{line['speedup']:.2f}" if line["speedup"] >= 1 else f"**{line['speedup']:.2f}**"
+        yield (f"| {line['model']} | {line['threads']} | {line['mlc_ms']:.1f} | {line['onnxruntime_ms']:.1f} | {ratio} | "
+               f"{line['rel_l2']:.1e} | {line['compile_s']:.1f} |")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", help="bert-base, resnet50, mobilenet_v2, or a path to an .onnx file")
+    parser.add_argument("models", nargs="*", help="of bench/models.py, or paths to .onnx files; default: all of the former")
     parser.add_argument("--bin", type=pathlib.Path, default=pathlib.Path("build/release/bin"))
-    parser.add_argument("--shape", default=None, help="as for mlc-opt")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--shape", default="", help="of a model that is a path, as for mlc-opt")
+    parser.add_argument("--threads", default="1,2", help="numbers of threads, default 1,2")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each peer in each round")
+    parser.add_argument("--seconds", type=float, default=1.0, help="of each peer in each round")
     arguments = parser.parse_args()
-    work = pathlib.Path(tempfile.mkdtemp())
-    path, shape = pathlib.Path(arguments.model), arguments.shape
-    if arguments.model == "bert-base":
-        path, shape = work / "bert.onnx", shape or "batch=1,seq=128"
-        bert_onnx.from_seed(path, hidden=768, layers=12, heads=12, inner=3072)
-    elif arguments.model in resnet_onnx.MODELS:
-        path, shape = work / "cnn.onnx", shape or "batch=1"
-        onnx.save(resnet_onnx.MODELS[arguments.model](), str(path))
-    module = work / "m.mlc"
-    start = time.perf_counter()
-    subprocess.run([arguments.bin / "mlc-opt", path, "-o", module] + (["--shape", shape] if shape else []), check=True)
-    compiled = time.perf_counter() - start
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = arguments.threads
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    sizes = dict(part.split("=") for part in (shape or "").split(",") if part)
-    rng = np.random.default_rng(0)
-    inputs = {}
-    for spec in session.get_inputs():
-        dims = sizes.get(spec.name, "").split("x") if spec.name in sizes else [str(sizes.get(d, d)) for d in spec.shape]
-        dims = [int(d) for d in dims]
-        integers = "int64" in spec.type or "int32" in spec.type
-        inputs[spec.name] = rng.integers(0, 2, dims) if integers else rng.standard_normal(dims, np.float32)
-        if "mask" in spec.name:
-            inputs[spec.name] = np.ones(dims, np.int64)
-    np.savez(work / "in.npz", **inputs)
-    subprocess.run([arguments.bin / "mlc-run", module, "--inputs", work / "in.npz", "--output", work / "out.npz"], check=True)
-    ours = np.load(work / "out.npz")
-    for spec, value in zip(session.get_outputs(), session.run(None, inputs)):
-        error = np.linalg.norm(ours[spec.name].astype(np.float64) - value) / np.linalg.norm(value.astype(np.float64))
-        print(f"{spec.name}: rel-L2 from onnxruntime {error:.1e}", file=sys.stderr)
-
-    ratios = []
-    for _ in range(arguments.rounds):
-        text = subprocess.run([arguments.bin / "mlc-bench", module, "--threads", str(arguments.threads), "--seconds",
-                               str(arguments.seconds), "--json"], check=True, capture_output=True, text=True).stdout
-        mlc = json.loads(text)["median_ms"]
-        peer = time_onnxruntime(session, inputs, arguments.seconds)
-        ratios.append(peer / mlc)
-        print(json.dumps({"model": arguments.model, "shape": shape, "threads": arguments.threads, "mlc_ms": round(mlc, 3),
-                          "onnxruntime_ms": round(peer, 3), "onnxruntime": onnxruntime.__version__,
-                          "compile_s": round(compiled, 2), "speedup": round(ratios[-1], 3)}))
-    print(f"median speed-up over onnxruntime: {statistics.median(ratios):.2f}", file=sys.stderr)
+    lines = []
+    for name in arguments.models or MODELS:
+        path = pathlib.Path(name)
+        if name not in MODELS and not path.is_file():
+            parser.error(f"'{name}' is no file and none of: {', '.join(MODELS)}")
+        model = MODELS.get(name) or Model(lambda folder: (path, path, "file"), arguments.shape)
+        with tempfile.TemporaryDirectory() as folder:
+            contest = Contest(name, model, arguments.bin, pathlib.Path(folder))
+            for threads in map(int, arguments.threads.split(",")):
+                lines.append(contest.measure(threads, arguments.rounds, arguments.seconds))
+                print(json.dumps(lines[-1]), flush=True)
+    print(*table(lines), sep="\n", file=sys.stderr)
 
 
 if __name__ == "__main__":

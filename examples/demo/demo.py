@@ -1,4 +1,5 @@
-"""Compiles two real models with mlc-opt, runs them on real sentences and photographs, and compares with onnxruntime.
+"""Compiles two real models with mlc-opt, runs them on real sentences and photographs, and compares results and times with
+onnxruntime's on the same inputs and as many threads.
 
 (a) The sentence encoder all-MiniLM-L6-v2, from its checkpoint directory (config.json + safetensors).
 (b) open_nsfw, a thin ResNet-50, from its ONNX file.
@@ -89,19 +90,29 @@ def encoder(binaries, work, threads):
          "--threads", threads])
     outputs = np.load(work / "embeddings.npz")
     embeddings = outputs["sentence_embedding"]
-    print(f"\nall-MiniLM-L6-v2: compiled in {seconds:.1f} s ({module.stat().st_size / 1e6:.1f} MB)")
-    print("cosine similarity of")
+    print(f"\nall-MiniLM-L6-v2, a sentence encoder: {model.name}/ compiled to {module} in {seconds:.1f} s "
+          f"({module.stat().st_size / 1e6:.0f} MB)")
+    print("  cosine similarity of each sentence to each:")
     for i, sentence in enumerate(SENTENCES):
         row = "  ".join(f"{embeddings[i] @ embeddings[j]:5.2f}" for j in range(len(SENTENCES)))
         print(f"  {row}   {sentence}")
     bert_onnx.from_checkpoint(model, work / "minilm.onnx")  # the same weights, for onnxruntime
     session = onnxruntime_session(work / "minilm.onnx", threads)
     theirs = session.run(["sentence_embedding"], inputs)[0]
-    print(f"  rel-L2 from onnxruntime {rel_l2(embeddings, theirs):.1e}")
+    print(f"  distance of the embeddings from onnxruntime's, relative: {rel_l2(embeddings, theirs):.1e}")
     ms = mlc_median_ms(binaries / "mlc-bench", module, threads)
     peer = median_ms(lambda: session.run(None, inputs))
-    print(f"  mlc {ms:.2f} ms, onnxruntime {peer:.2f} ms for {len(SENTENCES)} sentences of {SEQUENCE} tokens, "
-          f"{threads} threads")
+    print_times(ms, peer, threads, f"{len(SENTENCES)} sentences of {SEQUENCE} tokens")
+
+
+def log_odds(scores):
+    scores = scores.astype(np.float64)
+    return float(np.log(scores[0, 1] / scores[0, 0]))
+
+
+def print_times(ms, peer, threads, what):
+    print(f"  time for {what}, {threads} thread{'s' if threads > 1 else ''}: mlc {ms:.2f} ms, onnxruntime {peer:.2f} ms "
+          f"({peer / ms:.2f}x)")
 
 
 def photographs():
@@ -119,17 +130,22 @@ def cnn(binaries, work, threads):
     module = work / "nsfw.mlc"
     seconds, _ = run([binaries / "mlc-opt", model, "--shape", "input:0=1x224x224x3", "-o", module])
     session = onnxruntime_session(model, threads)
-    print(f"\nopen_nsfw ResNet-50-thin: compiled in {seconds:.1f} s ({module.stat().st_size / 1e6:.1f} MB)")
+    print(f"\nopen_nsfw, a residual CNN: {model.name} compiled to {module} in {seconds:.1f} s "
+          f"({module.stat().st_size / 1e6:.0f} MB)")
+    # The scores are near (1, 0), where a softmax hides errors: its log-odds are what the network computed.
+    print("  log-odds of 'unsafe' for photographs:")
     for name, image in photographs():
         np.savez(work / "photo.npz", **{"input:0": image})
         run([binaries / "mlc-run", module, "--inputs", work / "photo.npz", "--output", work / "scores.npz",
              "--threads", threads])
         ours = np.load(work / "scores.npz")["outputs"]
         theirs = session.run(None, {"input:0": image})[0]
-        print(f"  {name:12s} unsafe {ours[0, 1]:.4f}   rel-L2 from onnxruntime {rel_l2(ours, theirs):.1e}")
+        odds, peer_odds = log_odds(ours), log_odds(theirs)
+        print(f"  {odds:9.4f}   {name} (score {ours[0, 1]:.4f}); onnxruntime {peer_odds:.4f}, "
+              f"difference {abs(odds - peer_odds):.1e}")
     ms = mlc_median_ms(binaries / "mlc-bench", module, threads)
     peer = median_ms(lambda: session.run(None, {"input:0": image}))
-    print(f"  mlc {ms:.1f} ms, onnxruntime {peer:.1f} ms, {threads} threads, batch 1")
+    print_times(ms, peer, threads, "one photograph of 224 x 224")
 
 
 def main():
@@ -141,6 +157,8 @@ def main():
     arguments.work.mkdir(parents=True, exist_ok=True)
     encoder(arguments.bin, arguments.work, arguments.threads)
     cnn(arguments.bin, arguments.work, arguments.threads)
+    print(f"\nThe modules are in {arguments.work}. Next: {arguments.bin}/mlc-run {arguments.work}/minilm.mlc --inspect, or "
+          "your own model, as README.md shows.")
 
 
 if __name__ == "__main__":

