@@ -24,6 +24,9 @@ using Exprs = std::vector<Expr>;
 namespace mlc::codegen {
 namespace {
 
+// The stack at any size: what Halide calls Stack becomes a heap allocation above 16 KiB. Region.cpp bounds the sum.
+constexpr Halide::MemoryType kRowMemory = Halide::MemoryType::Register;
+
 mlir::RankedTensorType typeOf(mlir::Value value) { return mlir::cast<mlir::RankedTensorType>(value.getType()); }
 
 // i1 is a byte in memory and in Funcs.
@@ -524,7 +527,7 @@ private:
 
   void place(mlir::Value value, const Var &at) {
     for (Part &part : parts[value]) {
-      part.func.compute_at(out, at).store_in(Halide::MemoryType::Stack).bound_extent(part.lane, int(part.width));
+      part.func.compute_at(out, at).store_in(kRowMemory).bound_extent(part.lane, int(part.width));
       vectorise(part.func, -1, part.lane, part.width);
       if (part.isFold) {
         Var outer("o"), element("e");
@@ -536,7 +539,7 @@ private:
       }
     }
     Func func = funcs[value];
-    func.compute_at(out, at).store_in(Halide::MemoryType::Stack);
+    func.compute_at(out, at).store_in(kRowMemory);
     if (func.has_update_definition() && !parts[value].empty())
       func.update().unscheduled(); // what is left over of a row, in order
     auto type = typeOf(value);

@@ -6,8 +6,9 @@ using namespace mlir;
 namespace mlc::codegen {
 namespace {
 
-// Rows of a few thousand elements fit; what needs more belongs to another emitter.
-constexpr int64_t kMaxStackBytes = 128 << 10;
+// A row of a vocabulary of 50257 elements fits; threads of a host may have small stacks. What needs more belongs to
+// another emitter.
+constexpr int64_t kMaxStackBytes = 224 << 10;
 // Elements of a constant that becomes a chain of selects.
 constexpr int64_t kMaxTable = 64;
 
