@@ -1,7 +1,7 @@
 #include "compiler/Pipeline.h"
 
 #include "codegen/attention/AttentionEmitter.h"
-#include "codegen/cpu/TileEmitter.h"
+#include "codegen/cpu/VectorEmitter.h"
 #include "codegen/loops/LoopEmitter.h"
 #include "codegen/math/Math.h"
 #include "codegen/program/WriteProgram.h"
@@ -62,8 +62,7 @@ llvm::ArrayRef<Phase> phases() { return kPhases; }
 static void addEmitters(codegen::EmitterTable &table) {
   table.add(codegen::createGatherEmitter(), {FusionClass::Opaque});
   table.add(codegen::createAttentionEmitter(), {FusionClass::Contraction});
-  table.add(codegen::createVectorEmitter(), {FusionClass::Contraction});
-  table.add(codegen::createTileEmitter());
+  table.add(codegen::createVectorEmitter());
   table.add(codegen::createHalideEmitter());
   table.add(codegen::createLoopEmitter()); // takes what no other does
 }

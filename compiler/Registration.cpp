@@ -1,7 +1,7 @@
 #include "compiler/Registration.h"
 
 #include "codegen/attention/DecomposeAttention.h"
-#include "codegen/cpu/TileEmitter.h"
+#include "codegen/cpu/VectorEmitter.h"
 #include "codegen/loops/LoopEmitter.h"
 #include "codegen/lower/Lower.h"
 #include "codegen/math/Math.h"
@@ -20,7 +20,7 @@ void mlc::registerAllDialects(mlir::DialectRegistry &registry) {
   registry.insert<MlcDialect>();
   reference::registerReferenceModels(registry);
   codegen::registerLoopEmitter(registry);
-  codegen::registerTileEmitter(registry);
+  codegen::registerVectorEmitter(registry);
 }
 
 void mlc::registerAllPasses() {

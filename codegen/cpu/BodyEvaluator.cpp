@@ -52,13 +52,31 @@ Value BodyEvaluator::rem(Value x, int64_t y) {
 }
 
 SmallVector<Value> BodyEvaluator::delinearize(Value x, ArrayRef<int64_t> sizes) {
+  Value whole = x;
   SmallVector<Value> result(sizes.size());
   for (size_t i = sizes.size(); i-- > 0;) {
     result[i] = i == 0 ? x : rem(x, sizes[i]);
     if (i != 0)
       x = div(x, sizes[i]);
   }
+  if (sizes.size() > 1)
+    delinearized.push_back({result, SmallVector<int64_t>(sizes), whole});
   return result;
+}
+
+// What the first coordinates were taken from. Their outermost size does not matter.
+const BodyEvaluator::Delinearized *BodyEvaluator::findDelinearized(ArrayRef<Coord> coords,
+                                                                   ArrayRef<int64_t> shape) const {
+  auto matches = [&](const Delinearized &from) {
+    if (from.coords.size() > coords.size())
+      return false;
+    for (size_t i = 0; i < from.coords.size(); ++i)
+      if (coords[i].base != from.coords[i] || coords[i].step || coords[i].lanes || (i && shape[i] != from.sizes[i]))
+        return false;
+    return true;
+  };
+  const auto *found = llvm::find_if(delinearized, matches);
+  return found == delinearized.end() ? nullptr : found;
 }
 
 Value BodyEvaluator::element(Value base, Type type, Value offset) {
@@ -156,8 +174,12 @@ static SmallVector<int64_t> rowMajorStrides(ArrayRef<int64_t> shape) {
 Coord BodyEvaluator::linearize(ArrayRef<Coord> coords, ArrayRef<int64_t> shape) {
   Coord sum{constant(0), 0, {}};
   SmallVector<int64_t> strides = rowMajorStrides(shape);
-  for (auto [coord, stride] : llvm::zip(coords, strides))
-    sum = addCoords(sum, scaleCoord(coord, stride));
+  for (size_t i = 0; i < shape.size();) {
+    const Delinearized *from = findDelinearized(coords.drop_front(i), shape.drop_front(i));
+    Coord next = from ? Coord{from->x, 0, {}} : coords[i];
+    i += from ? from->coords.size() : 1;
+    sum = addCoords(sum, scaleCoord(next, strides[i - 1]));
+  }
   return sum;
 }
 

@@ -51,6 +51,7 @@ public:
   mlir::Value mul(mlir::Value x, int64_t y);
   mlir::Value div(mlir::Value x, int64_t y); // x >= 0
   mlir::Value rem(mlir::Value x, int64_t y); // x >= 0
+  // Coordinates of x in a shape of these sizes. Addresses that are made of all of them are made of x again.
   llvm::SmallVector<mlir::Value> delinearize(mlir::Value x, llvm::ArrayRef<int64_t> sizes);
 
   mlir::Value element(mlir::Value base, mlir::Type type, mlir::Value offset);
@@ -80,6 +81,14 @@ private:
   Coord applyAffine(mlir::AffineExpr expr, llvm::ArrayRef<Coord> dims);
   mlir::Value lanesOf(const Coord &x);
   Coord inside(const Coord &x, int64_t low, int64_t size, mlir::Value &ok);
+
+  struct Delinearized {
+    llvm::SmallVector<mlir::Value> coords;
+    llvm::SmallVector<int64_t> sizes;
+    mlir::Value x;
+  };
+  llvm::SmallVector<Delinearized> delinearized;
+  const Delinearized *findDelinearized(llvm::ArrayRef<Coord> coords, llvm::ArrayRef<int64_t> shape) const;
 
   using Key = std::vector<const void *>;
   Key key(mlir::Value tensor, llvm::ArrayRef<Coord> coords, mlir::Value mask) const;

@@ -1,4 +1,3 @@
-// Finds contractions, and chooses their tiles.
 #include "codegen/cpu/Contraction.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -93,8 +92,8 @@ void mergeAdjacent(SmallVectorImpl<Loop> &loops) {
     if (!merged.empty()) {
       Loop &last = merged.back();
       if (last.lhs == loop.lhs * loop.extent && last.rhs == loop.rhs * loop.extent &&
-          last.row == loop.row * loop.extent) {
-        last = {last.extent * loop.extent, loop.lhs, loop.rhs, loop.row};
+          last.row == loop.row * loop.extent && last.out == loop.out * loop.extent) {
+        last = {last.extent * loop.extent, loop.lhs, loop.rhs, loop.row, loop.out};
         continue;
       }
     }
@@ -103,7 +102,65 @@ void mergeAdjacent(SmallVectorImpl<Loop> &loops) {
   loops.assign(merged);
 }
 
+// The value without the border that the kernel gives its result, which the last dimension has none of.
+Value stripBorder(Value result, tensor::PadOp &pad) {
+  auto op = result.getDefiningOp<tensor::PadOp>();
+  if (!op || !op.getSource().hasOneUse() || op.getResultType().getRank() < 2)
+    return result;
+  Value padding = op.getConstantPaddingValue();
+  auto isStatic = [](ArrayRef<int64_t> sizes) {
+    return llvm::none_of(sizes, [](int64_t size) { return ShapedType::isDynamic(size) || size < 0; });
+  };
+  if (!padding || !padding.getDefiningOp<arith::ConstantOp>() || !isStatic(op.getStaticLow()) ||
+      !isStatic(op.getStaticHigh()) || op.getStaticLow().back() != 0 || op.getStaticHigh().back() != 0)
+    return result;
+  pad = op;
+  return op.getSource();
+}
+
+// Finds where rows lie in the output. A border leaves gaps between the rows of different dimensions of the value: a
+// loop across several of them is split.
+bool placeRows(SmallVectorImpl<Loop> &loops, const Contraction &c) {
+  if (!c.pad) {
+    for (Loop &loop : loops)
+      loop.out = loop.row * c.n;
+    return true;
+  }
+  tensor::PadOp pad = c.pad;
+  ArrayRef<int64_t> inside = pad.getSourceType().getShape(), whole = pad.getResultType().getShape();
+  SmallVector<Loop> placed; // innermost first
+  for (Loop loop : llvm::reverse(loops)) {
+    int64_t rows = 1, elements = whole.back(); // of one step of dimension i
+    int64_t i = int64_t(inside.size()) - 2;
+    for (; i >= 0 && loop.extent > 1; --i, elements *= whole[i + 1]) {
+      int64_t dimension = rows * inside[i]; // rows that the dimension has
+      if (loop.row < dimension) {
+        if (loop.row % rows != 0 || dimension % loop.row != 0)
+          return false;
+        loop.out = loop.row / rows * elements;
+        int64_t steps = std::min(loop.extent, dimension / loop.row);
+        if (loop.extent % steps != 0)
+          return false;
+        placed.push_back({steps, loop.lhs, loop.rhs, loop.row, loop.out});
+        loop = {loop.extent / steps, loop.lhs * steps, loop.rhs * steps, loop.row * steps, 0};
+      }
+      rows = dimension;
+    }
+    if (loop.extent > 1)
+      return false;
+  }
+  loops.assign(placed.rbegin(), placed.rend());
+  return true;
+}
+
 } // namespace
+
+int64_t stepsOf(ArrayRef<Loop> loops) {
+  int64_t steps = 1;
+  for (const Loop &loop : loops)
+    steps *= loop.extent;
+  return steps;
+}
 
 std::optional<Contraction> matchContraction(func::FuncOp kernel, const TargetDesc &target) {
   Contraction c;
@@ -156,27 +213,24 @@ std::optional<Contraction> matchContraction(func::FuncOp kernel, const TargetDes
     c.panelStride = c.rhs.coefficients[panel];
     c.n = ranges[lane] * ranges[panel];
   }
-  // A transposed rhs is copied into a panel per tile; a gather for every multiply-add would not pay.
-  c.copyRhs = c.rhsLane > 1 && c.lhsLane == 0;
-  if ((c.rhsLane > 1 && !c.copyRhs) || c.lhsLane > 1 || c.rhsLane < 0 || c.lhsLane < 0)
+  if (c.lhsLane > 1 || c.rhsLane < 0 || c.lhsLane < 0 || (c.rhsLane > 1 && c.lhsLane != 0))
     return std::nullopt;
+  c.value = stripBorder(returned->getOperand(0), c.pad);
   SmallVector<int64_t> rowStrides(dims.size(), 1);
   for (size_t i = dims.size(); i-- > 0;) {
     rowStrides[i] = c.rows;
     c.rows *= ranges[dims[i]];
   }
   for (auto [dim, row] : llvm::zip(dims, rowStrides)) {
-    Loop loop{ranges[dim], c.lhs.coefficients[dim], c.rhs.coefficients[dim], row};
+    Loop loop{ranges[dim], c.lhs.coefficients[dim], c.rhs.coefficients[dim], row, 0};
     (loop.rhs == 0 ? c.m : c.outer).push_back(loop);
   }
   for (auto [dim, kind] : llvm::enumerate(c.op.getIteratorTypesArray()))
     if (kind == utils::IteratorType::reduction)
-      c.k.push_back({ranges[dim], c.lhs.coefficients[dim], c.rhs.coefficients[dim], 0});
-  mergeAdjacent(c.m);
-  mergeAdjacent(c.outer);
+      c.k.push_back({ranges[dim], c.lhs.coefficients[dim], c.rhs.coefficients[dim], 0, 0});
   mergeAdjacent(c.k);
   if (c.k.empty())
-    c.k.push_back({1, 0, 0, 0});
+    c.k.push_back({1, 0, 0, 0, 0});
   // Forward over reshapes that keep the lanes, and over one crop of the panels' padding.
   c.result = c.op->getResult(0);
   int64_t paddedN = c.n;
@@ -205,61 +259,26 @@ std::optional<Contraction> matchContraction(func::FuncOp kernel, const TargetDes
     c.n = to.back();
     break;
   }
-  Value output = returned->getOperand(0), behind = output;
+  Value behind = c.value;
   while (behind != c.result && behind.getDefiningOp() &&
          isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(behind.getDefiningOp()))
     behind = behind.getDefiningOp()->getOperand(0);
   c.bare = behind == c.result;
-  auto outType = cast<RankedTensorType>(output.getType());
-  if (outType.getNumElements() != c.rows * c.n ||
-      (!c.bare && (outType.getRank() == 0 || outType.getShape().back() != c.n)))
+  auto outType = cast<RankedTensorType>(c.value.getType());
+  bool keepsLanes = outType.getRank() != 0 && outType.getShape().back() == c.n;
+  if (outType.getNumElements() != c.rows * c.n || (!keepsLanes && (!c.bare || c.pad)) || !placeRows(c.m, c) ||
+      !placeRows(c.outer, c))
     return std::nullopt;
+  if (c.pad) {
+    int64_t stride = 1;
+    for (int64_t i = c.pad.getResultType().getRank() - 1; i >= 0; --i) {
+      c.outOffset += c.pad.getStaticLow()[i] * stride;
+      stride *= c.pad.getResultType().getDimSize(i);
+    }
+  }
+  mergeAdjacent(c.m);
+  mergeAdjacent(c.outer);
   return c;
-}
-
-ContractionTile chooseTile(const Contraction &c, const TargetDesc &target) {
-  ContractionTile t;
-  t.lanes = target.vector_bytes / 4;
-  int64_t m = 1, outer = 1;
-  for (const Loop &loop : c.m)
-    m *= loop.extent;
-  for (const Loop &loop : c.outer)
-    outer *= loop.extent;
-  auto ceilDiv = [](int64_t x, int64_t y) { return (x + y - 1) / y; };
-  int64_t vectors = ceilDiv(c.n, t.lanes);
-  if (target.vector_registers >= 32) {
-    // 8 x 48; 6 x 64 where it covers n with fewer vectors.
-    bool wide = ceilDiv(vectors, 4) * 4 < ceilDiv(vectors, 3) * 3 || (vectors % 3 != 0 && vectors % 4 == 0);
-    t.nv = std::min<int64_t>(vectors, wide ? 4 : 3);
-    t.mr = t.nv == 4 ? 6 : 8;
-  } else {
-    t.nv = std::min<int64_t>(vectors, 2);
-    t.mr = 6;
-  }
-  if (c.lhsLane) { // every accumulator has an lhs vector of its own: nothing to share but rhs
-    t.nv = 1;
-    t.mr = target.vector_registers >= 32 ? 8 : 4;
-  }
-  t.mr = std::min(t.mr, m);
-  // Blocks of about 128 rows, evenly cut.
-  int64_t blocks = m <= 192 ? 1 : ceilDiv(m, 128);
-  t.mc = ceilDiv(ceilDiv(m, blocks), t.mr) * t.mr;
-  t.mBlocks = ceilDiv(m, t.mc);
-  t.nBlocks = ceilDiv(vectors, t.nv);
-  t.kc = c.k.size() == 1 && c.k[0].extent > 1024 ? 1024 : c.k.back().extent;
-  t.kBlocks = ceilDiv(c.k.back().extent, t.kc);
-  t.tiles = outer * t.mBlocks * t.nBlocks;
-  int64_t scratchRows = t.kBlocks > 1 ? t.mc : t.mr;
-  auto element = cast<RankedTensorType>(c.op->getResult(0).getType()).getElementType();
-  if (c.copyRhs) {
-    int64_t depth = 1;
-    for (const Loop &loop : c.k)
-      depth *= loop.extent;
-    t.panelBytes = ceilDiv(depth * t.nv * t.lanes * BodyEvaluator::elementBytes(c.rhs.type.getElementType()), 64) * 64;
-  }
-  t.scratchBytes = t.panelBytes;
-  t.scratchBytes += c.bare ? 0 : scratchRows * t.nv * t.lanes * BodyEvaluator::elementBytes(element);
-  return t;
 }
 
 } // namespace mlc::codegen::cpu

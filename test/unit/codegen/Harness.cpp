@@ -1,6 +1,6 @@
 #include "test/unit/codegen/Harness.h"
 
-#include "codegen/cpu/TileEmitter.h"
+#include "codegen/cpu/VectorEmitter.h"
 #include "codegen/loops/LoopEmitter.h"
 #include "codegen/lower/Lower.h"
 #include "codegen/math/Math.h"
@@ -55,7 +55,7 @@ Kernel::Kernel(const std::string &text, Stage stage) : context(mlir::MLIRContext
   registry.insert<MlcDialect>();
   reference::registerReferenceModels(registry);
   registerLoopEmitter(registry);
-  registerTileEmitter(registry);
+  registerVectorEmitter(registry);
   context.appendDialectRegistry(registry);
   context.loadAllAvailableDialects();
   module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);

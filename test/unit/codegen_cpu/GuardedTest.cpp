@@ -1,6 +1,6 @@
-// Kernel functions in linalg, through the tile emitter, to code that runs between guard pages; for every x86-64
+// Kernel functions in linalg, through the vector emitter, to code that runs between guard pages; for every x86-64
 // level that this machine has, against loops written here.
-#include "codegen/cpu/TileEmitter.h"
+#include "codegen/cpu/VectorEmitter.h"
 #include "codegen/target/MachineCode.h"
 #include "test/unit/codegen/Harness.h"
 
@@ -13,7 +13,7 @@ using namespace test;
 
 Floats run(const std::string &text, const std::vector<Floats> &inputs, const std::string &target) {
   Kernel kernel(text, Kernel::Stage::Graph);
-  auto emitter = createTileEmitter();
+  auto emitter = createVectorEmitter();
   EXPECT_TRUE(emitter->accepts(kernel.function, targetOf(target)));
   LoadedKernel loaded(*emitter, kernel.function, targetOf(target));
   return floatsOf(loaded.run(inputsOf(kernel.function, inputs)).front());
@@ -67,7 +67,7 @@ func.func @k(%a: tensor<{0}x{1}xf32>, %b: tensor<{3}x{1}x16xf32>{4}) -> tensor<{
       .str();
 }
 
-TEST(TileContraction, PackedMatmulOfOddShapes) {
+TEST(GuardedContraction, PackedMatmulOfOddShapes) {
   int64_t shapes[][3] = {{1, 1, 1},   {1, 768, 48}, {3, 17, 50},  {8, 4, 48},    {17, 50, 129}, {9, 3, 16},
                          {13, 5, 64}, {129, 33, 7}, {200, 8, 96}, {6, 1027, 64}, {9, 2051, 33}, {300, 2, 17}};
   for (const std::string &target : runnableTargets())
@@ -79,7 +79,7 @@ TEST(TileContraction, PackedMatmulOfOddShapes) {
     }
 }
 
-TEST(TileContraction, BiasResidualReluEpilogue) {
+TEST(GuardedContraction, BiasResidualReluEpilogue) {
   int64_t shapes[][3] = {{1, 5, 3}, {17, 20, 50}, {16, 8, 48}, {130, 7, 96}, {11, 1100, 70}};
   for (const std::string &target : runnableTargets())
     for (auto [m, k, n] : shapes) {
@@ -127,7 +127,7 @@ func.func @k(%a: tensor<{5}xf32>, %b: tensor<{6}xf32>) -> tensor<{7}xf32> {{
       .str();
 }
 
-TEST(TileContraction, StridedDilatedConvolution) {
+TEST(GuardedContraction, StridedDilatedConvolution) {
   const char *p = "\"parallel\"", *r = "\"reduction\"";
   int64_t h = 5, w = 9, o = 19, c = 6, kh = 2, kw = 3; // input 10 x 21: stride 2, dilations 1 and 2
   Floats x = noise(size_t(2 * 10 * 21 * c), 1), f = noise(size_t(kh * kw * c * o), 2);
@@ -151,7 +151,7 @@ TEST(TileContraction, StridedDilatedConvolution) {
     expectClose(run(text, {x, f}, target), expected, 1e-4);
 }
 
-TEST(TileContraction, DepthwiseConvolution) {
+TEST(GuardedContraction, DepthwiseConvolution) {
   const char *p = "\"parallel\"", *r = "\"reduction\"";
   int64_t c = 37;
   Floats x = noise(size_t(7 * 8 * c), 1), f = noise(size_t(9 * c), 2), expected;
@@ -170,7 +170,7 @@ TEST(TileContraction, DepthwiseConvolution) {
     expectClose(run(text, {x, f}, target), expected, 1e-5);
 }
 
-TEST(TileContraction, BatchedMatmul) {
+TEST(GuardedContraction, BatchedMatmul) {
   const char *p = "\"parallel\"", *r = "\"reduction\"";
   int64_t batch = 3, m = 10, k = 21, n = 35;
   Floats a = noise(size_t(batch * m * k), 1), b = noise(size_t(batch * k * n), 2), expected;
@@ -185,7 +185,7 @@ TEST(TileContraction, BatchedMatmul) {
     expectClose(run(text, {a, b}, target), expected, 1e-4);
 }
 
-TEST(TileContraction, BatchedMatmulWithTransposedRhs) {
+TEST(GuardedContraction, BatchedMatmulWithTransposedRhs) {
   const char *p = "\"parallel\"", *r = "\"reduction\"";
   int64_t batch = 2, m = 11, k = 21, n = 59;
   Floats a = noise(size_t(batch * m * k), 1), b = noise(size_t(batch * n * k), 2), expected;
@@ -203,7 +203,7 @@ TEST(TileContraction, BatchedMatmulWithTransposedRhs) {
     expectClose(run(text, {a, b}, target), expected, 1e-4);
 }
 
-TEST(TileElementwise, TransposePadAndBroadcast) {
+TEST(GuardedElementwise, TransposePadAndBroadcast) {
   std::string text = R"(
 func.func @k(%a: tensor<5x3xf32>, %b: tensor<21xf32>) -> tensor<4x21xf32> {
   %zero = arith.constant 2.0 : f32
@@ -243,7 +243,7 @@ size_t count(const std::string &text, const std::string &word) {
 }
 
 // The accumulators stay in registers, and the loop holds MR x NV FMAs four times.
-TEST(TileContraction, KeepsAccumulatorsInRegisters) {
+TEST(GuardedContraction, KeepsAccumulatorsInRegisters) {
   struct {
     const char *target, *registers;
     size_t fmas;
@@ -252,7 +252,7 @@ TEST(TileContraction, KeepsAccumulatorsInRegisters) {
     Kernel kernel(packedMatmul(48, 768, 96), Kernel::Stage::Graph);
     TargetDesc target = targetOf(name);
     llvm::LLVMContext context;
-    auto emitted = createTileEmitter()->emit(kernel.function, target, context);
+    auto emitted = createVectorEmitter()->emit(kernel.function, target, context);
     ASSERT_TRUE(succeeded(emitted));
     std::string assembly = llvm::cantFail(compileToAssembly(*emitted->module, target));
     EXPECT_EQ(count(assembly, "vfmadd"), fmas) << name;
@@ -266,7 +266,7 @@ TEST(TileContraction, KeepsAccumulatorsInRegisters) {
   }
 }
 
-TEST(TileEmitter, RefusesWhatWouldCallALibrary) {
+TEST(GuardedEmitter, RefusesWhatWouldCallALibrary) {
   Kernel kernel(R"(
 func.func @k(%a: tensor<4xf32>) -> tensor<4xf32> {
   %e = tensor.empty() : tensor<4xf32>
@@ -279,7 +279,7 @@ func.func @k(%a: tensor<4xf32>) -> tensor<4xf32> {
   return %r : tensor<4xf32>
 })",
                 Kernel::Stage::Graph);
-  EXPECT_FALSE(createTileEmitter()->accepts(kernel.function, targetOf("x86-64-v3")));
+  EXPECT_FALSE(createVectorEmitter()->accepts(kernel.function, targetOf("x86-64-v3")));
 }
 
 } // namespace

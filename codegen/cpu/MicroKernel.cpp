@@ -1,0 +1,220 @@
+#include "codegen/cpu/MicroKernel.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+
+namespace mlc::codegen::cpu {
+namespace {
+
+using Values = SmallVector<Value>;
+
+class MicroWriter {
+public:
+  MicroWriter(BodyEvaluator &evaluator, const Contraction &c, const Blocking &blocking, const MicroShape &shape,
+              const MicroArguments &arguments)
+      : e(evaluator), b(evaluator.b), loc(evaluator.loc), c(c), blocking(blocking), shape(shape), arguments(arguments),
+        k(c.k), lhsType(c.lhs.type.getElementType()), rhsType(c.rhs.type.getElementType()),
+        sumType(cast<RankedTensorType>(c.op->getResult(0).getType()).getElementType()) {
+    if (blocking.copyRhs) {
+      int64_t stride = blocking.nv * blocking.lanes;
+      for (Loop &loop : llvm::reverse(k)) {
+        loop.rhs = stride;
+        stride *= loop.extent;
+      }
+    }
+    // Innermost loops that are short are unrolled as one.
+    constexpr int64_t mostProducts = 24 * 24;
+    int64_t steps = 1;
+    while (inner > 0 && steps * k[inner - 1].extent * shape.rows * shape.vectors <= mostProducts)
+      steps *= k[--inner].extent;
+  }
+
+  Values emit(ArrayRef<RowPlace> places) {
+    e.width = blocking.lanes;
+    tailMask = shape.tail ? e.maskOfFirst(e.constant(shape.tail)) : Value();
+    for (const RowPlace &place : places)
+      lhs.push_back(e.element(arguments.lhs, lhsType, e.add(place.lhs, e.mul(arguments.n0, c.lhsLane))));
+    for (int64_t j = 0; j < shape.vectors; ++j)
+      rhs.push_back(e.element(arguments.rhs, rhsType, columnOffset(j)));
+    llvm::DenseMap<Value, Value> none;
+    Values sums(shape.rows * shape.vectors, e.cloneVectorized(c.init.getDefiningOp(), 0, none));
+    return reduce(0, e.constant(0), e.constant(0), sums);
+  }
+
+private:
+  // Of vector j from the first one. Panels are at least as wide as a vector.
+  Value columnOffset(int64_t j) {
+    if (blocking.copyRhs)
+      return e.constant(j * blocking.lanes);
+    if (!c.panelWidth)
+      return e.constant(j * blocking.lanes * c.rhsLane);
+    if (c.panelWidth == blocking.lanes)
+      return e.constant(j * c.panelStride);
+    Value n = e.add(arguments.n0, j * blocking.lanes), first = e.rem(arguments.n0, c.panelWidth);
+    Value panels = arith::SubIOp::create(b, loc, e.div(n, c.panelWidth), e.div(arguments.n0, c.panelWidth));
+    Value lanes = arith::SubIOp::create(b, loc, e.rem(n, c.panelWidth), first);
+    return e.add(e.mul(panels, c.panelStride), lanes);
+  }
+
+  Value maskFor(int64_t j) const { return j == shape.vectors - 1 ? tailMask : Value(); }
+
+  Value at(Value pointer, Type type, Value offset, int64_t constant) {
+    Value moved = e.element(pointer, type, offset);
+    return constant ? e.element(moved, type, e.constant(constant)) : moved;
+  }
+
+  Value scalar(Value address, Type type) {
+    return e.splat(LLVM::LoadOp::create(b, loc, type, address, BodyEvaluator::elementBytes(type)));
+  }
+
+  // One step of k, at constant distances from the offsets.
+  void step(Value lhsOffset, Value rhsOffset, int64_t lhsAt, int64_t rhsAt, Values &sums) {
+    Values right;
+    for (int64_t j = 0; j < shape.vectors; ++j) {
+      Value address = at(rhs[j], rhsType, rhsOffset, rhsAt);
+      bool padded = c.panelWidth || blocking.copyRhs; // reading behind the last column is reading padding
+      right.push_back(c.rhsLane ? e.loadVector(address, rhsType, padded ? Value() : maskFor(j))
+                                : scalar(address, rhsType));
+    }
+    for (int64_t i = 0; i < shape.rows; ++i) {
+      Value left;
+      for (int64_t j = 0; j < shape.vectors; ++j) {
+        if (c.lhsLane)
+          left = e.loadVector(at(lhs[i], lhsType, lhsOffset, lhsAt + j * blocking.lanes), lhsType, maskFor(j));
+        else if (j == 0)
+          left = scalar(at(lhs[i], lhsType, lhsOffset, lhsAt), lhsType);
+        Value &sum = sums[i * shape.vectors + j];
+        sum = multiplyAdd(left, right[j], sum);
+      }
+    }
+  }
+
+  Value multiplyAdd(Value left, Value right, Value sum) {
+    linalg::GenericOp op = c.op;
+    llvm::DenseMap<Value, Value> map;
+    map[op.getRegionInputArgs()[c.swapped ? 1 : 0]] = left;
+    map[op.getRegionInputArgs()[c.swapped ? 0 : 1]] = right;
+    Value accumulator = op.getRegionOutputArgs()[0];
+    Operation *add = op.getBody()->getTerminator()->getOperand(0).getDefiningOp();
+    Operation *product = add->getOperand(add->getOperand(0) == accumulator ? 1 : 0).getDefiningOp();
+    auto operand = [&](unsigned i) {
+      Value value = product->getOperand(i);
+      Value known = map.lookup(value);
+      return known ? known : e.cloneVectorized(value.getDefiningOp(), 0, map);
+    };
+    Value x = operand(0), y = operand(1);
+    if (isa<FloatType>(sumType))
+      return math::FmaOp::create(b, loc, x, y, sum);
+    return arith::AddIOp::create(b, loc, sum, arith::MulIOp::create(b, loc, x, y));
+  }
+
+  // All loops from `depth` on, unrolled.
+  void unrolled(size_t depth, Value lhsOffset, Value rhsOffset, int64_t lhsAt, int64_t rhsAt, Values &sums) {
+    if (depth == k.size())
+      return step(lhsOffset, rhsOffset, lhsAt, rhsAt, sums);
+    for (int64_t i = 0; i < k[depth].extent; ++i)
+      unrolled(depth + 1, lhsOffset, rhsOffset, lhsAt + i * k[depth].lhs, rhsAt + i * k[depth].rhs, sums);
+  }
+
+  void prefetch(Value rhsOffset) {
+    if (!blocking.prefetchLines)
+      return;
+    constexpr int64_t lineBytes = 64;
+    Value done = e.div(rhsOffset, Blocking::prefetchSteps * k.back().rhs);
+    Value from = e.element(arguments.prefetch, b.getI8Type(), e.mul(done, blocking.prefetchLines * lineBytes));
+    for (int64_t line = 0; line < blocking.prefetchLines; ++line) // read, into L2, data
+      LLVM::Prefetch::create(b, loc, e.element(from, b.getI8Type(), e.constant(line * lineBytes)), 0, 2, 1);
+  }
+
+  Values reduce(size_t depth, Value lhsOffset, Value rhsOffset, Values sums) {
+    if (depth == inner) {
+      unrolled(depth, lhsOffset, rhsOffset, 0, 0, sums);
+      return sums;
+    }
+    const Loop &loop = k[depth];
+    auto offsets = [&](Value at) {
+      return std::pair(e.add(lhsOffset, e.mul(at, loop.lhs)), e.add(rhsOffset, e.mul(at, loop.rhs)));
+    };
+    auto over = [&](int64_t end, int64_t step, auto body) {
+      auto op = scf::ForOp::create(b, loc, e.constant(0), e.constant(end), e.constant(step), sums,
+                                   [&](OpBuilder &, Location, Value at, ValueRange carried) {
+                                     Values next = body(at, Values(carried));
+                                     scf::YieldOp::create(b, loc, next);
+                                   });
+      sums = op.getResults();
+    };
+    if (depth + 1 < k.size()) {
+      over(loop.extent, 1, [&](Value at, Values carried) {
+        auto [left, right] = offsets(at);
+        return reduce(depth + 1, left, right, carried);
+      });
+      return sums;
+    }
+    constexpr int64_t unroll = Blocking::prefetchSteps;
+    int64_t whole = loop.extent / unroll * unroll;
+    if (whole)
+      over(whole, unroll, [&](Value at, Values carried) {
+        auto [left, right] = offsets(at);
+        prefetch(right);
+        for (int64_t u = 0; u < unroll; ++u)
+          step(left, right, u * loop.lhs, u * loop.rhs, carried);
+        return carried;
+      });
+    for (int64_t i = whole; i < loop.extent; ++i)
+      step(lhsOffset, rhsOffset, i * loop.lhs, i * loop.rhs, sums);
+    return sums;
+  }
+
+  BodyEvaluator &e;
+  OpBuilder &b;
+  Location loc;
+  const Contraction &c;
+  const Blocking &blocking;
+  const MicroShape &shape;
+  const MicroArguments &arguments;
+  SmallVector<Loop> k;     // with the strides of the copied rhs
+  size_t inner = k.size(); // loops from here on are unrolled
+  Type lhsType, rhsType, sumType;
+  Values lhs, rhs;
+  Value tailMask;
+};
+
+} // namespace
+
+SmallVector<RowPlace> placesOf(BodyEvaluator &e, const Contraction &c, Value m, int64_t rows) {
+  SmallVector<int64_t> sizes;
+  for (const Loop &loop : c.m)
+    sizes.push_back(loop.extent);
+  auto place = [&](Value row) {
+    RowPlace result{e.constant(0), e.constant(0), e.constant(0)};
+    for (auto [loop, at] : llvm::zip(c.m, e.delinearize(row, sizes))) {
+      result.lhs = e.add(result.lhs, e.mul(at, loop.lhs));
+      result.row = e.add(result.row, e.mul(at, loop.row));
+      result.out = e.add(result.out, e.mul(at, loop.out));
+    }
+    return result;
+  };
+  SmallVector<RowPlace> places{place(m)};
+  // Constant distances become displacements.
+  bool oneLine = c.m.size() <= 1 || c.m.back().extent % rows == 0;
+  for (int64_t i = 1; i < rows; ++i) {
+    if (oneLine)
+      places.push_back({e.add(places[0].lhs, i * c.m.back().lhs), e.add(places[0].row, i * c.m.back().row),
+                        e.add(places[0].out, i * c.m.back().out)});
+    else
+      places.push_back(place(e.add(m, i)));
+  }
+  return places;
+}
+
+void emitMicroKernel(BodyEvaluator &evaluator, const Contraction &contraction, const Blocking &blocking,
+                     const MicroShape &shape, const MicroArguments &arguments, Finish finish) {
+  SmallVector<RowPlace> places = placesOf(evaluator, contraction, arguments.m, shape.rows);
+  SmallVector<Value> sums = MicroWriter(evaluator, contraction, blocking, shape, arguments).emit(places);
+  finish(arguments, shape, places, sums);
+}
+
+} // namespace mlc::codegen::cpu
