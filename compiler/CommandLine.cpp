@@ -18,6 +18,8 @@ static constexpr const char *kOverview = R"(mlc-opt: compiles models, and drives
   mlc-opt bert-dir/ --shape batch=8,seq=128 -o b.mlc  compile a Hugging Face checkpoint directory
   mlc-opt model.onnx --emit=mlir                    print the IR behind the graph phases
   mlc-opt model.onnx --interpret --input x=x.npy    evaluate with the reference interpreter
+  mlc-opt model.onnx --per-op-compare               find the first kernel that is wrong
+  mlc-opt in.mlir --mlc-fuse --compare-with=in.mlir do passes keep the numbers?
   mlc-opt in.mlir --canonicalize                    run passes over IR; every pass has its flag
 
 Run a module with mlc-run, measure it with mlc-bench.
@@ -26,8 +28,8 @@ Run a module with mlc-run, measure it with mlc-bench.
 static bool isIr(llvm::StringRef path) { return path == "-" || path.ends_with(".mlir") || path.ends_with(".mlirbc"); }
 
 bool CommandLine::isAboutModel() const {
-  return !isIr(input) || interpret || interpretF64 || check || emit.getNumOccurrences() ||
-         compileTo.getNumOccurrences() || llvm::StringRef(output).ends_with(".mlc");
+  return !isIr(input) || interpret || interpretF64 || check || perOpCompare || compareWith.getNumOccurrences() ||
+         emit.getNumOccurrences() || compileTo.getNumOccurrences() || llvm::StringRef(output).ends_with(".mlc");
 }
 
 CompileOptions CommandLine::compileOptions() const {

@@ -55,10 +55,27 @@ struct CommandLine {
                                 llvm::cl::cat(category)};
   llvm::cl::opt<bool> interpretF64{"interpret-f64", llvm::cl::desc("As --interpret, in f64 throughout"),
                                    llvm::cl::cat(category)};
-  llvm::cl::list<std::string> inputs{"input", llvm::cl::desc("Input of --interpret; an .npz names its tensors"),
-                                     llvm::cl::value_desc("NAME=FILE.npy | FILE.npz"), llvm::cl::cat(category)};
-  llvm::cl::opt<std::string> entry{"entry", llvm::cl::desc("Entry point of --interpret"), llvm::cl::init("infer"),
+  llvm::cl::opt<std::string> compareWith{
+      "compare-with",
+      llvm::cl::desc("Are the numbers those of this model? Both are interpreted; what is given as passes or "
+                     "--compile-to is done to the first"),
+      llvm::cl::value_desc("model"), llvm::cl::cat(category)};
+  llvm::cl::opt<bool> perOpCompare{"per-op-compare",
+                                   llvm::cl::desc("Compile, and find the first kernel that disagrees with the "
+                                                  "reference interpreter"),
                                    llvm::cl::cat(category)};
+  llvm::cl::opt<double> tolerance{
+      "tolerance",
+      llvm::cl::desc("Largest relative L2 difference of --compare-with and "
+                     "--per-op-compare; default: f32 1e-6 and 1e-5, f64 1e-13, f16 4e-3, bf16 3e-2"),
+      llvm::cl::cat(category)};
+  llvm::cl::list<std::string> inputs{
+      "input",
+      llvm::cl::desc("Input of --interpret and of comparisons, which make random ones where it is missing; an .npz "
+                     "names its tensors"),
+      llvm::cl::value_desc("NAME=FILE.npy | NAME=random:SEED | FILE.npz"), llvm::cl::cat(category)};
+  llvm::cl::opt<std::string> entry{"entry", llvm::cl::desc("Entry point of --interpret and of comparisons"),
+                                   llvm::cl::init("infer"), llvm::cl::cat(category)};
 
   // Is this a command about a model, rather than passes over IR?
   bool isAboutModel() const;

@@ -1,24 +1,11 @@
 #include "compiler/Diagnostics.h"
 
-#include "mlir/IR/Location.h"
-#include "llvm/ADT/SetVector.h"
-#include "llvm/ADT/StringExtras.h"
+#include "dialects/mlc/Locations.h"
 
 using namespace mlir;
 
 namespace mlc {
 namespace {
-
-void collectNames(Location location, llvm::SetVector<StringRef> &names) {
-  if (auto name = dyn_cast<NameLoc>(location)) {
-    names.insert(name.getName());
-  } else if (auto fused = dyn_cast<FusedLoc>(location)) {
-    for (Location part : fused.getLocations())
-      collectNames(part, names);
-  } else if (auto call = dyn_cast<CallSiteLoc>(location)) {
-    collectNames(call.getCallee(), names);
-  }
-}
 
 StringRef nameOf(DiagnosticSeverity severity) {
   switch (severity) {
@@ -39,14 +26,6 @@ void printPlain(llvm::raw_ostream &os, Diagnostic &diagnostic) {
 }
 
 } // namespace
-
-std::string describeLocation(Location location) {
-  llvm::SetVector<StringRef> names;
-  collectNames(location, names);
-  constexpr size_t kMost = 4; // of a fused region: enough to find it
-  std::string text = llvm::join(names.getArrayRef().take_front(kMost), ", ");
-  return names.size() > kMost ? text + ", ..." : text;
-}
 
 DiagnosticPrinter::DiagnosticPrinter(MLIRContext *context)
     : SourceMgrDiagnosticHandler(sources, context, llvm::errs()) {

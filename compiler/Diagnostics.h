@@ -17,9 +17,6 @@ private:
   llvm::SourceMgr sources;
 };
 
-// The names in a location: nodes of a model, files. Joined by commas; empty where there is none.
-std::string describeLocation(mlir::Location location);
-
 } // namespace mlc
 
 #endif // MLC_COMPILER_DIAGNOSTICS_H

@@ -1,13 +1,14 @@
 // mlc-opt: compiler for models, pass driver for IR.
 #include "compiler/CommandLine.h"
+#include "compiler/CompareWith.h"
 #include "compiler/Diagnostics.h"
 #include "compiler/Interpret.h"
+#include "compiler/PerOpCommand.h"
 #include "compiler/Registration.h"
 #include "compiler/include/mlc/compiler.h"
 
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
-#include "llvm/Config/llvm-config.h"
 #include "llvm/Support/ToolOutputFile.h"
 #include <mutex>
 
@@ -32,9 +33,28 @@ int drivePasses(const CommandLine &line, DialectRegistry &registry) {
 
 LogicalResult work(const CommandLine &line, MLIRContext &context) {
   CompileOptions options = line.compileOptions();
+  std::vector<std::string> inputs(line.inputs.begin(), line.inputs.end());
+  std::optional<double> tolerance;
+  if (line.tolerance.getNumOccurrences())
+    tolerance = line.tolerance;
+  if (line.compareWith.getNumOccurrences()) {
+    CompareRequest request;
+    request.with = line.compareWith;
+    request.inputs = inputs;
+    if (line.entry.getNumOccurrences())
+      request.entry = line.entry;
+    request.tolerance = tolerance;
+    request.inF64 = line.interpretF64;
+    request.addPasses = [](PassManager &manager) {
+      return MlirOptMainConfig::createFromCLOptions().setupPassPipeline(manager);
+    };
+    return compareModels(context, options, request);
+  }
+  if (line.perOpCompare)
+    return comparePerOp(context, options, PerOpRequest{inputs, line.entry, tolerance});
   if (line.interpret || line.interpretF64) {
     InterpretRequest request;
-    request.inputs.assign(line.inputs.begin(), line.inputs.end());
+    request.inputs = inputs;
     request.entry = line.entry;
     request.inF64 = line.interpretF64;
     return interpretModel(context, options, request);
@@ -56,8 +76,6 @@ int run(const CommandLine &line, DialectRegistry &registry) {
 
 } // namespace
 } // namespace mlc
-
-const char *mlc_compiler_version(void) { return "mlc " MLC_VERSION " (LLVM " LLVM_VERSION_STRING ")"; }
 
 int mlc_compiler_main(int argc, const char *const *argv) {
   // LLVM's command line is one per process.

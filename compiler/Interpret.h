@@ -7,7 +7,7 @@
 namespace mlc {
 
 struct InterpretRequest {
-  std::vector<std::string> inputs; // NAME=FILE.npy, or a FILE.npz that names its tensors
+  std::vector<std::string> inputs; // NAME=FILE.npy, NAME=random:SEED, or a FILE.npz
   std::string entry = "infer";
   bool inF64 = false;
 };

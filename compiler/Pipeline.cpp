@@ -68,6 +68,8 @@ static void addEmitters(codegen::EmitterTable &table) {
 }
 
 static LogicalResult import(Compilation &c) {
+  if (c.module)
+    return success();
   auto module = importInput(c.context, c.options.input);
   if (failed(module))
     return failure();

@@ -25,7 +25,7 @@ struct Compilation {
 
   mlir::MLIRContext &context;
   const PipelineOptions &options;
-  mlir::OwningOpRef<mlir::ModuleOp> module; // import .. fuse
+  mlir::OwningOpRef<mlir::ModuleOp> module; // import .. fuse; set before: nothing is imported
   codegen::TargetDesc target;
   codegen::EmitterTable emitters;
   std::optional<codegen::Schedule> schedule;

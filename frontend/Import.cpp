@@ -16,7 +16,7 @@ mlc::ImportResult mlc::importModel(MLIRContext &context, StringRef path, const I
         << path << "' has the outputs that it was made with";
     return failure();
   }
-  if (!path.ends_with(".mlir") && !path.ends_with(".mlirbc"))
+  if (path != "-" && !path.ends_with(".mlir") && !path.ends_with(".mlirbc"))
     return importOnnx(context, path, options);
   if (!options.shapes.empty() || !options.constants.empty()) {
     emitError(UnknownLoc::get(&context), "'")

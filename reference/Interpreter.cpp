@@ -1,7 +1,8 @@
 #include "reference/Interpreter.h"
 
-#include "dialects/mlc/MlcDialect.h"
 #include "dialects/mlc/ConstantTensor.h"
+#include "dialects/mlc/Locations.h"
+#include "dialects/mlc/MlcDialect.h"
 #include "reference/Values.h"
 
 using namespace mlir;
@@ -10,9 +11,8 @@ namespace mlc::reference {
 namespace {
 
 Status errorAt(Operation *op, const std::string &message) {
-  std::string text;
-  llvm::raw_string_ostream(text) << op->getName() << " at " << op->getLoc() << ": " << message;
-  return Status::error(text);
+  std::string where = describePlace(op->getLoc());
+  return Status::error(op->getName().getStringRef().str() + (where.empty() ? "" : " at " + where) + ": " + message);
 }
 
 Result<HostTensor> readSource(Operation *op, Attribute source, Type type, ParamStore &params) {
@@ -40,13 +40,14 @@ public:
 
   // The values that the block's terminator passes on.
   Result<std::vector<HostTensor>> run(Block &block, std::vector<HostTensor> arguments);
+  Result<std::vector<HostTensor>> execute(Operation &op, std::vector<HostTensor> operands);
   Result<HostTensor> param(Operation *op);
-
-private:
   HostTensor widen(HostTensor tensor) {
     return options.inF64 && isFloat(tensor.dtype()) ? convert(tensor, DType::F64) : tensor;
   }
-  Result<std::vector<HostTensor>> execute(Operation &op, std::vector<HostTensor> operands);
+
+private:
+  Result<std::vector<HostTensor>> compute(Operation &op, std::vector<HostTensor> operands);
 
   ParamStore &params;
   const InterpretOptions &options;
@@ -70,7 +71,7 @@ Result<HostTensor> Interpreter::param(Operation *op) {
   return std::move(values->front());
 }
 
-Result<std::vector<HostTensor>> Interpreter::execute(Operation &op, std::vector<HostTensor> operands) {
+Result<std::vector<HostTensor>> Interpreter::compute(Operation &op, std::vector<HostTensor> operands) {
   if (auto load = dyn_cast<LoadParamOp>(op)) {
     Operation *symbol = SymbolTable::lookupNearestSymbolFrom(&op, load.getParamAttr());
     if (!symbol)
@@ -91,6 +92,14 @@ Result<std::vector<HostTensor>> Interpreter::execute(Operation &op, std::vector<
   if (failed(model.evaluate(operands, results, error)))
     return errorAt(&op, error);
   return std::vector(std::make_move_iterator(results.begin()), std::make_move_iterator(results.end()));
+}
+
+Result<std::vector<HostTensor>> Interpreter::execute(Operation &op, std::vector<HostTensor> operands) {
+  Result<std::vector<HostTensor>> results = compute(op, std::move(operands));
+  if (results.ok())
+    for (HostTensor &result : *results)
+      result = widen(std::move(result));
+  return results;
 }
 
 Result<std::vector<HostTensor>> Interpreter::run(Block &block, std::vector<HostTensor> arguments) {
@@ -115,8 +124,6 @@ Result<std::vector<HostTensor>> Interpreter::run(Block &block, std::vector<HostT
     Result<std::vector<HostTensor>> results = execute(op, std::move(operands));
     if (!results.ok())
       return results;
-    for (HostTensor &result : *results)
-      result = widen(std::move(result));
     if (options.onResults)
       options.onResults(&op, *results);
     for (auto [value, tensor] : llvm::zip_equal(op.getResults(), *results))
@@ -136,6 +143,7 @@ Result<std::vector<HostTensor>> interpret(func::FuncOp function, std::vector<Hos
     return errorAt(function, "'" + function.getSymName().str() + "' takes " +
                                  std::to_string(function.getNumArguments()) + " inputs, " +
                                  std::to_string(inputs.size()) + " are given");
+  Interpreter interpreter(params, options);
   for (auto [index, input] : llvm::enumerate(inputs)) {
     Type type = function.getArgumentTypes()[index];
     auto tensor = dyn_cast<RankedTensorType>(type);
@@ -149,10 +157,17 @@ Result<std::vector<HostTensor>> interpret(func::FuncOp function, std::vector<Hos
                                    describe(input.dtype(), input.shape()) + ", expected " +
                                    describe(expected, shapeOf(type)));
     }
-    if (options.inF64 && isFloat(expected))
-      input = convert(input, DType::F64);
+    input = interpreter.widen(std::move(input));
   }
-  return Interpreter(params, options).run(function.getBody().front(), std::move(inputs));
+  return interpreter.run(function.getBody().front(), std::move(inputs));
+}
+
+Result<std::vector<HostTensor>> interpretOp(Operation &op, std::vector<HostTensor> operands, ParamStore &params,
+                                            const InterpretOptions &options) {
+  Interpreter interpreter(params, options);
+  for (HostTensor &operand : operands)
+    operand = interpreter.widen(std::move(operand));
+  return interpreter.execute(op, std::move(operands));
 }
 
 Result<HostTensor> evaluateParam(Operation *param, ParamStore &params) {

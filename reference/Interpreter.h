@@ -21,6 +21,10 @@ struct InterpretOptions {
 Result<std::vector<HostTensor>> interpret(mlir::func::FuncOp function, std::vector<HostTensor> inputs,
                                           ParamStore &params, const InterpretOptions &options = {});
 
+// The results of one op of a function, which may be a fused region.
+Result<std::vector<HostTensor>> interpretOp(mlir::Operation &op, std::vector<HostTensor> operands, ParamStore &params,
+                                            const InterpretOptions &options = {});
+
 // The stored tensor of an mlc.param, mlc.variable or mlc.param_pack.
 Result<HostTensor> evaluateParam(mlir::Operation *param, ParamStore &params);
 

@@ -105,12 +105,12 @@ template <typename T> T clamp(ClampOp op, T x) {
   return x;
 }
 
-// Undefined for a divisor of 0: here 0, so that nothing traps.
+// Integers: by 0 all bits are set.
 template <typename T> T divide(T a, T b) {
   if constexpr (std::is_floating_point_v<T>)
     return a / b;
   else if (b == T(0))
-    return 0;
+    return static_cast<T>(-1);
   else if (std::is_signed_v<T> && b == static_cast<T>(-1))
     return negate(a); // the lowest integer / -1 wraps
   else
@@ -120,7 +120,9 @@ template <typename T> T divide(T a, T b) {
 template <typename T> T remainder(T a, T b) {
   if constexpr (std::is_floating_point_v<T>)
     return std::fmod(a, b);
-  else if (b == T(0) || (std::is_signed_v<T> && b == static_cast<T>(-1)))
+  else if (b == T(0))
+    return a;
+  else if (std::is_signed_v<T> && b == static_cast<T>(-1))
     return 0;
   else
     return a % b;

@@ -1,5 +1,7 @@
 #include "codegen/schedule/StoredTensors.h"
 
+#include "dialects/mlc/ConstantTensor.h"
+
 #include "mlir/IR/SymbolTable.h"
 
 using namespace mlir;
@@ -10,23 +12,6 @@ namespace {
 constexpr uint64_t kAlignment = 64;
 
 uint64_t alignUp(uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
-
-// Elements as they lie in memory; an i1 takes a byte.
-std::string bytesOf(DenseElementsAttr values) {
-  std::string bytes;
-  auto append = [&](const APInt &value) {
-    unsigned size = (value.getBitWidth() + 7) / 8;
-    uint64_t bits = value.getZExtValue();
-    bytes.append(reinterpret_cast<const char *>(&bits), size); // little-endian, as the module file
-  };
-  if (isa<FloatType>(values.getElementType()))
-    for (const APFloat &value : values.getValues<APFloat>())
-      append(value.bitcastToAPInt());
-  else
-    for (const APInt &value : values.getValues<APInt>())
-      append(value);
-  return bytes;
-}
 
 bool isZero(Attribute source) {
   auto dense = dyn_cast<SplatElementsAttr>(source);
@@ -39,23 +24,13 @@ bool isZero(Attribute source) {
 
 } // namespace
 
-DType dtypeOf(Type type) {
-  if (type.isF32())
-    return DType::f32;
-  if (type.isF64())
-    return DType::f64;
-  if (type.isF16())
-    return DType::f16;
-  if (type.isBF16())
-    return DType::bf16;
-  bool isUnsigned = type.isUnsignedInteger();
-  switch (type.getIntOrFloatBitWidth()) {
-  case 1: return DType::i1;
-  case 8: return isUnsigned ? DType::u8 : DType::i8;
-  case 16: return isUnsigned ? DType::u16 : DType::i16;
-  case 32: return isUnsigned ? DType::u32 : DType::i32;
-  default: return isUnsigned ? DType::u64 : DType::i64;
-  }
+DType dtypeOf(Type element) {
+  std::optional<mlc::DType> dtype = toDType(element);
+  MLC_CHECK(dtype, "tensors of the dialect have an element type that is stored");
+  for (DType candidate : program::EnumValuesDType())
+    if (program::EnumNameDType(candidate) == nameOf(*dtype))
+      return candidate;
+  llvm_unreachable("the schema has every type of the dialect");
 }
 
 LogicalResult StoredTensors::addVariables(ModuleOp module) {
@@ -108,15 +83,14 @@ BindingDesc StoredTensors::bindParam(Operation *op, Type type) {
 }
 
 FailureOr<BindingDesc> StoredTensors::bindConstant(ConstantOp constant) {
-  auto dense = dyn_cast<DenseElementsAttr>(constant.getValue());
-  if (!dense)
-    return constant.emitOpError("holds its value in a form other than dense; make it an mlc.param");
-  auto [entry, isNew] = constantAt.try_emplace(dense);
+  auto [entry, isNew] = constantAt.try_emplace(constant.getValue());
   if (isNew) {
+    Result<HostTensor> tensor = toHostTensor(constant.getValue());
+    if (!tensor.ok())
+      return constant.emitOpError(tensor.message());
     constants.resize(alignUp(constants.size()));
-    std::string bytes = bytesOf(dense);
-    entry->second = {Base::constant, 0, constants.size(), bytes.size()};
-    constants += bytes;
+    entry->second = {Base::constant, 0, constants.size(), tensor->sizeBytes()};
+    constants.append(reinterpret_cast<const char *>(tensor->bytes()), tensor->sizeBytes());
   }
   return entry->second;
 }

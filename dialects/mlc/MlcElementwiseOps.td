@@ -97,10 +97,10 @@ class Mlc_Binary<string mnemonic, TypeConstraint type, string formula, list<Trai
 def Mlc_AddOp : Mlc_Binary<"add", Mlc_NumberTensor, "a + b", [Commutative]> { let hasFolder = 1; }
 def Mlc_SubOp : Mlc_Binary<"sub", Mlc_NumberTensor, "a - b"> { let hasFolder = 1; }
 def Mlc_MulOp : Mlc_Binary<"mul", Mlc_NumberTensor, "a * b", [Commutative]> { let hasFolder = 1; }
-def Mlc_DivOp : Mlc_Binary<"div", Mlc_NumberTensor, "a / b (integers truncate; division by zero is undefined)"> {
+def Mlc_DivOp : Mlc_Binary<"div", Mlc_NumberTensor, "a / b (integers truncate; by 0 all bits are set)"> {
   let hasFolder = 1;
 }
-def Mlc_RemOp : Mlc_Binary<"rem", Mlc_NumberTensor, "remainder of a / b with the sign of a (C's fmod)">;
+def Mlc_RemOp : Mlc_Binary<"rem", Mlc_NumberTensor, "remainder of a / b with the sign of a (C's fmod; integers: a where b is 0)">;
 def Mlc_PowOp : Mlc_Binary<"pow", Mlc_FloatTensor, "a ** b"> { let hasFolder = 1; }
 def Mlc_MaxOp : Mlc_Binary<"max", Mlc_NumberTensor, "max(a, b); NaN if either is", [Commutative]>;
 def Mlc_MinOp : Mlc_Binary<"min", Mlc_NumberTensor, "min(a, b); NaN if either is", [Commutative]>;

@@ -1,4 +1,5 @@
 // mlc-run: runs an entry point of a module on files, and compares or stores what it gives.
+#include "support/Difference.h"
 #include "tools/common/Inputs.h"
 #include "tools/common/Inspect.h"
 
@@ -21,29 +22,6 @@ struct Options {
   bool inspect = false, verify = false;
 };
 
-struct Difference {
-  double relativeL2 = 0, maxAbs = 0;
-};
-
-Difference compare(const HostTensor &actual, const HostTensor &expected) {
-  double squaredDifference = 0, squaredExpected = 0;
-  Difference result;
-  for (int64_t i = 0; i < actual.numElements(); ++i) {
-    const double a = actual.floatAt(i), e = expected.floatAt(i);
-    if (a == e || (std::isnan(a) && std::isnan(e)))
-      continue;
-    const double difference = std::abs(a - e);
-    squaredDifference += difference * difference;
-    result.maxAbs = std::isnan(difference) ? INFINITY : std::max(result.maxAbs, difference);
-  }
-  for (int64_t i = 0; i < expected.numElements(); ++i)
-    if (double e = expected.floatAt(i); std::isfinite(e))
-      squaredExpected += e * e;
-  // Against an expectation of zeros the difference itself is what counts.
-  result.relativeL2 = std::sqrt(squaredDifference) / (squaredExpected > 0 ? std::sqrt(squaredExpected) : 1.0);
-  return result;
-}
-
 // Prints one line per output; false when one is off.
 bool matches(Call &call, const std::string &path, double tolerance) {
   Result<NamedTensors> reference = readNpz(path);
@@ -64,7 +42,7 @@ bool matches(Call &call, const std::string &path, double tolerance) {
       all = false;
       continue;
     }
-    Difference difference = compare(actual, found->second);
+    Difference difference = differenceOf(actual, found->second);
     const bool ok = difference.relativeL2 <= tolerance; // false for NaN
     printf("%s: rel-L2 %.3e, max abs %.3e: %s (tolerance %.1e)\n", name.c_str(), difference.relativeL2,
            difference.maxAbs, ok ? "ok" : "MISMATCH", tolerance);

@@ -1,7 +1,8 @@
 // RUN: mlc-opt %s --mlc-fuse | FileCheck %s
+// RUN: mlc-opt %s --mlc-fuse --compare-with=%s
 
-mlc.param @w : tensor<2x8x16xf32> = #mlc.file<"w", 0>
-mlc.param @b : tensor<20xf32> = #mlc.file<"b", 0>
+mlc.param @w : tensor<2x8x16xf32> = #mlc.seeded<9, uniform, -1.0 : f64, 1.0 : f64>
+mlc.param @b : tensor<20xf32> = #mlc.seeded<10, uniform, -1.0 : f64, 1.0 : f64>
 
 // A product with bias, activation and residual sum is one kernel; the softmax behind it another.
 // CHECK-LABEL: func @epilogue

@@ -1,9 +1,11 @@
 // RUN: mlc-opt %s --mlc-hoist-param-pack | FileCheck %s
 // Hoisting twice is hoisting once.
 // RUN: mlc-opt %s --mlc-hoist-param-pack --mlc-hoist-param-pack | FileCheck %s
+// RUN: mlc-opt %s --mlc-hoist-param-pack --compare-with=%s
+// RUN: mlc-opt %s --mlc-hoist-param-pack --mlc-hoist-param-pack --compare-with=%s
 
-mlc.param @w : tensor<20x8xf32> = #mlc.file<"w", 0>
-mlc.param @s : tensor<8xf32> = #mlc.file<"s", 0>
+mlc.param @w : tensor<20x8xf32> = #mlc.seeded<11, uniform, -1.0 : f64, 1.0 : f64>
+mlc.param @s : tensor<8xf32> = #mlc.seeded<12, uniform, -1.0 : f64, 1.0 : f64>
 
 // Two entry points compute the same tensor: it is stored once, and named after its largest parameter.
 // CHECK: mlc.param_pack @w_pack : tensor<2x8x16xf32> {

@@ -1,8 +1,9 @@
 // RUN: mlc-opt %s --mlc-pack-weights | FileCheck %s
+// RUN: mlc-opt %s --mlc-pack-weights --compare-with=%s
 
-mlc.param @w : tensor<20x8xf32> = #mlc.file<"w", 0>
-mlc.param @f1 : tensor<1x1x8x20xf32> = #mlc.file<"w", 0>
-mlc.param @f3 : tensor<3x3x8x20xf32> = #mlc.file<"w", 0>
+mlc.param @w : tensor<20x8xf32> = #mlc.seeded<16, uniform, -1.0 : f64, 1.0 : f64>
+mlc.param @f1 : tensor<1x1x8x20xf32> = #mlc.seeded<17, uniform, -1.0 : f64, 1.0 : f64>
+mlc.param @f3 : tensor<3x3x8x20xf32> = #mlc.seeded<18, uniform, -1.0 : f64, 1.0 : f64>
 
 // CHECK-LABEL: func @matmul
 // CHECK-SAME: (%[[X:.*]]: tensor

@@ -1,8 +1,9 @@
 // RUN: mlc-opt %s --mlc-to-channels-last | FileCheck %s
+// RUN: mlc-opt %s --mlc-to-channels-last --compare-with=%s
 
-mlc.param @w1 : tensor<8x3x3x3xf32> = #mlc.file<"w", 0>
-mlc.param @w2 : tensor<8x8x3x3xf32> = #mlc.file<"w", 864>
-mlc.param @b : tensor<8x1x1xf32> = #mlc.file<"w", 4096>
+mlc.param @w1 : tensor<8x3x3x3xf32> = #mlc.seeded<13, uniform, -1.0 : f64, 1.0 : f64>
+mlc.param @w2 : tensor<8x8x3x3xf32> = #mlc.seeded<14, uniform, -1.0 : f64, 1.0 : f64>
+mlc.param @b : tensor<8x1x1xf32> = #mlc.seeded<15, uniform, -1.0 : f64, 1.0 : f64>
 
 // An image that arrives channels last and is transposed, as tf2onnx writes it: no transpose of an image is left, from
 // the input through bias, pool, residual sum and global mean to the result.

@@ -1,13 +1,14 @@
 // RUN: mlc-opt %s --mlc-fold-batch-norm | FileCheck %s
 // RUN: mlc-opt %s --mlc-fold-batch-norm | FileCheck %s --check-prefix=GONE
+// RUN: mlc-opt %s --mlc-fold-batch-norm --compare-with=%s
 // GONE-NOT: mlc.batch_norm
 
-mlc.param @w : tensor<8x3x3x3xf32> = #mlc.file<"w", 0>
-mlc.param @c : tensor<8x1x1xf32> = #mlc.file<"c", 0>
-mlc.param @scale : tensor<8xf32> = #mlc.file<"s", 0>
-mlc.param @bias : tensor<8xf32> = #mlc.file<"b", 0>
-mlc.param @mean : tensor<8xf32> = #mlc.file<"m", 0>
-mlc.param @variance : tensor<8xf32> = #mlc.file<"v", 0>
+mlc.param @w : tensor<8x3x3x3xf32> = #mlc.seeded<3, uniform, -1.0 : f64, 1.0 : f64>
+mlc.param @c : tensor<8x1x1xf32> = #mlc.seeded<4, uniform, -1.0 : f64, 1.0 : f64>
+mlc.param @scale : tensor<8xf32> = #mlc.seeded<5, uniform, 0.5 : f64, 1.5 : f64>
+mlc.param @bias : tensor<8xf32> = #mlc.seeded<6, uniform, -1.0 : f64, 1.0 : f64>
+mlc.param @mean : tensor<8xf32> = #mlc.seeded<7, uniform, -1.0 : f64, 1.0 : f64>
+mlc.param @variance : tensor<8xf32> = #mlc.seeded<8, uniform, 0.5 : f64, 1.5 : f64>
 
 // The filter is scaled, and nothing but the new bias is added to the result.
 // CHECK-LABEL: func @conv

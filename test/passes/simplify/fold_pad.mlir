@@ -1,4 +1,5 @@
 // RUN: mlc-opt %s --mlc-fold-pad | FileCheck %s
+// RUN: mlc-opt %s --mlc-fold-pad --compare-with=%s
 
 // CHECK-LABEL: func @convolution
 // CHECK-SAME: (%[[X:.*]]: tensor<1x3x7x9xf32>, %[[W:.*]]: tensor

@@ -1,4 +1,5 @@
 // RUN: mlc-opt %s --mlc-recover-attention --canonicalize | FileCheck %s
+// RUN: mlc-opt %s --mlc-recover-attention --canonicalize --compare-with=%s
 
 // From and to [batch, sequence, heads, size], with a mask: all transposes are gone.
 // CHECK-LABEL: func @bert

@@ -1,4 +1,5 @@
 // RUN: mlc-opt %s --mlc-recover-gelu --canonicalize | FileCheck %s
+// RUN: mlc-opt %s --mlc-recover-gelu --canonicalize --compare-with=%s
 
 // x * 0.5 * (1 + erf(x / sqrt(2))), as torch.onnx writes it.
 // CHECK-LABEL: func @erf_div

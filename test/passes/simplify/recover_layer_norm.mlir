@@ -1,7 +1,8 @@
 // RUN: mlc-opt %s --mlc-recover-layer-norm --canonicalize | FileCheck %s
+// RUN: mlc-opt %s --mlc-recover-layer-norm --canonicalize --compare-with=%s
 
-mlc.param @scale : tensor<8xf32> = #mlc.file<"s", 0>
-mlc.param @bias : tensor<8xf32> = #mlc.file<"b", 0>
+mlc.param @scale : tensor<8xf32> = #mlc.seeded<1, uniform, 0.5 : f64, 1.5 : f64>
+mlc.param @bias : tensor<8xf32> = #mlc.seeded<2, uniform, -1.0 : f64, 1.0 : f64>
 
 // CHECK-LABEL: func @pow_div
 // CHECK-SAME: (%[[X:.*]]: tensor

@@ -88,7 +88,7 @@ TEST_F(Reference, OpsWithoutAModelAreNamed) {
                           "  %r = func.call @main() : () -> tensor<1xf32> loc(\"model\":7:3)\n"
                           "  func.return %r : tensor<1xf32>\n}");
   ASSERT_FALSE(result.ok());
-  EXPECT_NE(result.message().find("func.call at loc(\"model\":7:3)"), std::string::npos) << result.message();
+  EXPECT_NE(result.message().find("func.call at model:7:3: "), std::string::npos) << result.message();
 }
 
 TEST_F(Reference, StoredTensorsOfFilesAndSeeds) {

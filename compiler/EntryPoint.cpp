@@ -1,0 +1,133 @@
+#include "compiler/EntryPoint.h"
+
+#include "compiler/Input.h"
+#include "dialects/mlc/ConstantTensor.h"
+#include "dialects/mlc/MlcDialect.h"
+#include "support/Npy.h"
+#include "support/RandomTensor.h"
+
+using namespace mlir;
+
+namespace mlc {
+
+FailureOr<func::FuncOp> findEntry(ModuleOp module, StringRef name) {
+  std::string known;
+  for (func::FuncOp function : module.getOps<func::FuncOp>()) {
+    auto entry = function->getAttrOfType<StringAttr>(kEntryAttr);
+    if (!entry)
+      continue;
+    if (entry.getValue() == name)
+      return function;
+    known += (known.empty() ? "" : ", ") + entry.getValue().str();
+  }
+  return module.emitError("no entry point '") << name << "'; the model has: " << (known.empty() ? "none" : known);
+}
+
+std::string argumentName(func::FuncOp function, unsigned index) {
+  auto name = function.getArgAttrOfType<StringAttr>(index, kNameAttr);
+  return name ? name.str() : "arg" + std::to_string(index);
+}
+
+std::string resultName(func::FuncOp function, unsigned index) {
+  auto name = function.getResultAttrOfType<StringAttr>(index, kNameAttr);
+  return name ? name.str() : "result" + std::to_string(index);
+}
+
+FailureOr<GivenInputs> readInputs(MLIRContext &context, ArrayRef<std::string> texts) {
+  GivenInputs given;
+  auto isNew = [&](const std::string &name) {
+    if (!given.tensors.count(name) && !given.seeds.count(name))
+      return true;
+    (void)fail(context, "--input: '" + name + "' is given twice");
+    return false;
+  };
+  for (const std::string &text : texts) {
+    if (StringRef(text).ends_with(".npz") && !StringRef(text).contains('=')) {
+      Result<NamedTensors> tensors = readNpz(text);
+      if (!tensors.ok())
+        return fail(context, tensors.message());
+      for (auto &[name, tensor] : *tensors) {
+        if (!isNew(name))
+          return failure();
+        given.tensors[name] = tensor;
+      }
+      continue;
+    }
+    auto binding = splitBinding(context, "input", text);
+    if (failed(binding))
+      return failure();
+    auto &[name, value] = *binding;
+    if (!isNew(name))
+      return failure();
+    StringRef seed = value;
+    if (seed.consume_front("random:")) {
+      if (seed.getAsInteger(10, given.seeds[name]))
+        return fail(context, "--input=" + text + ": expected random:SEED with a number, such as random:1");
+      continue;
+    }
+    Result<HostTensor> tensor = readNpy(value);
+    if (!tensor.ok())
+      return fail(context, tensor.message());
+    given.tensors[name] = *tensor;
+  }
+  return given;
+}
+
+// How many rows the smallest table has that `value`, an integer tensor, indexes, possibly after arithmetic and
+// movement; 0 where it is no index.
+static int64_t tableSize(Value value, DenseSet<Value> &seen) {
+  int64_t smallest = 0;
+  auto consider = [&](int64_t size) { smallest = size && (!smallest || size < smallest) ? size : smallest; };
+  if (!seen.insert(value).second)
+    return 0;
+  for (OpOperand &use : value.getUses()) {
+    Operation *user = use.getOwner();
+    if (auto gather = dyn_cast<GatherOp>(user)) {
+      if (use.get() == gather.getIndices())
+        consider(shapeOf(gather.getData().getType())[gather.getAxis()]);
+      continue;
+    }
+    if (auto fused = dyn_cast<FusedOp>(user)) {
+      consider(tableSize(fused.getBody().getArgument(use.getOperandNumber()), seen));
+      continue;
+    }
+    for (Value result : user->getResults())
+      if (auto type = dyn_cast<RankedTensorType>(result.getType()); type && type.getElementType().isInteger())
+        consider(tableSize(result, seen));
+  }
+  return smallest;
+}
+
+FailureOr<std::vector<HostTensor>> bindInputs(func::FuncOp function, GivenInputs given, Missing missing) {
+  std::vector<HostTensor> inputs;
+  for (unsigned i = 0; i < function.getNumArguments(); ++i) {
+    std::string name = argumentName(function, i);
+    auto type = dyn_cast<RankedTensorType>(function.getArgumentTypes()[i]);
+    if (!type || !type.hasStaticShape() || !toDType(type.getElementType()))
+      return function.emitError("input '") << name << "' of type " << function.getArgumentTypes()[i]
+                                           << " is no tensor of a static shape that can be evaluated";
+    if (auto found = given.tensors.extract(name)) {
+      inputs.push_back(found.mapped());
+    } else if (auto seed = given.seeds.extract(name)) {
+      inputs.push_back(randomTensor(dtypeOf(type), shapeOf(type), seed.mapped()));
+    } else if (missing == Missing::IsRandom) {
+      DenseSet<Value> seen;
+      int64_t bound = tableSize(function.getArgument(i), seen);
+      inputs.push_back(randomTensor(dtypeOf(type), shapeOf(type), i + 1, bound ? bound : 2));
+    } else {
+      return function.emitError("input '") << name << "' of type " << type << " is missing: give --input " << name
+                                           << "=FILE.npy, or --input " << name << "=random:1";
+    }
+  }
+  if (!given.tensors.empty() || !given.seeds.empty()) {
+    std::string known;
+    for (unsigned i = 0; i < function.getNumArguments(); ++i)
+      known += (i ? ", " : "") + argumentName(function, i);
+    return function.emitError("there is no input '")
+           << (given.tensors.empty() ? given.seeds.begin()->first : given.tensors.begin()->first)
+           << "'; the inputs are: " << (known.empty() ? "none" : known);
+  }
+  return inputs;
+}
+
+} // namespace mlc

@@ -1,0 +1,40 @@
+// Entry points of a model, and the tensors that a command feeds them.
+#ifndef MLC_COMPILER_ENTRYPOINT_H
+#define MLC_COMPILER_ENTRYPOINT_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "support/HostTensor.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace mlc {
+
+// The entry point of this name; of several shape buckets, the first.
+mlir::FailureOr<mlir::func::FuncOp> findEntry(mlir::ModuleOp module, llvm::StringRef name);
+
+// The public name of an argument or result; without one, "arg0", "result0", ...
+std::string argumentName(mlir::func::FuncOp function, unsigned index);
+std::string resultName(mlir::func::FuncOp function, unsigned index);
+
+// What --input says.
+struct GivenInputs {
+  std::map<std::string, HostTensor> tensors;
+  std::map<std::string, uint64_t> seeds; // of NAME=random:SEED
+};
+
+// Reads NAME=FILE.npy, NAME=random:SEED, and FILE.npz, which names its tensors.
+mlir::FailureOr<GivenInputs> readInputs(mlir::MLIRContext &context, llvm::ArrayRef<std::string> texts);
+
+enum class Missing {
+  IsError,
+  IsRandom // sensible for the function: an integer that becomes an index stays within its table
+};
+// One tensor for each argument of `function`. NAME=random:SEED gives what `mlc-run --input NAME=random:SEED` gives.
+mlir::FailureOr<std::vector<HostTensor>> bindInputs(mlir::func::FuncOp function, GivenInputs given, Missing missing);
+
+} // namespace mlc
+
+#endif // MLC_COMPILER_ENTRYPOINT_H

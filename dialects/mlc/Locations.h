@@ -1,0 +1,18 @@
+// Where an op comes from, in words.
+#ifndef MLC_DIALECTS_MLC_LOCATIONS_H
+#define MLC_DIALECTS_MLC_LOCATIONS_H
+
+#include "mlir/IR/Location.h"
+
+#include <string>
+
+namespace mlc {
+
+// The names in a location: nodes of a model, files. Joined by commas; empty where there is none.
+std::string describeLocation(mlir::Location location);
+// The names, or else the place in a text file: "in.mlir:3:8". Empty where there is neither.
+std::string describePlace(mlir::Location location);
+
+} // namespace mlc
+
+#endif // MLC_DIALECTS_MLC_LOCATIONS_H
