@@ -3,8 +3,8 @@
 //   %3 = mlc.mul %x, %2            %4 = mlc.mul %3, %half
 // after:
 //   %4 = mlc.gelu %x
-// and the same for x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3))). The product is compared as a set of factors, and
-// the argument of erf or tanh as a polynomial in x, so that neither order nor association matters.
+// and the same for x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3))). The scalars of the product may stand anywhere in
+// it, and the argument of erf or tanh is compared as a polynomial in x, so that neither order nor association matters.
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "passes/Passes.h"
@@ -20,30 +20,26 @@ namespace mlc {
 
 namespace {
 
-// scalar * factors[0] * factors[1] * ...
-struct Product {
-  double scalar = 1;
-  SmallVector<Value> factors;
-};
+// v, when `value` = v times a scalar, which goes into `scale`; else null.
+Value withoutScalar(Value value, double &scale) {
+  if (auto mul = value.getDefiningOp<MulOp>())
+    for (auto [rest, scalar] : {std::pair(mul.getLhs(), mul.getRhs()), std::pair(mul.getRhs(), mul.getLhs())})
+      if (auto factor = splatOf(scalar)) {
+        scale *= *factor;
+        return rest;
+      }
+  auto div = value.getDefiningOp<DivOp>();
+  auto divisor = div ? splatOf(div.getRhs()) : std::nullopt;
+  if (!divisor || *divisor == 0)
+    return {};
+  scale /= *divisor;
+  return div.getLhs();
+}
 
-// Multiplies `value`, taken apart as far as it is a product, into `product`.
-void multiply(Product &product, Value value) {
-  if (auto splat = splatOf(value)) {
-    product.scalar *= *splat;
-    return;
-  }
-  if (auto mul = value.getDefiningOp<MulOp>()) {
-    multiply(product, mul.getLhs());
-    multiply(product, mul.getRhs());
-    return;
-  }
-  if (auto div = value.getDefiningOp<DivOp>())
-    if (auto divisor = splatOf(div.getRhs()); divisor && *divisor != 0) {
-      product.scalar /= *divisor;
-      multiply(product, div.getLhs());
-      return;
-    }
-  product.factors.push_back(value);
+Value withoutScalars(Value value, double &scale) {
+  while (Value rest = withoutScalar(value, scale))
+    value = rest;
+  return value;
 }
 
 // Coefficients of 1, x, x^2, x^3.
@@ -108,10 +104,10 @@ Value withoutOne(Value value, double &scale) {
     return {};
   for (auto [term, constant] : {std::pair(add.getLhs(), add.getRhs()), std::pair(add.getRhs(), add.getLhs())})
     if (auto splat = splatOf(constant)) {
-      Product product;
-      multiply(product, term);
-      scale = *splat;
-      return product.factors.size() == 1 && product.scalar == scale ? product.factors[0] : Value();
+      double factor = 1;
+      Value t = withoutScalars(term, factor);
+      scale *= *splat;
+      return factor == *splat ? t : Value();
     }
   return {};
 }
@@ -125,26 +121,33 @@ template <typename Op> struct Recover : OpRewritePattern<Op> {
   LogicalResult matchAndRewrite(Op root, PatternRewriter &rewriter) const override {
     if (!isa<FloatType>(root.getType().getElementType()))
       return failure();
-    Product product;
-    multiply(product, root.getResult());
-    if (product.factors.size() != 2)
+    double outer = 1;
+    auto product = withoutScalars(root.getResult(), outer).template getDefiningOp<MulOp>();
+    if (!product)
       return failure();
-    for (int i : {0, 1}) {
-      double scale = 1;
-      Value x = product.factors[i], t = withoutOne(product.factors[1 - i], scale);
-      if (!t || x.getType() != root.getType() || product.scalar * scale != 0.5)
-        continue;
-      OpMaker m(rewriter, root.getLoc());
-      if (auto erf = t.getDefiningOp<ErfOp>(); erf && isPolynomial(erf.getOperand(), x, kErfArgument)) {
-        rewriter.replaceOp(root, m.make<GeluOp>(x));
-        return success();
-      }
-      if (auto tanh = t.getDefiningOp<TanhOp>(); tanh && isPolynomial(tanh.getOperand(), x, kTanhArgument)) {
-        rewriter.replaceOp(root, m.make<GeluOp>(x, m.unit("tanh_approximation")));
-        return success();
-      }
+    for (auto [first, second] :
+         {std::pair(product.getLhs(), product.getRhs()), std::pair(product.getRhs(), product.getLhs())}) {
+      double scale = outer;
+      Value t = withoutOne(withoutScalars(second, scale), scale);
+      // x may be a multiple of another value itself.
+      for (Value x = first; t && x; x = withoutScalar(x, scale))
+        if (scale == 0.5 && x.getType() == root.getType() && succeeded(replace(root, x, t, rewriter)))
+          return success();
     }
     return failure();
+  }
+
+  static LogicalResult replace(Op root, Value x, Value t, PatternRewriter &rewriter) {
+    OpMaker m(rewriter, root.getLoc());
+    auto erf = t.getDefiningOp<ErfOp>();
+    auto tanh = t.getDefiningOp<TanhOp>();
+    if (erf && isPolynomial(erf.getOperand(), x, kErfArgument))
+      rewriter.replaceOp(root, m.make<GeluOp>(x));
+    else if (tanh && isPolynomial(tanh.getOperand(), x, kTanhArgument))
+      rewriter.replaceOp(root, m.make<GeluOp>(x, m.unit("tanh_approximation")));
+    else
+      return failure();
+    return success();
   }
 };
 

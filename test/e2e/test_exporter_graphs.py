@@ -193,6 +193,21 @@ def test_gelu_of_tanh(judge, placement, cubic):
     assert ops == {"gelu": 1}
 
 
+# x may be a product itself, of values or with a scalar.
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_gelu_of_a_product(judge, placement):
+    g = Graph(13)
+    x, y = g.input("x", [5, 37]), g.input("y", [5, 37])
+    product = g("Mul", g("Mul", x, F(3)), y)
+    ops, _ = judge(g, half_one_plus(g, product, g("Erf", g("Div", product, F(np.sqrt(2)))), placement),
+                   x=normal(5, 37), y=normal(5, 37))
+    assert ops["gelu"] == 1 and ops["erf"] == 0
+    g = Graph(13)
+    tripled = g("Mul", g.input("x", [5, 37]), F(3))
+    ops, _ = judge(g, half_one_plus(g, tripled, g("Erf", g("Div", tripled, F(np.sqrt(2)))), placement), x=normal(5, 37))
+    assert ops["gelu"] == 1 and ops["erf"] == 0
+
+
 # Another constant, or another x, is another function.
 @pytest.mark.parametrize("wrong", ["constant", "operand"])
 def test_not_a_gelu(judge, wrong):
