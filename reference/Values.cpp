@@ -125,6 +125,16 @@ static int64_t realToInt(double x, DType to) {
   }
 }
 
+// An integer as f64 whose later rounding to `to` is the only one: f64 itself holds 53 bits of 64. For narrower types
+// what lies behind goes into the last kept bit (rounding to odd).
+template <typename Int> static double intToReal(Int x, DType to) {
+  constexpr Int behind = 0x7ff, exact = Int(1) << 53;
+  bool fits = x < exact && (std::is_unsigned_v<Int> || x > Int(0) - exact);
+  if (to == DType::F64 || fits)
+    return static_cast<double>(x);
+  return static_cast<double>((x & ~behind) | ((x & behind) ? behind + 1 : 0));
+}
+
 HostTensor convert(const HostTensor &tensor, DType to) {
   if (tensor.dtype() == to)
     return tensor;
@@ -137,8 +147,8 @@ HostTensor convert(const HostTensor &tensor, DType to) {
     else if (!isFloat(to))
       result.ints[i] = from.ints[i];
     else
-      result.reals[i] = from.dtype == DType::U64 ? static_cast<double>(static_cast<uint64_t>(from.ints[i]))
-                                                 : static_cast<double>(from.ints[i]);
+      result.reals[i] =
+          from.dtype == DType::U64 ? intToReal(static_cast<uint64_t>(from.ints[i]), to) : intToReal(from.ints[i], to);
   return pack(result);
 }
 

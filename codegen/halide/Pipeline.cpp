@@ -164,7 +164,7 @@ Expr evaluate(Operation *op, const Exprs &v) {
 class PipelineBuilder {
 public:
   PipelineBuilder(mlir::func::FuncOp kernel, const Region &region, const TargetDesc &target)
-      : kernel(kernel), region(region), lanes(target.vector_bytes / 4) {
+      : kernel(kernel), region(region), lanes(target.vector_bytes / 4), vectorBytes(target.vector_bytes) {
     std::string name = "x86-64-linux-sse41-avx-avx2-f16c-fma-no_asserts-no_bounds_query-no_runtime-strict_float";
     if (target.vector_bytes == 64)
       name += "-avx512-avx512_skylake";
@@ -486,7 +486,7 @@ private:
       stride *= size;
     }
     Var outer("outer"), element("element"), whole("whole");
-    int64_t width = std::min<int64_t>(lanes, std::max<int64_t>(1, inner));
+    int64_t width = widthOf(typeOf(region.result).getElementType(), std::max<int64_t>(1, inner));
     bool vectorised = inner >= 4 || region.tileDim == rank - 1;
     if (vectorised) {
       out.split(vars[0], outer, element, int(width), Halide::TailStrategy::GuardWithIf).vectorize(element);
@@ -514,11 +514,16 @@ private:
     }
   }
 
-  void vectorise(Func func, int stage, const Var &var, int64_t size) {
+  // A vector is one register at most: of two Halide makes slices, and stops at the store of one of a single lane.
+  int64_t widthOf(mlir::Type element, int64_t size) {
+    return std::min({size, lanes, vectorBytes / storedType(element).bytes()});
+  }
+
+  void vectorise(Func func, int stage, const Var &var, int64_t size, mlir::Type type) {
     if (size < 4)
       return;
     Var outer("o"), element("e");
-    int width = int(std::min(size, lanes));
+    int width = int(widthOf(type, size));
     if (stage < 0)
       func.split(var, outer, element, width, Halide::TailStrategy::GuardWithIf).vectorize(element);
     else
@@ -526,15 +531,16 @@ private:
   }
 
   void place(mlir::Value value, const Var &at) {
+    mlir::Type element = typeOf(value).getElementType();
     for (Part &part : parts[value]) {
       part.func.compute_at(out, at).store_in(kRowMemory).bound_extent(part.lane, int(part.width));
-      vectorise(part.func, -1, part.lane, part.width);
+      vectorise(part.func, -1, part.lane, part.width, element);
       if (part.isFold) {
-        Var outer("o"), element("e");
+        Var outer("o"), inside("e");
         part.func.update()
             .reorder(part.lane, Halide::RVar(part.func.rvars(0)[0]))
-            .split(part.lane, outer, element, int(lanes))
-            .vectorize(element)
+            .split(part.lane, outer, inside, int(widthOf(element, lanes)))
+            .vectorize(inside)
             .unroll(outer);
       }
     }
@@ -550,7 +556,7 @@ private:
     int64_t size = type.getShape().back(), last = stage.resultDim.back();
     if (last >= 0 && last < stage.depth && last != int64_t(region.shape.size()) - 1)
       return; // one element inside the loops of the result
-    vectorise(func, -1, inner, size);
+    vectorise(func, -1, inner, size, element);
     if (func.has_update_definition() && parts[value].empty()) {
       // Neighbouring results of a fold go side by side, inside its loops.
       std::vector<Halide::VarOrRVar> order = {inner};
@@ -559,7 +565,7 @@ private:
       for (size_t i = 1; i < dims[value].size(); ++i)
         order.push_back(dims[value][i]);
       func.update().reorder(order);
-      vectorise(func, 0, inner, size);
+      vectorise(func, 0, inner, size, element);
     }
   }
 
@@ -571,7 +577,7 @@ private:
   };
   mlir::func::FuncOp kernel;
   const Region &region;
-  int64_t lanes;
+  int64_t lanes, vectorBytes;
   Halide::Target halideTarget;
   Func out; // the result
   llvm::DenseMap<mlir::Value, Func> funcs;

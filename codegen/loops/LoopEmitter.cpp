@@ -109,6 +109,27 @@ FailureOr<int64_t> placeAllocations(func::FuncOp function) {
   return bytes;
 }
 
+// A memref without elements is no bare pointer to the conversion of functions (a stride of 0). Nothing is read through
+// it: it becomes a view of scratch, and the argument a pointer that nobody uses.
+void detachEmptyArguments(func::FuncOp function) {
+  OpBuilder builder(function.getContext());
+  builder.setInsertionPointToStart(&function.getBody().front());
+  Value scratch = function.getArguments().back(), zero;
+  SmallVector<Type> types(function.getArgumentTypes());
+  for (BlockArgument argument : function.getArguments().drop_back()) {
+    auto type = cast<MemRefType>(argument.getType());
+    if (type.getNumElements() != 0)
+      continue;
+    if (!zero)
+      zero = arith::ConstantIndexOp::create(builder, function.getLoc(), 0);
+    Value view = memref::ViewOp::create(builder, function.getLoc(), type, scratch, zero, ValueRange{});
+    argument.replaceAllUsesWith(view);
+    types[argument.getArgNumber()] = MemRefType::get({1}, type.getElementType());
+    argument.setType(types[argument.getArgNumber()]);
+  }
+  function.setFunctionType(builder.getFunctionType(types, function.getResultTypes()));
+}
+
 LogicalResult bufferize(ModuleOp module) {
   PassManager passes(module.getContext());
   passes.addNestedPass<func::FuncOp>(createLinalgElementwiseOpFusionPass());
@@ -198,6 +219,7 @@ public:
     auto scratch = placeAllocations(function);
     if (failed(scratch))
       return failure();
+    detachEmptyArguments(function);
     for (size_t i = 0; i <= results; ++i) // results and scratch are written by nobody else
       function.setArgAttr(inputs + i, LLVM::LLVMDialect::getNoAliasAttrName(), UnitAttr::get(kernel.getContext()));
     if (failed(lowerToLLVMDialect(*module)))

@@ -5,49 +5,21 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/ReshapeOpsUtils.h"
 #include "mlir/IR/Matchers.h"
+#include "llvm/ADT/APSInt.h"
 
 using namespace mlir;
 
 namespace mlc::codegen {
 
-Type computeType(Type element) {
-  return element.isF16() || element.isBF16() ? Float32Type::get(element.getContext()) : element;
-}
-
-Value convertElement(OpBuilder &b, Location loc, Value value, Type to) {
-  Type from = value.getType();
-  if (from == to)
-    return value;
-  bool toFloat = isa<FloatType>(to), fromFloat = isa<FloatType>(from);
-  unsigned fromBits = from.getIntOrFloatBitWidth(), toBits = to.getIntOrFloatBitWidth();
-  if (fromFloat && toFloat) {
-    if (toBits > fromBits)
-      return arith::ExtFOp::create(b, loc, to, value);
-    if (toBits < fromBits)
-      return arith::TruncFOp::create(b, loc, to, value);
-    return convertElement(b, loc, convertElement(b, loc, value, b.getF32Type()), to); // f16 <-> bf16
-  }
-  if (to.isInteger(1)) {
-    Value zero = scalar(b, loc, from, 0);
-    if (fromFloat)
-      return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNE, value, zero);
-    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, value, zero);
-  }
-  if (fromFloat)
-    return arith::FPToSIOp::create(b, loc, to, value);
-  if (toFloat)
-    return from.isInteger(1) ? arith::UIToFPOp::create(b, loc, to, value).getResult()
-                             : arith::SIToFPOp::create(b, loc, to, value).getResult();
-  if (toBits < fromBits)
-    return arith::TruncIOp::create(b, loc, to, value);
-  return from.isInteger(1) ? arith::ExtUIOp::create(b, loc, to, value).getResult()
-                           : arith::ExtSIOp::create(b, loc, to, value).getResult();
-}
-
-Value scalar(OpBuilder &b, Location loc, Type type, double value) {
+Value scalar(OpBuilder &b, Location loc, Type type, double value, bool isUnsigned) {
   if (auto floating = dyn_cast<FloatType>(type))
     return arith::ConstantOp::create(b, loc, b.getFloatAttr(floating, value));
-  return arith::ConstantOp::create(b, loc, b.getIntegerAttr(type, int64_t(value)));
+  if (type.isInteger(1))
+    return arith::ConstantOp::create(b, loc, b.getIntegerAttr(type, value != 0));
+  llvm::APSInt integer(type.getIntOrFloatBitWidth(), isUnsigned);
+  bool exact;
+  llvm::APFloat(value).convertToInteger(integer, llvm::APFloat::rmTowardZero, &exact);
+  return arith::ConstantOp::create(b, loc, b.getIntegerAttr(type, integer));
 }
 
 Value filled(OpBuilder &b, Location loc, ArrayRef<int64_t> shape, Value value) {
@@ -183,7 +155,8 @@ Value reshaped(OpBuilder &b, Location loc, Value value, ArrayRef<int64_t> shape)
   return value;
 }
 
-Value padded(OpBuilder &b, Location loc, Value value, ArrayRef<int64_t> low, ArrayRef<int64_t> high, double with) {
+Value padded(OpBuilder &b, Location loc, Value value, ArrayRef<int64_t> low, ArrayRef<int64_t> high, double with,
+             bool isUnsigned) {
   auto type = cast<RankedTensorType>(value.getType());
   SmallVector<int64_t> shape(type.getShape());
   SmallVector<OpFoldResult> lows, highs;
@@ -195,7 +168,7 @@ Value padded(OpBuilder &b, Location loc, Value value, ArrayRef<int64_t> low, Arr
   auto to = RankedTensorType::get(shape, type.getElementType());
   if (to == type)
     return value;
-  return tensor::PadOp::create(b, loc, to, value, lows, highs, scalar(b, loc, type.getElementType(), with));
+  return tensor::PadOp::create(b, loc, to, value, lows, highs, scalar(b, loc, type.getElementType(), with, isUnsigned));
 }
 
 Value cropped(OpBuilder &b, Location loc, Value value, ArrayRef<int64_t> sizes) {

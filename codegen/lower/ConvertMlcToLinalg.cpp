@@ -11,11 +11,6 @@ using namespace mlir;
 namespace mlc::codegen {
 namespace {
 
-bool hasUnsignedElements(Type type) {
-  auto tensor = dyn_cast<RankedTensorType>(type);
-  return tensor && tensor.getElementType().isUnsignedInteger();
-}
-
 struct ConvertMlcToLinalg : PassWrapper<ConvertMlcToLinalg, OperationPass<func::FuncOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ConvertMlcToLinalg)
   StringRef getArgument() const override { return "convert-mlc-to-linalg"; }
@@ -32,6 +27,7 @@ struct ConvertMlcToLinalg : PassWrapper<ConvertMlcToLinalg, OperationPass<func::
 } // namespace
 
 LogicalResult convertMlcToLinalg(func::FuncOp kernel) {
+  makeSignless(kernel);
   SmallVector<Operation *> ops;
   kernel.walk([&](Operation *op) {
     if (isa_and_nonnull<MlcDialect>(op->getDialect()) && !isa<GatherOp, AttentionOp>(op))
@@ -39,10 +35,6 @@ LogicalResult convertMlcToLinalg(func::FuncOp kernel) {
   });
   IRRewriter rewriter(kernel.getContext());
   for (Operation *op : ops) {
-    // arith has no unsigned types; only movement works on them as they are.
-    if (llvm::any_of(op->getOperandTypes(), hasUnsignedElements) ||
-        llvm::any_of(op->getResultTypes(), hasUnsignedElements))
-      return op->emitOpError("cannot be compiled for unsigned integers; cast to a signed type before it");
     rewriter.setInsertionPoint(op);
     Value result;
     for (auto lower : {lowerShape, lowerElementwise, lowerReduction, lowerNormalization, lowerContraction})

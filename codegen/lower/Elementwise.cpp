@@ -16,21 +16,27 @@ struct Scalars {
   OpBuilder &b;
   Location loc;
   ValueRange x;
-  Type type; // of x[0]
+  Type type;    // of x[0]
+  bool hasSign; // of integers
 
   bool isFloat() const { return isa<FloatType>(type); }
-  Value constant(double value) const { return scalar(b, loc, type, value); }
+  Value constant(double value) const { return scalar(b, loc, type, value, !hasSign); }
   template <typename Float, typename Int> Value pick(Value left, Value right) const {
     return isFloat() ? Float::create(b, loc, left, right).getResult() : Int::create(b, loc, left, right).getResult();
   }
   Value add(Value l, Value r) const { return pick<arith::AddFOp, arith::AddIOp>(l, r); }
   Value sub(Value l, Value r) const { return pick<arith::SubFOp, arith::SubIOp>(l, r); }
   Value mul(Value l, Value r) const { return pick<arith::MulFOp, arith::MulIOp>(l, r); }
-  Value div(Value l, Value r) const { return pick<arith::DivFOp, arith::DivSIOp>(l, r); }
-  Value max(Value l, Value r) const { return pick<arith::MaximumFOp, arith::MaxSIOp>(l, r); }
-  Value min(Value l, Value r) const { return pick<arith::MinimumFOp, arith::MinSIOp>(l, r); }
+  template <typename Float, typename Signed, typename Unsigned> Value pick(Value left, Value right) const {
+    return hasSign ? pick<Float, Signed>(left, right) : pick<Float, Unsigned>(left, right);
+  }
+  Value div(Value l, Value r) const { return pick<arith::DivFOp, arith::DivSIOp, arith::DivUIOp>(l, r); }
+  Value max(Value l, Value r) const { return pick<arith::MaximumFOp, arith::MaxSIOp, arith::MaxUIOp>(l, r); }
+  Value min(Value l, Value r) const { return pick<arith::MinimumFOp, arith::MinSIOp, arith::MinUIOp>(l, r); }
   Value neg(Value v) const { return isFloat() ? arith::NegFOp::create(b, loc, v).getResult() : sub(constant(0), v); }
   Value abs(Value v) const {
+    if (!isFloat() && !hasSign)
+      return v;
     return isFloat() ? math::AbsFOp::create(b, loc, v).getResult() : math::AbsIOp::create(b, loc, v).getResult();
   }
   Value exp(Value v) const { return math::ExpOp::create(b, loc, v); }
@@ -48,13 +54,13 @@ struct Scalars {
                                  : F::OGE;
       return arith::CmpFOp::create(b, loc, f, l, r);
     }
-    bool boolean = type.isInteger(1); // false < true
+    bool noSign = !hasSign;
     I i = predicate == P::EQ   ? I::eq
           : predicate == P::NE ? I::ne
-          : predicate == P::LT ? (boolean ? I::ult : I::slt)
-          : predicate == P::LE ? (boolean ? I::ule : I::sle)
-          : predicate == P::GT ? (boolean ? I::ugt : I::sgt)
-                               : (boolean ? I::uge : I::sge);
+          : predicate == P::LT ? (noSign ? I::ult : I::slt)
+          : predicate == P::LE ? (noSign ? I::ule : I::sle)
+          : predicate == P::GT ? (noSign ? I::ugt : I::sgt)
+                               : (noSign ? I::uge : I::sge);
     return arith::CmpIOp::create(b, loc, i, l, r);
   }
 };
@@ -71,8 +77,36 @@ Value gelu(const Scalars &s, bool approximate) {
   return s.mul(s.mul(x, s.constant(0.5)), s.add(inner, s.constant(1)));
 }
 
+// Division and remainder of integers trap on the processor where the divisor is 0 or the quotient overflows. Here
+// x / 0 has all bits set and x rem 0 is x, as in XLA (and RISC-V); the lowest integer / -1 wraps to itself.
+Value divideIntegers(const Scalars &s, bool remainder) {
+  OpBuilder &b = s.b;
+  Value x = s.x[0], y = s.x[1], zero = s.constant(0), one = s.constant(1);
+  Value minusOne = arith::ConstantOp::create(b, s.loc, b.getIntegerAttr(s.type, -1));
+  Value isZero = s.compare(ComparePredicate::EQ, y, zero), isSpecial = isZero, isMinusOne;
+  if (s.hasSign) {
+    isMinusOne = s.compare(ComparePredicate::EQ, y, minusOne);
+    isSpecial = arith::OrIOp::create(b, s.loc, isZero, isMinusOne);
+  }
+  Value safe = s.select(isSpecial, one, y);
+  if (remainder) // of a division by 1 it is 0, as by -1
+    return s.select(isZero, x, s.pick<arith::RemFOp, arith::RemSIOp, arith::RemUIOp>(x, safe));
+  Value quotient = s.div(x, safe);
+  if (s.hasSign)
+    quotient = s.select(isMinusOne, s.neg(x), quotient);
+  return s.select(isZero, minusOne, quotient);
+}
+
+// 1 / (1 + exp(-x)), as exp(x) / (1 + exp(x)) below 0: nothing overflows, the left tail keeps its precision.
+Value sigmoid(const Scalars &s, Value x) {
+  Value e = s.exp(s.neg(s.abs(x))), one = s.constant(1);
+  return s.div(s.select(s.compare(ComparePredicate::LT, x, s.constant(0)), e, one), s.add(one, e));
+}
+
 Value sign(const Scalars &s) {
   Value x = s.x[0], zero = s.constant(0);
+  if (!s.isFloat() && !s.hasSign)
+    return s.min(x, s.constant(1));
   Value below = s.select(s.compare(ComparePredicate::LT, x, zero), s.constant(-1), s.isFloat() ? x : zero);
   return s.select(s.compare(ComparePredicate::GT, x, zero), s.constant(1), below); // +-0 and NaN give themselves
 }
@@ -86,8 +120,10 @@ Value buildBody(Operation *op, const Scalars &s) {
       .Case([&](AddOp) { return s.add(x, y); })
       .Case([&](SubOp) { return s.sub(x, y); })
       .Case([&](MulOp) { return s.mul(x, y); })
-      .Case([&](DivOp) { return s.div(x, y); })
-      .Case([&](RemOp) { return s.pick<arith::RemFOp, arith::RemSIOp>(x, y); })
+      .Case([&](DivOp) { return s.isFloat() ? s.div(x, y) : divideIntegers(s, false); })
+      .Case([&](RemOp) {
+        return s.isFloat() ? arith::RemFOp::create(b, loc, x, y).getResult() : divideIntegers(s, true);
+      })
       .Case([&](PowOp) { return math::PowFOp::create(b, loc, x, y).getResult(); })
       .Case([&](MaxOp) { return s.max(x, y); })
       .Case([&](MinOp) { return s.min(x, y); })
@@ -108,7 +144,7 @@ Value buildBody(Operation *op, const Scalars &s) {
       .Case([&](CosOp) { return math::CosOp::create(b, loc, x).getResult(); })
       .Case([&](TanhOp) { return math::TanhOp::create(b, loc, x).getResult(); })
       .Case([&](ErfOp) { return math::ErfOp::create(b, loc, x).getResult(); })
-      .Case([&](SigmoidOp) { return s.div(s.constant(1), s.add(s.constant(1), s.exp(s.neg(x)))); })
+      .Case([&](SigmoidOp) { return sigmoid(s, x); })
       .Case([&](SoftplusOp) { // max(x, 0) + ln(1 + exp(-|x|)) does not overflow
         return s.add(s.max(x, s.constant(0)), math::Log1pOp::create(b, loc, s.exp(s.neg(s.abs(x)))));
       })
@@ -143,7 +179,7 @@ Value buildBody(Operation *op, const Scalars &s) {
       .Case([&](IsInfOp) {
         return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, s.abs(x), s.constant(INFINITY)).getResult();
       })
-      .Case([&](CastOp o) { return convertElement(b, loc, x, computeType(o.getTo())); })
+      .Case([&](CastOp o) { return castElement(b, loc, x, o.getTo(), isUnsigned(o), givesUnsigned(o)); })
       .Default([](Operation *) { return Value(); });
 }
 
@@ -157,7 +193,7 @@ Value lowerElementwise(OpBuilder &b, Operation *op) {
   auto type = cast<RankedTensorType>(op->getResult(0).getType());
   Value result =
       mapElements(b, op->getLoc(), op->getOperands(), type, [&](OpBuilder &nested, Location loc, ValueRange x) {
-        Value value = buildBody(op, {nested, loc, x, x[0].getType()});
+        Value value = buildBody(op, {nested, loc, x, x[0].getType(), !isUnsigned(op)});
         known = bool(value);
         return known ? value : scalar(nested, loc, computeType(type.getElementType()), 0);
       });

@@ -2,6 +2,7 @@
 #ifndef MLC_CODEGEN_LOWER_FAMILIES_H
 #define MLC_CODEGEN_LOWER_FAMILIES_H
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Operation.h"
@@ -18,12 +19,24 @@ mlir::Value lowerContraction(mlir::OpBuilder &builder, mlir::Operation *op);
 
 using Body = llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::ValueRange)>;
 
+// arith has no unsigned types: before the lowering tensors of u8, u16, u32 and u64 become signless, and what an op must
+// know of its operands and its result stays at the op.
+void makeSignless(mlir::func::FuncOp kernel);
+// Is 1 above 0 for all bits set? Of unsigned operands, and of i1: false < true.
+bool isUnsigned(mlir::Operation *op);
+bool givesUnsigned(mlir::Operation *op);
+
 // Type of the result with the element type in which values are computed: f32 for f16 and bf16.
 mlir::Type computeType(mlir::Type element);
+// Between float types, rounding once.
 mlir::Value convertElement(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value, mlir::Type to);
+// mlc.cast: the element as `to`, or as a type that convertElement then rounds to it.
+mlir::Value castElement(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value, mlir::Type to,
+                        bool fromUnsigned, bool toUnsigned);
 
-// A scalar constant of a float or integer type.
-mlir::Value scalar(mlir::OpBuilder &builder, mlir::Location loc, mlir::Type type, double value);
+// A scalar constant of a float or integer type; integers truncate and saturate, as mlc.cast does.
+mlir::Value scalar(mlir::OpBuilder &builder, mlir::Location loc, mlir::Type type, double value,
+                   bool isUnsigned = false);
 mlir::Value filled(mlir::OpBuilder &builder, mlir::Location loc, llvm::ArrayRef<int64_t> shape, mlir::Value value);
 
 // The indexing map under which `shape` broadcasts, NumPy's way, into `result`.
@@ -50,7 +63,7 @@ mlir::Value contract(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value l
 // Reshape by expand_shape and collapse_shape, and a pad with a constant.
 mlir::Value reshaped(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value, llvm::ArrayRef<int64_t> shape);
 mlir::Value padded(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value, llvm::ArrayRef<int64_t> low,
-                   llvm::ArrayRef<int64_t> high, double with);
+                   llvm::ArrayRef<int64_t> high, double with, bool isUnsigned = false);
 // The first sizes[i] elements of each dimension.
 mlir::Value cropped(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value, llvm::ArrayRef<int64_t> sizes);
 mlir::Value transposed(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value,

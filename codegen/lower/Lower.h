@@ -1,5 +1,6 @@
 // convert-mlc-to-linalg: mlc ops of a kernel function become linalg on tensors with arith and math bodies, the only
-// input of every emitter. What stays: `gather` and `attention`, which have emitters of their own.
+// input of every emitter. What stays: `gather` and `attention`, which have emitters of their own. Tensors of unsigned
+// integers become signless, those of the function's signature too: the bytes are the same.
 #ifndef MLC_CODEGEN_LOWER_LOWER_H
 #define MLC_CODEGEN_LOWER_LOWER_H
 

@@ -16,17 +16,19 @@ namespace {
 RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
 // Neutral element of maximum (or minimum).
-Value lowest(OpBuilder &b, Location loc, Type type, bool forMaximum) {
+Value neutral(OpBuilder &b, Location loc, Type type, bool forMaximum, bool isUnsigned) {
   if (isa<FloatType>(type)) {
     double infinity = std::numeric_limits<double>::infinity();
     return scalar(b, loc, type, forMaximum ? -infinity : infinity);
   }
   unsigned bits = type.getIntOrFloatBitWidth();
-  APInt value = forMaximum ? APInt::getSignedMinValue(bits) : APInt::getSignedMaxValue(bits);
+  APInt value = isUnsigned   ? (forMaximum ? APInt::getMinValue(bits) : APInt::getMaxValue(bits))
+                : forMaximum ? APInt::getSignedMinValue(bits)
+                             : APInt::getSignedMaxValue(bits);
   return arith::ConstantOp::create(b, loc, b.getIntegerAttr(type, value));
 }
 
-Value fold(OpBuilder &b, Location loc, ReduceKind kind, Value x, Value acc) {
+Value fold(OpBuilder &b, Location loc, ReduceKind kind, Value x, Value acc, bool isUnsigned = false) {
   bool isFloat = isa<FloatType>(x.getType());
   switch (kind) {
   case ReduceKind::Sum:
@@ -37,11 +39,13 @@ Value fold(OpBuilder &b, Location loc, ReduceKind kind, Value x, Value acc) {
     return isFloat ? arith::MulFOp::create(b, loc, acc, x).getResult()
                    : arith::MulIOp::create(b, loc, acc, x).getResult();
   case ReduceKind::Max:
-    return isFloat ? arith::MaximumFOp::create(b, loc, acc, x).getResult()
-                   : arith::MaxSIOp::create(b, loc, acc, x).getResult();
+    return isFloat      ? arith::MaximumFOp::create(b, loc, acc, x).getResult()
+           : isUnsigned ? arith::MaxUIOp::create(b, loc, acc, x).getResult()
+                        : arith::MaxSIOp::create(b, loc, acc, x).getResult();
   case ReduceKind::Min:
-    return isFloat ? arith::MinimumFOp::create(b, loc, acc, x).getResult()
-                   : arith::MinSIOp::create(b, loc, acc, x).getResult();
+    return isFloat      ? arith::MinimumFOp::create(b, loc, acc, x).getResult()
+           : isUnsigned ? arith::MinUIOp::create(b, loc, acc, x).getResult()
+                        : arith::MinSIOp::create(b, loc, acc, x).getResult();
   }
   return {};
 }
@@ -53,11 +57,12 @@ Value lowerReduce(OpBuilder &b, ReduceOp op) {
   auto resultType = typeOf(op.getResult());
   Type compute = computeType(type.getElementType());
   Value initial = kind == ReduceKind::Max || kind == ReduceKind::Min
-                      ? lowest(b, loc, compute, kind == ReduceKind::Max)
+                      ? neutral(b, loc, compute, kind == ReduceKind::Max, isUnsigned(op))
                       : scalar(b, loc, compute, kind == ReduceKind::Prod ? 1 : 0);
-  Value sum = reduceElements(
-      b, loc, op.getOperand(), op.getAxes(), initial,
-      [&](OpBuilder &nested, Location where, ValueRange v) { return fold(nested, where, kind, v[0], v[1]); });
+  Value sum = reduceElements(b, loc, op.getOperand(), op.getAxes(), initial,
+                             [&](OpBuilder &nested, Location where, ValueRange v) {
+                               return fold(nested, where, kind, v[0], v[1], isUnsigned(op));
+                             });
   if (kind == ReduceKind::Mean || compute != type.getElementType()) {
     double count = 1;
     for (int64_t axis : op.getAxes())
@@ -66,6 +71,8 @@ Value lowerReduce(OpBuilder &b, ReduceOp op) {
                       [&](OpBuilder &nested, Location where, ValueRange v) -> Value {
                         if (kind != ReduceKind::Mean)
                           return v[0];
+                        if (count == 0) // 0 / 0, which Halide refuses to divide
+                          return scalar(nested, where, compute, std::numeric_limits<double>::quiet_NaN());
                         return arith::DivFOp::create(nested, where, v[0], scalar(nested, where, compute, count));
                       });
   }
@@ -76,7 +83,7 @@ Value lowerReduce(OpBuilder &b, ReduceOp op) {
 Value lowerArgReduce(OpBuilder &b, Operation *op, Value operand, int64_t axis, bool maximum, bool last) {
   Location loc = op->getLoc();
   auto type = typeOf(operand);
-  Type element = type.getElementType();
+  Type element = computeType(type.getElementType());
   int64_t rank = type.getRank();
   SmallVector<int64_t> shape;
   SmallVector<AffineExpr> kept;
@@ -87,29 +94,31 @@ Value lowerArgReduce(OpBuilder &b, Operation *op, Value operand, int64_t axis, b
       shape.push_back(type.getDimSize(i));
       kept.push_back(b.getAffineDimExpr(i));
     }
-  Value bestInit = filled(b, loc, shape, lowest(b, loc, element, maximum));
+  Value bestInit = filled(b, loc, shape, neutral(b, loc, element, maximum, isUnsigned(op)));
   Value indexInit = filled(b, loc, shape, scalar(b, loc, b.getI64Type(), 0));
   AffineMap out = AffineMap::get(rank, 0, kept, b.getContext());
   AffineMap maps[] = {b.getMultiDimIdentityMap(rank), out, out};
   auto generic = linalg::GenericOp::create(
       b, loc, TypeRange{bestInit.getType(), indexInit.getType()}, ValueRange{operand}, ValueRange{bestInit, indexInit},
       maps, iterators, [&](OpBuilder &n, Location where, ValueRange v) {
-        Value better;
+        Value better, x = convertElement(n, where, v[0], element);
         if (isa<FloatType>(element)) {
           using P = arith::CmpFPredicate;
           P predicate = maximum ? (last ? P::OGE : P::OGT) : (last ? P::OLE : P::OLT);
-          better = arith::CmpFOp::create(n, where, predicate, v[0], v[1]);
-          Value isNan = arith::CmpFOp::create(n, where, P::UNO, v[0], v[0]);
+          better = arith::CmpFOp::create(n, where, predicate, x, v[1]);
+          Value isNan = arith::CmpFOp::create(n, where, P::UNO, x, x);
           Value wasNumber = arith::CmpFOp::create(n, where, P::ORD, v[1], v[1]);
           better = arith::OrIOp::create(n, where, better, arith::AndIOp::create(n, where, isNan, wasNumber));
         } else {
           using P = arith::CmpIPredicate;
-          better = arith::CmpIOp::create(n, where, maximum ? (last ? P::sge : P::sgt) : (last ? P::sle : P::slt), v[0],
-                                         v[1]);
+          P predicate = maximum ? (last ? P::sge : P::sgt) : (last ? P::sle : P::slt);
+          if (isUnsigned(op))
+            predicate = maximum ? (last ? P::uge : P::ugt) : (last ? P::ule : P::ult);
+          better = arith::CmpIOp::create(n, where, predicate, x, v[1]);
         }
         Value index = arith::IndexCastOp::create(n, where, n.getI64Type(), linalg::IndexOp::create(n, where, axis));
         linalg::YieldOp::create(n, where,
-                                ValueRange{arith::SelectOp::create(n, where, better, v[0], v[1]),
+                                ValueRange{arith::SelectOp::create(n, where, better, x, v[1]),
                                            arith::SelectOp::create(n, where, better, index, v[2])});
       });
   return reshaped(b, loc, generic.getResult(1), typeOf(op->getResult(0)).getShape());
@@ -163,8 +172,10 @@ Value lowerPool(OpBuilder &b, PoolOp op) {
   Location loc = op.getLoc();
   auto type = typeOf(op.getOperand());
   auto resultType = typeOf(op.getResult());
-  Type compute = computeType(type.getElementType());
-  bool average = op.getKind() == PoolKind::Average;
+  bool average = op.getKind() == PoolKind::Average, noSign = isUnsigned(op);
+  // The sum of a window of integers is exact, and divided in the end.
+  bool isWide = average && !isa<FloatType>(type.getElementType());
+  Type compute = isWide ? b.getI64Type() : computeType(type.getElementType());
   int64_t rank = type.getRank(), spatial = rank - 2, firstSpatial = op.getLayout() == Layout::ChannelsLast ? 1 : 2;
   SmallVector<int64_t> low(rank, 0), high(rank, 0);
   SmallVector<AffineExpr> from, to, window;
@@ -178,12 +189,9 @@ Value lowerPool(OpBuilder &b, PoolOp op) {
     window.push_back(b.getAffineDimExpr(rank + d));
     from[firstSpatial + d] = from[firstSpatial + d] * op.getStrides()[d] + window.back() * op.getDilations()[d];
   }
-  Value initial = average ? scalar(b, loc, compute, 0) : lowest(b, loc, compute, true);
-  double padValue = 0;
-  if (!average)
-    padValue = isa<FloatType>(compute) ? -std::numeric_limits<double>::infinity()
-                                       : -std::ldexp(1.0, int(compute.getIntOrFloatBitWidth()) - 1);
-  Value input = padded(b, loc, op.getOperand(), low, high, padValue);
+  Value initial = average ? scalar(b, loc, compute, 0) : neutral(b, loc, compute, true, noSign);
+  double padValue = average ? 0 : -std::numeric_limits<double>::infinity(); // saturates to the lowest integer
+  Value input = padded(b, loc, op.getOperand(), low, high, padValue, noSign);
   Value shape = tensor::EmptyOp::create(b, loc, op.getWindow(), type.getElementType()); // only its shape is used
   Value init = filled(b, loc, resultType.getShape(), initial);
   SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
@@ -195,9 +203,10 @@ Value lowerPool(OpBuilder &b, PoolOp op) {
   Value folded = linalg::GenericOp::create(
                      b, loc, TypeRange{init.getType()}, ValueRange{input, shape}, ValueRange{init}, maps, iterators,
                      [&](OpBuilder &n, Location where, ValueRange v) {
-                       Value element = convertElement(n, where, v[0], compute);
-                       linalg::YieldOp::create(
-                           n, where, fold(n, where, average ? ReduceKind::Sum : ReduceKind::Max, element, v[2]));
+                       Value element = isWide ? castElement(n, where, v[0], compute, noSign, noSign)
+                                              : convertElement(n, where, v[0], compute);
+                       ReduceKind kind = average ? ReduceKind::Sum : ReduceKind::Max;
+                       linalg::YieldOp::create(n, where, fold(n, where, kind, element, v[2], noSign));
                      })
                      .getResult(0);
   if (!average)
@@ -221,7 +230,9 @@ Value lowerPool(OpBuilder &b, PoolOp op) {
       count = fold(n, where, ReduceKind::Prod, more, count);
     if (isa<FloatType>(compute))
       return arith::DivFOp::create(n, where, v[0], count);
-    return arith::DivSIOp::create(n, where, v[0], count);
+    Value quotient = noSign ? arith::DivUIOp::create(n, where, v[0], count).getResult()
+                            : arith::DivSIOp::create(n, where, v[0], count).getResult();
+    return castElement(n, where, quotient, type.getElementType(), noSign, noSign);
   });
 }
 

@@ -47,6 +47,8 @@ Value lowerConcat(OpBuilder &b, ConcatOp op) {
   SmallVector<OpFoldResult> offsets(type.getRank(), b.getIndexAttr(0)), strides(type.getRank(), b.getIndexAttr(1));
   int64_t axis = op.getAxis(), position = 0;
   for (Value input : op.getInputs()) {
+    if (typeOf(input).getNumElements() == 0)
+      continue; // an insertion at the end is refused
     offsets[axis] = b.getIndexAttr(position);
     position += typeOf(input).getDimSize(axis);
     result = tensor::InsertSliceOp::create(b, loc, input, result, offsets,
@@ -97,7 +99,8 @@ Value lowerShape(OpBuilder &b, Operation *op) {
       .Case([&](SliceOp o) { return lowerSlice(b, o); })
       .Case([&](ConcatOp o) { return lowerConcat(b, o); })
       .Case([&](PadOp o) {
-        return padded(b, o.getLoc(), o.getOperand(), o.getLow(), o.getHigh(), o.getValue().convertToDouble());
+        return padded(b, o.getLoc(), o.getOperand(), o.getLow(), o.getHigh(), o.getValue().convertToDouble(),
+                      isUnsigned(o));
       })
       .Case([&](PackOp o) { return lowerPack(b, o); })
       .Case([&](UnpackOp o) { return lowerUnpack(b, o); })

@@ -23,6 +23,7 @@ Value expand(OpBuilder &b, Operation *op, ValueRange v) {
       .Case([&](math::PowFOp) { return buildPow(b, loc, v[0], v[1]); })
       .Case([&](math::SinOp) { return buildSin(b, loc, v[0]); })
       .Case([&](math::CosOp) { return buildCos(b, loc, v[0]); })
+      .Case([&](arith::RemFOp) { return buildRem(b, loc, v[0], v[1]); })
       .Case([&](math::RsqrtOp) {
         Formula f(b, loc, v[0].getType());
         return f.div(f.number(1), math::SqrtOp::create(b, loc, v[0]));
@@ -30,9 +31,18 @@ Value expand(OpBuilder &b, Operation *op, ValueRange v) {
       .Default([](Operation *) { return Value(); });
 }
 
+// Roundings that are not instructions of x86-64-v3. To bf16 always: instructions that some processors have flush
+// subnormal numbers.
+bool isExpandedRounding(Operation *op) {
+  if (!isa<arith::TruncFOp>(op))
+    return false;
+  Type from = getElementTypeOrSelf(op->getOperand(0)), to = getElementTypeOrSelf(op->getResult(0));
+  return to.isBF16() || (from.isF64() && to.isF16());
+}
+
 bool isExpanded(Operation *op) {
   return isa<math::ExpOp, math::Exp2Op, math::ExpM1Op, math::LogOp, math::Log2Op, math::Log10Op, math::Log1pOp,
-             math::TanhOp, math::ErfOp, math::PowFOp, math::SinOp, math::CosOp, math::RsqrtOp>(op);
+             math::TanhOp, math::ErfOp, math::PowFOp, math::SinOp, math::CosOp, math::RsqrtOp, arith::RemFOp>(op);
 }
 
 struct ExpandMathPass : PassWrapper<ExpandMathPass, OperationPass<>> {
@@ -66,6 +76,17 @@ void expandMath(Operation *root) {
     Value result = expand(b, op, operands);
     if (narrow)
       result = arith::TruncFOp::create(b, op->getLoc(), type, result);
+    op->getResult(0).replaceAllUsesWith(result);
+    op->erase();
+  }
+  ops.clear();
+  root->walk([&](Operation *op) {
+    if (isExpandedRounding(op))
+      ops.push_back(op);
+  });
+  for (Operation *op : ops) {
+    OpBuilder b(op);
+    Value result = buildTrunc(b, op->getLoc(), op->getOperand(0), op->getResult(0).getType());
     op->getResult(0).replaceAllUsesWith(result);
     op->erase();
   }

@@ -1,8 +1,9 @@
 // Transcendental functions as arith-level expressions: built once, consumed by every emitter.
 //
-// Values are scalars or vectors of f32 or f64. The expressions hold arith ops and math.{fma,sqrt,absf,floor,copysign}
-// only, which are instructions on AVX2 + FMA: no call of a math library, no branch, so loops around them vectorise.
-// Measured errors are in docs/numerics.md. NaN goes in, NaN comes out; overflow gives the infinity that IEEE 754 names.
+// Values are scalars or vectors of f32 or f64. The expressions hold arith ops and
+// math.{fma,sqrt,absf,floor,trunc,copysign} only, which are instructions on AVX2 + FMA: no call of a math library, no
+// branch, so loops around them vectorise. Measured errors are in docs/numerics.md. NaN goes in, NaN comes out; overflow
+// gives the infinity that IEEE 754 names.
 #ifndef MLC_CODEGEN_MATH_MATH_H
 #define MLC_CODEGEN_MATH_MATH_H
 
@@ -28,8 +29,14 @@ mlir::Value buildPow(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x, mlir
 mlir::Value buildSin(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
 mlir::Value buildCos(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
 
+// C's fmod, exact. f32 through f64.
+mlir::Value buildRem(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x, mlir::Value y);
+// f64 or f32 to f16 or bf16, rounded once to nearest even.
+mlir::Value buildTrunc(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x, mlir::Type to);
+
 // Replaces the math ops that are not instructions (exp, exp2, expm1, log, log2, log10, log1p, tanh, erf, powf, rsqrt,
-// sin, cos) under `root` by these expressions. f16 and bf16 are computed in f32.
+// sin, cos), remainders, and roundings to bf16 and from f64 to f16 under `root` by these expressions. f16
+// and bf16 are computed in f32.
 void expandMath(mlir::Operation *root);
 
 // The same as a pass, `mlc-expand-math`.

@@ -1,8 +1,10 @@
 #include "codegen/target/MachineCode.h"
+#include "codegen/target/BF16ByBits.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/Analysis/TargetTransformInfo.h"
 #include "llvm/Bitcode/BitcodeReader.h"
 #include "llvm/Bitcode/BitcodeWriter.h"
+#include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/IntrinsicInst.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Verifier.h"
@@ -87,6 +89,32 @@ void expandMemoryIntrinsics(llvm::Module &module, llvm::TargetMachine &machine) 
   }
 }
 
+// A masked store of one lane that truncates stores the wide element with AVX-512 (LLVM 22, X86's combine of masked
+// stores into scalar ones): bytes behind the tensor are overwritten. Such a store is made scalar here, rightly.
+void storeSingleLanes(llvm::Module &module) {
+  for (llvm::Function &function : module)
+    for (llvm::BasicBlock &block : function)
+      for (llvm::Instruction &instruction : llvm::make_early_inc_range(block)) {
+        auto *store = llvm::dyn_cast<llvm::IntrinsicInst>(&instruction);
+        if (!store || store->getIntrinsicID() != llvm::Intrinsic::masked_store)
+          continue;
+        auto *mask = llvm::dyn_cast<llvm::Constant>(store->getArgOperand(2));
+        auto *type = llvm::dyn_cast<llvm::FixedVectorType>(store->getArgOperand(0)->getType());
+        llvm::SmallVector<unsigned> lanes;
+        for (unsigned i = 0; mask && type && i < type->getNumElements(); ++i)
+          if (llvm::Constant *lane = mask->getAggregateElement(i); !lane || !lane->isNullValue())
+            lanes.push_back(i);
+        if (lanes.size() != 1)
+          continue;
+        llvm::IRBuilder<> b(store);
+        llvm::Value *pointer = b.CreateConstGEP1_64(type->getElementType(), store->getArgOperand(1), lanes[0]);
+        llvm::Align align =
+            llvm::commonAlignment(store->getParamAlign(1).valueOrOne(), lanes[0] * type->getScalarSizeInBits() / 8);
+        b.CreateAlignedStore(b.CreateExtractElement(store->getArgOperand(0), uint64_t(lanes[0])), pointer, align);
+        store->eraseFromParent();
+      }
+}
+
 void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::PipelineTuningOptions tuning;
   tuning.LoopVectorization = tuning.SLPVectorization = true;
@@ -144,8 +172,11 @@ llvm::Error optimizeKernel(llvm::Module &module, const TargetDesc &target) {
   if (llvm::verifyModule(module, &problems))
     return llvm::createStringError("kernel module '" + module.getName() + "' is ill-formed LLVM IR: " + problem);
   setFunctionAttributes(module, target);
+  replaceBF16ByBits(module);
   optimize(module, **machine);
   expandMemoryIntrinsics(module, **machine);
+  replaceBF16ByBits(module); // selects that came in
+  storeSingleLanes(module);
   return llvm::Error::success();
 }
 

@@ -1,0 +1,215 @@
+// Matrix products, convolutions and attention: shapes around the tiles, all attributes.
+#include "test/sweep/Sweep.h"
+
+using namespace mlir;
+
+namespace mlc::sweep {
+namespace {
+
+// Sums of `depth` products of numbers in [-2, 2]; f16 and bf16 accumulate in f32 and round once.
+Tolerance sumOf(DType dtype, int64_t depth) {
+  double terms = std::max<double>(1, std::sqrt(double(depth)));
+  return dtype == DType::F16 || dtype == DType::BF16 ? Tolerance{1, 0.5} : Tolerance{4 + terms, 4};
+}
+
+void matmuls(std::vector<Case> &cases) {
+  struct Product {
+    Shape lhsBatch, rhsBatch;
+    int64_t m, n, k;
+  };
+  const std::vector<Product> all = {{{}, {}, 1, 1, 1},      {{}, {}, 1, 17, 5},  {{}, {}, 9, 1, 7},
+                                    {{}, {}, 5, 7, 1},      {{}, {}, 7, 50, 33}, {{}, {}, 16, 16, 16},
+                                    {{}, {}, 65, 31, 40},   {{3}, {3}, 5, 9, 4}, {{2, 3}, {2, 3}, 7, 18, 9},
+                                    {{2, 1}, {3}, 4, 5, 6}, {{}, {4}, 3, 33, 5}, {{4}, {}, 3, 6, 5},
+                                    {{1}, {5}, 2, 2, 2},    {{}, {}, 0, 4, 3},   {{}, {}, 4, 0, 3},
+                                    {{}, {}, 4, 3, 0},      {{0}, {1}, 2, 3, 4}, {{2}, {1, 1}, 33, 3, 65}};
+  for (DType dtype : kNumbers)
+    for (const Product &p : sample(all, isFloat(dtype) ? 7 : 5, "matmul" + textOf(dtype)))
+      for (int transposes = 0; transposes < 4; ++transposes) {
+        if (!isFull() && !isFloat(dtype) && transposes % 2)
+          continue;
+        auto matrix = [](Shape batch, int64_t rows, int64_t columns, bool transpose) {
+          batch.push_back(transpose ? columns : rows);
+          batch.push_back(transpose ? rows : columns);
+          return batch;
+        };
+        Shape lhs = matrix(p.lhsBatch, p.m, p.k, transposes & 1), rhs = matrix(p.rhsBatch, p.k, p.n, transposes & 2);
+        cases.push_back(
+            {"matmul " + textOf(dtype) + " " + textOf(lhs) + " " + textOf(rhs) + " " + std::to_string(transposes),
+             {{dtype, lhs, {Fill::Sparse}}, {dtype, rhs, {Fill::Moderate}}},
+             [transposes](GraphBuilder &g, ValueRange x) {
+               std::vector<NamedAttribute> attributes;
+               if (transposes & 1)
+                 attributes.push_back(g.unit("transpose_lhs"));
+               if (transposes & 2)
+                 attributes.push_back(g.unit("transpose_rhs"));
+               return Values{g.make<MatmulOp>(x, attributes)};
+             },
+             sumOf(dtype, p.k)});
+      }
+}
+
+void packedMatmuls(std::vector<Case> &cases) {
+  struct Product {
+    Shape lhs;
+    int64_t n;
+  };
+  for (DType dtype : kFloats)
+    for (const auto &[lhs, n] :
+         std::vector<Product>{{{5}, 9}, {{7, 5}, 33}, {{2, 9, 40}, 16}, {{1, 1}, 1}, {{0, 3}, 4}})
+      for (int64_t lanes : {4, 16})
+        cases.push_back({"packed_matmul " + textOf(dtype) + " " + textOf(lhs) + " " + std::to_string(n) + " lanes " +
+                             std::to_string(lanes),
+                         {{dtype, lhs, {Fill::Sparse}}, {dtype, {lhs.back(), n}, {Fill::Moderate}}},
+                         [lanes, n = n](GraphBuilder &g, ValueRange x) {
+                           Value packed = g.make<PackOp>(x[1], g.integer("lanes", lanes));
+                           return Values{g.make<PackedMatmulOp>({x[0], packed}, g.integer("n", n))};
+                         },
+                         sumOf(dtype, lhs.back())});
+}
+
+struct Conv {
+  std::string name;
+  int64_t images, channels, outputs, groups;
+  Shape size, window, strides, low, high, dilations;
+};
+
+const std::vector<Conv> kConvs = {{"1d", 1, 3, 5, 1, {11}, {3}, {1}, {1}, {1}, {1}},
+                                  {"1d strided", 2, 4, 2, 2, {13}, {4}, {3}, {2}, {0}, {1}},
+                                  {"pointwise", 1, 5, 18, 1, {6, 7}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, {1, 1}},
+                                  {"pointwise strided", 1, 16, 16, 1, {9, 9}, {1, 1}, {2, 2}, {0, 0}, {0, 0}, {1, 1}},
+                                  {"3x3", 1, 7, 33, 1, {9, 8}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
+                                  {"3x3 strided", 2, 3, 16, 1, {10, 11}, {3, 3}, {2, 2}, {0, 1}, {1, 2}, {1, 1}},
+                                  {"7x7", 1, 3, 8, 1, {15, 15}, {7, 7}, {2, 2}, {3, 3}, {3, 3}, {1, 1}},
+                                  {"dilated", 1, 4, 5, 1, {12, 13}, {3, 2}, {1, 2}, {2, 1}, {1, 0}, {2, 3}},
+                                  {"grouped", 1, 6, 9, 3, {6, 6}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
+                                  {"depthwise", 1, 17, 17, 17, {8, 9}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
+                                  {"depthwise strided", 1, 16, 16, 16, {9, 9}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}},
+                                  {"depthwise doubled", 1, 4, 8, 4, {5, 5}, {2, 2}, {1, 1}, {0, 0}, {0, 0}, {1, 1}},
+                                  {"one pixel", 1, 1, 1, 1, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, {1, 1}},
+                                  {"whole window", 1, 3, 4, 1, {5, 4}, {5, 4}, {1, 1}, {0, 0}, {0, 0}, {1, 1}},
+                                  {"3d", 1, 2, 3, 1, {4, 5, 6}, {2, 3, 2}, {1, 2, 1}, {1, 0, 0}, {0, 1, 1}, {1, 1, 2}},
+                                  {"no image", 0, 3, 4, 1, {5, 5}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}};
+
+Shape shapeOfImage(const Conv &c, int64_t channels, bool last) {
+  Shape shape = {c.images};
+  if (!last)
+    shape.push_back(channels);
+  shape.insert(shape.end(), c.size.begin(), c.size.end());
+  if (last)
+    shape.push_back(channels);
+  return shape;
+}
+
+Shape shapeOfFilter(const Conv &c, bool last) {
+  if (!last) {
+    Shape shape = {c.outputs, c.channels / c.groups};
+    shape.insert(shape.end(), c.window.begin(), c.window.end());
+    return shape;
+  }
+  Shape shape = c.window;
+  shape.push_back(c.channels / c.groups);
+  shape.push_back(c.outputs);
+  return shape;
+}
+
+std::vector<NamedAttribute> attributesOf(const Conv &c, GraphBuilder &g, bool last) {
+  return {g.ints("strides", c.strides),
+          g.ints("pad_low", c.low),
+          g.ints("pad_high", c.high),
+          g.ints("dilations", c.dilations),
+          g.integer("groups", c.groups),
+          g.attr("layout", LayoutAttr::get(g.context(), last ? Layout::ChannelsLast : Layout::ChannelsFirst))};
+}
+
+int64_t depthOf(const Conv &c) {
+  int64_t depth = c.channels / c.groups;
+  for (int64_t size : c.window)
+    depth *= size;
+  return depth;
+}
+
+void convs(std::vector<Case> &cases) {
+  for (DType dtype : kFloats)
+    for (const Conv &c : sample(kConvs, dtype == DType::F32 ? kConvs.size() : 5, "conv" + textOf(dtype)))
+      for (bool last : {false, true})
+        cases.push_back(
+            {"conv " + c.name + " " + textOf(dtype) + (last ? " channels last" : ""),
+             {{dtype, shapeOfImage(c, c.channels, last), {Fill::Sparse}},
+              {dtype, shapeOfFilter(c, last), {Fill::Moderate}}},
+             [&c, last](GraphBuilder &g, ValueRange x) { return Values{g.make<ConvOp>(x, attributesOf(c, g, last))}; },
+             sumOf(dtype, depthOf(c))});
+}
+
+void packedConvs(std::vector<Case> &cases) {
+  for (DType dtype : kFloats)
+    for (const Conv &c : kConvs) {
+      if (c.groups != 1 || (!isFull() && dtype != DType::F32 && c.window.size() != 2))
+        continue;
+      cases.push_back({"packed_conv " + c.name + " " + textOf(dtype),
+                       {{dtype, shapeOfImage(c, c.channels, true), {Fill::Sparse}},
+                        {dtype, shapeOfFilter(c, true), {Fill::Moderate}}},
+                       [&c](GraphBuilder &g, ValueRange x) {
+                         Shape low(c.size.size() + 2, 0), high = low;
+                         std::copy(c.low.begin(), c.low.end(), low.begin() + 1);
+                         std::copy(c.high.begin(), c.high.end(), high.begin() + 1);
+                         Value image =
+                             g.make<PadOp>(x[0], {g.ints("low", low), g.ints("high", high), g.real("value", 0)});
+                         Value filter = g.make<PackOp>(x[1], g.integer("lanes", 16));
+                         return Values{g.make<PackedConvOp>({image, filter}, {g.ints("strides", c.strides),
+                                                                              g.ints("dilations", c.dilations),
+                                                                              g.integer("out_channels", c.outputs)})};
+                       },
+                       sumOf(dtype, depthOf(c))});
+    }
+}
+
+void attentions(std::vector<Case> &cases) {
+  struct Heads {
+    int64_t batch, heads, keyHeads, queries, keys, size, valueSize;
+  };
+  for (DType dtype : kFloats)
+    for (const Heads &h :
+         sample<Heads>({{1, 1, 1, 1, 1, 1, 1}, {2, 3, 3, 5, 7, 4, 6}, {1, 4, 2, 9, 9, 8, 8}, {1, 2, 1, 17, 33, 16, 5}},
+                       2, textOf(dtype)))
+      for (HeadLayout layout : {HeadLayout::BHSD, HeadLayout::BSHD})
+        for (int mask = 0; mask < 3; ++mask) { // none, per key, per score; the last is causal too
+          auto shape = [&](int64_t heads, int64_t sequence, int64_t size) {
+            return layout == HeadLayout::BHSD ? Shape{h.batch, heads, sequence, size}
+                                              : Shape{h.batch, sequence, heads, size};
+          };
+          std::vector<Input> inputs = {{dtype, shape(h.heads, h.queries, h.size), {Fill::Moderate}},
+                                       {dtype, shape(h.keyHeads, h.keys, h.size), {Fill::Moderate}},
+                                       {dtype, shape(h.keyHeads, h.keys, h.valueSize), {Fill::Moderate}}};
+          if (mask)
+            inputs.push_back(
+                {dtype, mask == 1 ? Shape{h.batch, 1, 1, h.keys} : Shape{h.queries, h.keys}, {Fill::Moderate}});
+          bool narrow = dtype == DType::F16 || dtype == DType::BF16;
+          cases.push_back(
+              {"attention " + textOf(dtype) + " " + std::to_string(h.queries) + "x" + std::to_string(h.keys) + " " +
+                   stringifyHeadLayout(layout).str() + " mask " + std::to_string(mask),
+               inputs,
+               [=](GraphBuilder &g, ValueRange x) {
+                 std::vector<NamedAttribute> attributes = {g.real("scale", 0.25),
+                                                           g.attr("layout", HeadLayoutAttr::get(g.context(), layout))};
+                 if (mask == 2)
+                   attributes.push_back(g.unit("causal"));
+                 return Values{g.make<AttentionOp>(x, attributes)};
+               },
+               narrow ? Tolerance{2, 2} : Tolerance{16, 2}});
+        }
+}
+
+} // namespace
+
+std::vector<Case> contractionCases() {
+  std::vector<Case> cases;
+  matmuls(cases);
+  packedMatmuls(cases);
+  convs(cases);
+  packedConvs(cases);
+  attentions(cases);
+  return cases;
+}
+
+} // namespace mlc::sweep

@@ -1,0 +1,298 @@
+#include "test/sweep/Sweep.h"
+#include "compiler/Compile.h"
+#include "compiler/Registration.h"
+#include "mlc/runtime.h"
+#include "mlir/Pass/PassManager.h"
+#include "reference/Interpreter.h"
+#include "test/sweep/Draw.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
+#include "llvm/Support/raw_ostream.h"
+#include <csignal>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace mlc::sweep {
+
+const std::vector<DType> kFloats = {DType::F32, DType::F64, DType::F16, DType::BF16};
+const std::vector<DType> kSigned = {DType::I8, DType::I16, DType::I32, DType::I64};
+const std::vector<DType> kUnsigned = {DType::U8, DType::U16, DType::U32, DType::U64};
+static std::vector<DType> join(std::initializer_list<std::vector<DType>> lists) {
+  std::vector<DType> all;
+  for (const auto &list : lists)
+    all.insert(all.end(), list.begin(), list.end());
+  return all;
+}
+const std::vector<DType> kIntegers = join({kSigned, kUnsigned});
+const std::vector<DType> kNumbers = join({kFloats, kIntegers});
+const std::vector<DType> kAll = join({kNumbers, {DType::I1}});
+
+std::string textOf(const Shape &shape) {
+  std::string text;
+  for (int64_t size : shape)
+    text += (text.empty() ? "" : "x") + std::to_string(size);
+  return text.empty() ? "scalar" : text;
+}
+
+bool isFull() {
+  const char *value = getenv("MLC_SWEEP");
+  return value && std::string(value) == "full";
+}
+
+namespace {
+
+constexpr size_t kBatch = 128; // cases of one module
+
+// Memory of whole pages with an inaccessible page on both sides; the tensor touches one of them.
+class GuardedBuffer {
+public:
+  GuardedBuffer(size_t bytes, bool atEnd, int fill) : page(size_t(sysconf(_SC_PAGESIZE))) {
+    inside = (bytes + page - 1) / page * page;
+    total = inside + 2 * page;
+    base = static_cast<std::byte *>(mmap(nullptr, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    if (base == MAP_FAILED || (inside && mprotect(base + page, inside, PROT_READ | PROT_WRITE) != 0)) {
+      ADD_FAILURE() << "no memory";
+      std::abort();
+    }
+    std::memset(base + page, fill, inside);
+    data = base + page + (atEnd ? inside - bytes : 0);
+  }
+  GuardedBuffer(GuardedBuffer &&other) : page(other.page), inside(other.inside), total(other.total), data(other.data) {
+    base = std::exchange(other.base, nullptr);
+  }
+  ~GuardedBuffer() {
+    if (base)
+      munmap(base, total);
+  }
+  void protect() {
+    if (inside)
+      mprotect(base + page, inside, PROT_READ);
+  }
+
+  size_t page, inside, total;
+  std::byte *base, *data;
+};
+
+mlc_dtype runtimeType(DType dtype) {
+  switch (dtype) {
+  case DType::F32: return MLC_F32;
+  case DType::F64: return MLC_F64;
+  case DType::F16: return MLC_F16;
+  case DType::BF16: return MLC_BF16;
+  case DType::I1: return MLC_I1;
+  case DType::I8: return MLC_I8;
+  case DType::U8: return MLC_U8;
+  case DType::I16: return MLC_I16;
+  case DType::U16: return MLC_U16;
+  case DType::I32: return MLC_I32;
+  case DType::U32: return MLC_U32;
+  case DType::I64: return MLC_I64;
+  case DType::U64: return MLC_U64;
+  }
+  return MLC_F32;
+}
+
+// A kernel that leaves its memory ends the process: say in which case.
+const char *volatile runningCase = "";
+void onFault(int number) {
+  for (const char *text : {"\nthe sweep's case '", static_cast<const char *>(runningCase),
+                           "' touched memory outside of its tensors, or trapped\n"})
+    if (write(STDERR_FILENO, text, strlen(text)) < 0)
+      break;
+  signal(number, SIG_DFL);
+  raise(number);
+}
+
+mlc_tensor viewOf(const HostTensor &tensor, std::byte *data) {
+  return {data, runtimeType(tensor.dtype()), int32_t(tensor.shape().size()), tensor.shape().data(), nullptr};
+}
+
+struct Prepared {
+  const Case *description;
+  std::string entry;
+  std::vector<HostTensor> inputs, expected, first; // first: results of the first run
+};
+
+class Batch {
+public:
+  explicit Batch(std::vector<const Case *> cases) : context(registry()) {
+    context.loadAllAvailableDialects();
+    mlir::OwningOpRef<mlir::ModuleOp> module = mlir::ModuleOp::create(mlir::UnknownLoc::get(&context));
+    GraphBuilder graph(*module);
+    for (const Case *description : cases) {
+      std::string entry = "c" + std::to_string(prepared.size());
+      std::vector<frontend::Port> ports;
+      for (auto [i, input] : llvm::enumerate(description->inputs))
+        ports.push_back(
+            {"in" + std::to_string(i), mlir::RankedTensorType::get(input.shape, toElementType(&context, input.dtype))});
+      auto arguments = graph.beginEntry(entry, ports);
+      std::vector<std::pair<std::string, mlir::Value>> results;
+      for (mlir::Value value : description->build(graph, arguments))
+        results.emplace_back("out" + std::to_string(results.size()), value);
+      if (results.empty() || llvm::any_of(results, [](auto &result) { return !result.second; })) {
+        ADD_FAILURE() << description->name << ": the graph is ill-formed";
+        graph.abandonEntry();
+        continue;
+      }
+      graph.endEntry(results);
+      prepared.push_back({description, entry, {}, {}, {}});
+    }
+    llvm::raw_string_ostream(text) << *module;
+    interpret(*module);
+  }
+
+  // Empty, or the compiler's diagnostics.
+  std::string compile(const std::string &target, const std::string &path) {
+    llvm::SmallString<64> source(path + ".mlir");
+    {
+      std::error_code error;
+      llvm::raw_fd_ostream(source, error) << text;
+    }
+    llvm::FileRemover remover(source);
+    std::string messages;
+    mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &diagnostic) {
+      messages += "\n  " + diagnostic.str();
+      return mlir::success();
+    });
+    CompileOptions options;
+    options.input.path = source.str().str();
+    options.output = path;
+    options.targetCpu = target;
+    return failed(compileModel(context, options)) ? messages + "\n" : "";
+  }
+
+  void runAll(const std::string &target, const std::string &path) {
+    mlc_module *module;
+    mlc_status status = mlc_module_load(path.c_str(), &module);
+    if (status == MLC_UNSUPPORTED && target != "x86-64-v3")
+      return; // compiled and linked, but not for this machine
+    ASSERT_EQ(status, MLC_OK) << mlc_last_error();
+    struct Mode {
+      uint32_t threads;
+      bool atEnd;
+    };
+    for (Prepared &p : prepared)
+      p.first.clear();
+    for (auto [threads, atEnd] : {Mode{1, true}, Mode{2, false}, Mode{4, true}}) {
+      mlc_session_options options{};
+      options.struct_size = sizeof options;
+      options.threads = threads;
+      mlc_session *session;
+      ASSERT_EQ(mlc_session_create(module, &options, &session), MLC_OK) << mlc_last_error();
+      for (Prepared &p : prepared)
+        runOne(module, session, p, atEnd, target + ", " + std::to_string(threads) + " threads");
+      mlc_session_destroy(session);
+    }
+    mlc_module_destroy(module);
+  }
+
+private:
+  static const mlir::DialectRegistry &registry() {
+    static mlir::DialectRegistry all = [] {
+      mlir::DialectRegistry result;
+      registerAllDialects(result);
+      registerAllPasses();
+      mlir::registerPassManagerCLOptions(); // the pipeline asks for them
+      return result;
+    }();
+    return all;
+  }
+
+  void interpret(mlir::ModuleOp module) {
+    ParamStore params;
+    for (Prepared &p : prepared) {
+      for (auto [i, input] : llvm::enumerate(p.description->inputs))
+        p.inputs.push_back(draw(input, std::hash<std::string>{}(p.description->name) + i));
+      for (auto function : module.getOps<mlir::func::FuncOp>())
+        if (function->getAttrOfType<mlir::StringAttr>(kEntryAttr).getValue() == p.entry) {
+          auto results = reference::interpret(function, p.inputs, params);
+          EXPECT_EQ(results.ok(), !p.description->refuses) << p.description->name << ": " << results.message();
+          if (results.ok())
+            p.expected = *results;
+          for (mlir::Type type : function.getResultTypes())
+            if (!results.ok())
+              p.expected.emplace_back(*toDType(mlir::cast<mlir::RankedTensorType>(type).getElementType()),
+                                      mlir::cast<mlir::RankedTensorType>(type).getShape().vec());
+        }
+    }
+  }
+
+  void runOne(mlc_module *module, mlc_session *session, Prepared &p, bool atEnd, const std::string &how) {
+    size_t entry;
+    ASSERT_EQ(mlc_module_find_entry(module, p.entry.c_str(), &entry), MLC_OK) << mlc_last_error();
+    std::vector<GuardedBuffer> memory;
+    std::vector<mlc_tensor> inputs, outputs;
+    for (const HostTensor &tensor : p.inputs) {
+      GuardedBuffer &buffer = memory.emplace_back(tensor.sizeBytes(), atEnd, 0);
+      if (tensor.sizeBytes())
+        std::memcpy(buffer.data, tensor.bytes(), tensor.sizeBytes());
+      buffer.protect();
+      inputs.push_back(viewOf(tensor, buffer.data));
+    }
+    for (const HostTensor &tensor : p.expected)
+      outputs.push_back(viewOf(tensor, memory.emplace_back(tensor.sizeBytes(), atEnd, atEnd ? 0xa5 : 0x5a).data));
+    runningCase = p.description->name.c_str();
+    mlc_status status = mlc_session_run(session, entry, inputs.data(), inputs.size(), outputs.data(), outputs.size());
+    if (p.description->refuses) {
+      EXPECT_EQ(status, MLC_KERNEL_FAILED) << p.description->name << ", " << how;
+      return;
+    }
+    ASSERT_EQ(status, MLC_OK) << p.description->name << ", " << how << ": " << mlc_last_error();
+    bool isFirst = p.first.empty();
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      const HostTensor &want = p.expected[i];
+      HostTensor got(want.dtype(), want.shape());
+      if (got.sizeBytes())
+        std::memcpy(got.mutableBytes(), outputs[i].data, got.sizeBytes());
+      if (isFirst) {
+        if (std::string text = difference(got, want, p.description->tolerance); !text.empty())
+          ADD_FAILURE() << p.description->name << ", " << how << ": " << text;
+        p.first.push_back(got);
+      } else if (got.sizeBytes() && std::memcmp(got.bytes(), p.first[i].bytes(), got.sizeBytes()) != 0) {
+        ADD_FAILURE() << p.description->name << ", " << how << ": other bits than with 1 thread";
+      }
+    }
+  }
+
+  mlir::MLIRContext context;
+  std::string text; // of the module
+  std::vector<Prepared> prepared;
+};
+
+} // namespace
+
+void run(const std::vector<Case> &cases) {
+  signal(SIGSEGV, onFault);
+  signal(SIGBUS, onFault);
+  signal(SIGFPE, onFault);
+  const char *only = getenv("MLC_SWEEP_CASE"); // those whose name holds this
+  llvm::SmallString<64> path;
+  ASSERT_FALSE(llvm::sys::fs::createTemporaryFile("sweep", "mlc", path));
+  llvm::FileRemover remover(path);
+  std::vector<const Case *> chosen;
+  for (const Case &description : cases)
+    if (!only || description.name.find(only) != std::string::npos)
+      chosen.push_back(&description);
+  for (size_t first = 0; first < chosen.size(); first += kBatch) {
+    std::vector<const Case *> members(chosen.begin() + first, chosen.begin() + std::min(chosen.size(), first + kBatch));
+    Batch batch(members);
+    for (const char *target : {"x86-64-v3", "x86-64-v4"}) {
+      if (batch.compile(target, path.str().str()).empty()) {
+        batch.runAll(target, path.str().str());
+        continue;
+      }
+      for (const Case *one : members) { // which of them is it?
+        Batch single({one});
+        std::string messages = single.compile(target, path.str().str());
+        if (messages.empty())
+          single.runAll(target, path.str().str());
+        else
+          ADD_FAILURE() << one->name << ", " << target << " does not compile:" << messages;
+      }
+    }
+  }
+  printf("%zu cases\n", chosen.size());
+}
+
+} // namespace mlc::sweep
