@@ -175,6 +175,8 @@ Value cropped(OpBuilder &b, Location loc, Value value, ArrayRef<int64_t> sizes) 
   auto type = cast<RankedTensorType>(value.getType());
   if (type.getShape() == sizes)
     return value;
+  if (llvm::is_contained(sizes, 0)) // extract_slice refuses an offset at the end
+    return tensor::EmptyOp::create(b, loc, sizes, type.getElementType());
   SmallVector<OpFoldResult> offsets(sizes.size(), b.getIndexAttr(0)), strides(sizes.size(), b.getIndexAttr(1));
   return tensor::ExtractSliceOp::create(b, loc, value, offsets, getAsIndexOpFoldResult(b.getContext(), sizes), strides);
 }

@@ -105,6 +105,8 @@ struct SinkThroughElementwise : OpInterfaceRewritePattern<FusibleOp> {
       return failure();
     auto type = cast<RankedTensorType>(op->getResult(0).getType());
     int64_t rank = type.getRank();
+    if (rank < 3) // no image
+      return failure();
     bool any = false;
     for (Value operand : op->getOperands()) {
       Value source = channelsLastSource(operand);
