@@ -137,7 +137,7 @@ void convs(std::vector<Case> &cases) {
             {"conv " + c.name + " " + textOf(dtype) + (last ? " channels last" : ""),
              {{dtype, shapeOfImage(c, c.channels, last), {Fill::Sparse}},
               {dtype, shapeOfFilter(c, last), {Fill::Moderate}}},
-             [&c, last](GraphBuilder &g, ValueRange x) { return Values{g.make<ConvOp>(x, attributesOf(c, g, last))}; },
+             [c, last](GraphBuilder &g, ValueRange x) { return Values{g.make<ConvOp>(x, attributesOf(c, g, last))}; },
              sumOf(dtype, depthOf(c))});
 }
 
