@@ -3,6 +3,7 @@
 #include "compiler/Input.h"
 #include "dialects/mlc/ConstantTensor.h"
 #include "dialects/mlc/MlcDialect.h"
+#include "reference/Interpreter.h"
 #include "support/Npy.h"
 #include "support/RandomTensor.h"
 
@@ -25,12 +26,12 @@ FailureOr<func::FuncOp> findEntry(ModuleOp module, StringRef name) {
 
 std::string argumentName(func::FuncOp function, unsigned index) {
   auto name = function.getArgAttrOfType<StringAttr>(index, kNameAttr);
-  return name ? name.str() : "arg" + std::to_string(index);
+  return name ? name.str() : "input" + std::to_string(index);
 }
 
 std::string resultName(func::FuncOp function, unsigned index) {
   auto name = function.getResultAttrOfType<StringAttr>(index, kNameAttr);
-  return name ? name.str() : "result" + std::to_string(index);
+  return name ? name.str() : "output" + std::to_string(index);
 }
 
 FailureOr<GivenInputs> readInputs(MLIRContext &context, ArrayRef<std::string> texts) {
@@ -110,6 +111,15 @@ FailureOr<std::vector<HostTensor>> bindInputs(func::FuncOp function, GivenInputs
       inputs.push_back(found.mapped());
     } else if (auto seed = given.seeds.extract(name)) {
       inputs.push_back(randomTensor(dtypeOf(type), shapeOf(type), seed.mapped()));
+    } else if (auto variable = function.getArgAttrOfType<FlatSymbolRefAttr>(i, kVariableAttr)) {
+      Operation *stored = SymbolTable::lookupNearestSymbolFrom(function, variable);
+      if (!stored)
+        return function.emitError("there is no variable ") << variable;
+      ParamStore params;
+      Result<HostTensor> initial = reference::evaluateParam(stored, params);
+      if (!initial.ok())
+        return function.emitError(initial.message());
+      inputs.push_back(std::move(*initial));
     } else if (missing == Missing::IsRandom) {
       DenseSet<Value> seen;
       int64_t bound = tableSize(function.getArgument(i), seen);

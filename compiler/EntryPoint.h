@@ -15,7 +15,7 @@ namespace mlc {
 // The entry point of this name; of several shape buckets, the first.
 mlir::FailureOr<mlir::func::FuncOp> findEntry(mlir::ModuleOp module, llvm::StringRef name);
 
-// The public name of an argument or result; without one, "arg0", "result0", ...
+// The public name of an argument or result; without one, "input0", "output0", ..., as in a module
 std::string argumentName(mlir::func::FuncOp function, unsigned index);
 std::string resultName(mlir::func::FuncOp function, unsigned index);
 
@@ -32,7 +32,8 @@ enum class Missing {
   IsError,
   IsRandom // sensible for the function: an integer that becomes an index stays within its table
 };
-// One tensor for each argument of `function`. NAME=random:SEED gives what `mlc-run --input NAME=random:SEED` gives.
+// One tensor for each argument of `function`; a variable that is not given has its initial value. NAME=random:SEED
+// gives what `mlc-run --input NAME=random:SEED` gives.
 mlir::FailureOr<std::vector<HostTensor>> bindInputs(mlir::func::FuncOp function, GivenInputs given, Missing missing);
 
 } // namespace mlc

@@ -97,20 +97,29 @@ public:
       return Status::error(mlc_last_error());
     std::vector<HostTensor> results;
     std::vector<mlc_tensor> inputViews, resultViews;
-    auto view = [](const HostTensor &tensor, std::byte *data) {
-      return mlc_tensor{data, toRuntime(tensor.dtype()), static_cast<int32_t>(tensor.shape().size()),
-                        tensor.shape().data(), nullptr};
-    };
     for (const HostTensor &input : inputs)
-      inputViews.push_back(view(input, const_cast<std::byte *>(input.bytes())));
+      inputViews.push_back(view(input));
     for (Type type : resultTypes)
       results.emplace_back(dtypeOf(type), shapeOf(type));
     for (HostTensor &result : results)
-      resultViews.push_back(view(result, result.mutableBytes()));
+      resultViews.push_back(view(result));
     if (mlc_session_run(session, index, inputViews.data(), inputViews.size(), resultViews.data(), resultViews.size()) !=
         MLC_OK)
       return Status::error(mlc_last_error());
     return results;
+  }
+
+  Status setVariable(StringRef name, const HostTensor &value) {
+    mlc_tensor source = view(value);
+    return mlc_session_set_variable(session, name.str().c_str(), &source) == MLC_OK ? Status::success()
+                                                                                    : Status::error(mlc_last_error());
+  }
+  Result<HostTensor> getVariable(StringRef name, Type type) {
+    HostTensor value(dtypeOf(type), shapeOf(type));
+    mlc_tensor destination = view(value);
+    if (mlc_session_get_variable(session, name.str().c_str(), &destination) != MLC_OK)
+      return Status::error(mlc_last_error());
+    return value;
   }
 
   // What the last run executed.
@@ -119,6 +128,11 @@ public:
   std::string emittedBy() const { return llvm::join(emitters, ","); }
 
 private:
+  // The runtime writes only through views of results, which are owned.
+  static mlc_tensor view(const HostTensor &tensor) {
+    return {const_cast<std::byte *>(tensor.bytes()), toRuntime(tensor.dtype()),
+            static_cast<int32_t>(tensor.shape().size()), tensor.shape().data(), nullptr};
+  }
   static void record(void *context, const mlc_profile_event *event) {
     auto *self = static_cast<Compiled *>(context);
     if (event->kernel_index == UINT32_MAX)
@@ -228,18 +242,37 @@ private:
     return exact;
   }
 
-  // Kernels amplify the errors of those before them, within reason.
+  // Kernels amplify the errors of those before them, within reason. Variables are read and written in place.
   LogicalResult compareWhole(ArrayRef<HostTensor> inputs, DenseMap<Value, HostTensor> &values) {
     auto given = dyn_cast<StringAttr>(entry->getAttr(kEntryAttr));
     std::string name = given && !given.empty() ? given.str() : entry.getSymName().str();
-    auto actual = compiled.run(name, inputs, entry.getResultTypes());
+    SmallVector<HostTensor> callerInputs;
+    for (auto [i, input] : llvm::enumerate(inputs))
+      if (auto variable = entry.getArgAttrOfType<FlatSymbolRefAttr>(i, kVariableAttr)) {
+        if (Status status = compiled.setVariable(variable.getValue(), input); !status.ok())
+          return entry.emitError(status.message());
+      } else {
+        callerInputs.push_back(input);
+      }
+    SmallVector<Type> callerTypes;
+    for (auto [i, type] : llvm::enumerate(entry.getResultTypes()))
+      if (!entry.getResultAttr(i, kVariableAttr))
+        callerTypes.push_back(type);
+    auto actual = compiled.run(name, callerInputs, callerTypes);
     if (!actual.ok())
       return entry.emitError("the entry point fails: ") << actual.message();
     bool right = true;
+    auto next = actual->begin();
     for (auto [i, value] : llvm::enumerate(block.getTerminator()->getOperands())) {
+      auto variable = entry.getResultAttrOfType<FlatSymbolRefAttr>(i, kVariableAttr);
       auto label = entry.getResultAttrOfType<StringAttr>(i, kNameAttr);
-      right &= print("all", "", (*actual)[i], values.at(value), /*factor=*/10,
-                     "output " + (label ? label.str() : std::to_string(i)));
+      Result<HostTensor> result =
+          variable ? compiled.getVariable(variable.getValue(), value.getType()) : Result<HostTensor>(*next++);
+      if (!result.ok())
+        return entry.emitError(result.message());
+      right &= print("all", "", *result, values.at(value), /*factor=*/10,
+                     variable ? "variable " + variable.getValue().str()
+                              : "output " + (label ? label.str() : std::to_string(i)));
     }
     if (!right && !wrong)
       return entry.emitError("every kernel is right by itself, the whole is not: the memory plan or the order of "

@@ -79,6 +79,21 @@ private:
   llvm::StringMap<mlir::Value> loaded;
 };
 
+// While it lives, ops are of the part `name` of the model.
+class NamedPart {
+public:
+  NamedPart(GraphBuilder &graph, llvm::StringRef name) : graph(graph), outer(graph.getLocation()) {
+    graph.setLocation(mlir::NameLoc::get(graph.attrs().getStringAttr(name)));
+  }
+  ~NamedPart() { graph.setLocation(outer); }
+  NamedPart(const NamedPart &) = delete;
+  NamedPart &operator=(const NamedPart &) = delete;
+
+private:
+  GraphBuilder &graph;
+  mlir::Location outer;
+};
+
 } // namespace mlc::frontend
 
 #endif // MLC_FRONTEND_GRAPHBUILDER_H

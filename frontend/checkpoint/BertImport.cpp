@@ -201,11 +201,13 @@ Value BertImporter::weight(const std::string &name, ArrayRef<int64_t> shape) {
 }
 
 Value BertImporter::dense(Value x, const std::string &name, int64_t in, int64_t out) {
+  NamedPart part(graph, name);
   Value w = weight(name + ".weight", {out, in}), b = weight(name + ".bias", out);
   return graph.make<AddOp>({graph.make<MatmulOp>({x, w}, graph.unit("transpose_rhs")), b});
 }
 
 Value BertImporter::layerNorm(Value x, const std::string &name) {
+  NamedPart part(graph, name);
   Value scale = weight(name + ".weight", config.hidden), bias = weight(name + ".bias", config.hidden);
   return graph.make<LayerNormOp>({x, scale, bias},
                                  {graph.integer("axis", 2), graph.real("epsilon", config.epsilon),
@@ -213,6 +215,7 @@ Value BertImporter::layerNorm(Value x, const std::string &name) {
 }
 
 Value BertImporter::layer(Value x, Value mask, const std::string &name) {
+  NamedPart part(graph, name);
   int64_t headSize = config.hidden / config.heads;
   auto project = [&](const char *which) {
     Value y = dense(x, name + ".attention.self." + which, config.hidden, config.hidden);
@@ -243,6 +246,7 @@ Value BertImporter::layer(Value x, Value mask, const std::string &name) {
 Value BertImporter::meanPooling(Value x, Value maskInput) {
   if (!x)
     return {};
+  NamedPart part(graph, "pooling");
   Type f32 = graph.attrs().getF32Type();
   ArrayRef<int64_t> shape = mlir::cast<RankedTensorType>(x.getType()).getShape();
   auto sum = [&](Value value) {
@@ -279,6 +283,7 @@ void BertImporter::buildEntry(int64_t batch, int64_t seq) {
   SmallVector<Value> inputs =
       graph.beginEntry("infer", {{"input_ids", ids}, {"attention_mask", ids}, {"token_type_ids", ids}});
   auto embedding = [&](const char *name, int64_t rows, Value indices) {
+    NamedPart part(graph, std::string("embeddings.") + name);
     return graph.make<GatherOp>({weight(std::string("embeddings.") + name + ".weight", {rows, config.hidden}), indices},
                                 graph.integer("axis", 0));
   };

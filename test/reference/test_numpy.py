@@ -81,7 +81,7 @@ class Module:
         subprocess.run([MLC_OPT, folder / "ops.mlir", flag, "--input", folder / "in.npz", "-o", folder / "out.npz"],
                        check=True)
         out = np.load(folder / "out.npz")
-        return [out[f"result{i}"] for i in range(len(self.results))]
+        return [out[f"output{i}"] for i in range(len(self.results))]
 
 
 def check(name, got, want, ulps=1):

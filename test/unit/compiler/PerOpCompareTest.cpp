@@ -135,6 +135,28 @@ TEST_F(PerOpCompare, ErrorsDoNotSpread) {
   EXPECT_NE(message.find("add at bias"), std::string::npos) << message;
 }
 
+TEST_F(PerOpCompare, VariablesAreUpdatedInPlace) {
+  constexpr const char *text = R"(
+mlc.variable @v : tensor<4xf32> = dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf32>
+func.func @main(%x: tensor<4xf32>, %v: tensor<4xf32> {mlc.variable = @v})
+    -> (tensor<4xf32> {mlc.variable = @v}, tensor<4xf32>) attributes {mlc.entry = "step"} {
+  %0 = mlc.fused elementwise (%a = %x, %b = %v) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32> {
+    %s = mlc.add %a, %b : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    mlc.yield %s : tensor<4xf32>
+  }
+  %1 = mlc.fused elementwise (%a = %0) : (tensor<4xf32>) -> tensor<4xf32> {
+    %e = mlc.mul %a, %a : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    mlc.yield %e : tensor<4xf32>
+  }
+  return %0, %1 : tensor<4xf32>, tensor<4xf32>
+})";
+  EXPECT_TRUE(compare(text, "")) << table << message;
+  EXPECT_NE(table.find("variable v"), std::string::npos) << table;
+  message.clear();
+  EXPECT_FALSE(compare(text, "add"));
+  EXPECT_NE(message.find("1 of 2 kernels disagree"), std::string::npos) << message;
+}
+
 TEST_F(PerOpCompare, KernelThatFailsIsNamed) {
   std::string text = kModel;
   text.replace(text.find("tensor<5x8xf32>) -> (t"), 15, "tensor<1x8xf32>"); // random indices go to 4
