@@ -5,7 +5,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 PYTHON := .venv/bin/python3
 
-.PHONY: help setup build demo test test-asan bench format lint clean
+.PHONY: help setup build demo test test-asan test-tsan bench format lint clean
 
 help:
 	@echo "make setup      install Debian packages and the Python environment (.venv)"
@@ -13,8 +13,10 @@ help:
 	@echo "make demo       compile and run a sentence encoder and a residual CNN"
 	@echo "make test       all tests"
 	@echo "make bench      times against onnxruntime (installs torch into .venv-bench: some GB)"
-	@echo "make test-asan  support and runtime tests under AddressSanitizer"
-	@echo "make format     clang-format the tree; make lint: check format and clang-tidy"
+	@echo "make test-asan  support, runtime and importers under AddressSanitizer and UndefinedBehaviorSanitizer"
+	@echo "make test-tsan  the runtime's threads under ThreadSanitizer"
+	@echo "make format     clang-format the tree"
+	@echo "make lint       check the format, and clang-tidy (about 15 minutes on two cores)"
 
 setup:
 	@scripts/setup.sh
@@ -37,17 +39,23 @@ bench: build
 	@.venv-bench/bin/python3 bench/compare.py --bin $(BUILD)/bin
 
 test-asan: setup
-	@cmake --preset asan -Wno-dev -DMLC_BUILD_COMPILER=OFF >/dev/null
-	@cmake --build --preset asan -j $(JOBS)
-	@ctest --test-dir build/asan --output-on-failure
+	@mkdir -p build
+	@cmake --preset asan -Wno-dev >build/configure.log 2>&1 || (cat build/configure.log; exit 1)
+	@cmake --build --preset asan -j $(JOBS) --target mlc-sanitize-tests
+	@ctest --test-dir build/asan -L sanitize --output-on-failure --no-tests=error
+
+test-tsan: setup
+	@mkdir -p build
+	@cmake --preset tsan -Wno-dev >build/configure.log 2>&1 || (cat build/configure.log; exit 1)
+	@cmake --build --preset tsan -j $(JOBS) --target mlc_runtime_tests
+	@ctest --test-dir build/tsan -R mlc_runtime_tests --output-on-failure --no-tests=error
 
 SOURCES = $(shell git ls-files '*.cpp' '*.h' '*.hpp' '*.c')
 format:
 	@clang-format-22 -i $(SOURCES)
 
-lint:
-	@clang-format-22 --dry-run -Werror $(SOURCES)
-	@run-clang-tidy-22 -quiet -p build/dev $(filter %.cpp,$(SOURCES))
+lint: setup
+	@scripts/lint.sh
 
 clean:
 	@rm -rf build

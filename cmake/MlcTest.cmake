@@ -17,3 +17,14 @@ function(mlc_add_unit_test name)
   endif()
   add_dependencies(mlc-unit-tests ${target})
 endfunction()
+
+# mlc_sanitize_test(TEST TARGET): `make test-asan` builds TARGET and runs TEST. For what reads what users give.
+function(mlc_sanitize_test test target)
+  # Memory of MLIR's allocators is poisoned by our code, inlined from its headers, and unpoisoned by nobody in its shared
+  # library, which is not instrumented.
+  set_tests_properties(${test} PROPERTIES LABELS sanitize ENVIRONMENT "ASAN_OPTIONS=allow_user_poisoning=0")
+  if(NOT TARGET mlc-sanitize-tests)
+    add_custom_target(mlc-sanitize-tests)
+  endif()
+  add_dependencies(mlc-sanitize-tests ${target})
+endfunction()

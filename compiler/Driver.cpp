@@ -2,6 +2,7 @@
 #include "compiler/CommandLine.h"
 #include "compiler/CompareWith.h"
 #include "compiler/Diagnostics.h"
+#include "compiler/Input.h"
 #include "compiler/Interpret.h"
 #include "compiler/PerOpCommand.h"
 #include "compiler/Registration.h"
@@ -9,6 +10,7 @@
 
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/ToolOutputFile.h"
 #include <mutex>
 
@@ -32,6 +34,8 @@ int drivePasses(const CommandLine &line, DialectRegistry &registry) {
 }
 
 LogicalResult work(const CommandLine &line, MLIRContext &context) {
+  if (bool same = false; !llvm::sys::fs::equivalent(line.input, line.output, same) && same)
+    return fail(context, "'" + line.output + "' is the input; name another output");
   CompileOptions options = line.compileOptions();
   std::vector<std::string> inputs(line.inputs.begin(), line.inputs.end());
   std::optional<double> tolerance;

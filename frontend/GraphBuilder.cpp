@@ -1,5 +1,7 @@
 #include "frontend/GraphBuilder.h"
 
+#include "mlir/IR/Verifier.h"
+
 using namespace mlir;
 using namespace mlc;
 using namespace mlc::frontend;
@@ -59,8 +61,19 @@ Value GraphBuilder::makeOp(StringRef name, ValueRange operands, ArrayRef<NamedAt
   probe->destroy();
   if (failed(inferred))
     return {};
+  for (Type type : types)
+    if (ArrayRef<int64_t> shape = mlir::cast<RankedTensorType>(type).getShape(); !elementCount(shape)) {
+      emitError(location) << "'" << name << "' has a result of " << type << ", which is too large for any memory";
+      return {};
+    }
   state.addTypes(types);
-  return builder.create(state)->getResult(0);
+  // Inference looks at shapes; whether operands are of a type that the op takes, its verifier says.
+  Operation *op = builder.create(state);
+  if (failed(verify(op, /*verifyRecursively=*/false))) {
+    op->erase();
+    return {};
+  }
+  return op->getResult(0);
 }
 
 Value GraphBuilder::constant(const HostTensor &tensor) {

@@ -5,6 +5,8 @@
 #include "dialects/mlc/MlcDialect.h"
 #include "reference/Values.h"
 
+#include "llvm/ADT/TypeSwitch.h"
+
 using namespace mlir;
 
 namespace mlc::reference {

@@ -1,8 +1,8 @@
 // How a function becomes an op's model. Internal to reference/.
 #pragma once
 
-#include "dialects/mlc/MlcDialect.h"
 #include "dialects/mlc/ConstantTensor.h"
+#include "dialects/mlc/MlcDialect.h"
 #include "reference/Values.h"
 
 namespace mlc::reference {

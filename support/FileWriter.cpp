@@ -11,6 +11,17 @@
 
 namespace mlc {
 
+static std::string folderOf(const std::string &path) {
+  std::string folder = std::filesystem::path(path).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
+// Gives the nameless file `fd` the name `name`. Its link in /proc leads to it (open(2), O_TMPFILE).
+static int linkTo(int fd, const std::string &name) {
+  const std::string self = "/proc/self/fd/" + std::to_string(fd);
+  return linkat(AT_FDCWD, self.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW);
+}
+
 Result<FileWriter> FileWriter::create(const std::string &path) {
   namespace fs = std::filesystem;
   std::error_code ignored;
@@ -23,6 +34,11 @@ Result<FileWriter> FileWriter::create(const std::string &path) {
   }
   if (fs::is_directory(target, ignored))
     return Status::error("cannot write '" + path + "': it is a directory; name a file");
+  if (fs::exists(target, ignored) && !fs::is_regular_file(target, ignored))
+    return Status::error("cannot write '" + path + "': it is not a regular file, and the output replaces a file");
+  if (access("/proc/self/fd", X_OK) == 0)
+    if (int fd = open(folderOf(target).c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666); fd >= 0)
+      return FileWriter(std::move(target), "", fd);
   std::string aside = target + ".XXXXXX.tmp";
   int fd = mkostemps(aside.data(), 4, O_CLOEXEC);
   if (fd < 0)
@@ -46,7 +62,8 @@ void FileWriter::discard() {
   if (fd < 0)
     return;
   close(fd);
-  unlink(aside.c_str());
+  if (!aside.empty())
+    unlink(aside.c_str());
   fd = -1;
 }
 
@@ -102,6 +119,13 @@ Status FileWriter::commit() {
     return Status::error("cannot write '" + path + "': an earlier write failed or the file is complete");
   if (fsync(fd) != 0)
     return fail("write", errno);
+  for (uint32_t attempt = 0; aside.empty(); ++attempt) {
+    std::string name = path + "." + std::to_string(getpid()) + "." + std::to_string(attempt) + ".tmp";
+    if (linkTo(fd, name) == 0)
+      aside = std::move(name);
+    else if (errno != EEXIST)
+      return fail("write", errno);
+  }
   if (rename(aside.c_str(), path.c_str()) != 0)
     return fail("replace", errno);
   int error = close(fd) != 0 ? errno : 0;
@@ -109,8 +133,7 @@ Status FileWriter::commit() {
   if (error)
     return Status::error("cannot write '" + path + "': " + std::strerror(error));
   // The name is durable only when its folder is synced; a file system without that is no error.
-  std::string folder = std::filesystem::path(path).parent_path().string();
-  int folderFd = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int folderFd = open(folderOf(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folderFd >= 0) {
     fsync(folderFd);
     close(folderFd);

@@ -1,5 +1,6 @@
 // Writes a file aside (in the same folder), syncs it, and renames it into place: a reader sees the old file or the
-// whole new one. Where anything fails the old file stays and the temporary one is removed.
+// whole new one. Where anything fails the old file stays and the temporary one is removed; where the file system can
+// (O_TMPFILE) it has no name until it is complete, so that a killed process leaves nothing either.
 #pragma once
 
 #include "support/Status.h"
@@ -36,7 +37,7 @@ private:
   Status fail(const char *action, int error);
   void discard();
 
-  std::string path, aside;
+  std::string path, aside; // aside is empty while the file has no name
   int fd;
   uint64_t offset = 0;
 };

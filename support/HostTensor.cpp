@@ -10,8 +10,8 @@ std::optional<int64_t> elementCount(std::span<const int64_t> shape) {
   for (int64_t dim : shape)
     if (dim < 0 || __builtin_mul_overflow(count, dim, &count))
       return std::nullopt;
-  // Byte sizes must fit as well.
-  if (count > (int64_t{1} << 59))
+  // 128 TiB, what a process can address on x86-64, of the largest elements: byte sizes fit as well.
+  if (count > (int64_t{1} << 44))
     return std::nullopt;
   return count;
 }

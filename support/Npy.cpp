@@ -3,6 +3,7 @@
 #include "support/FileWriter.h"
 #include "support/MappedFile.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <optional>
@@ -14,8 +15,8 @@ namespace {
 constexpr std::string_view kMagic = "\x93NUMPY";
 
 std::optional<DType> parseDescr(std::string_view descr) {
-  // '|' stands before types of one byte, '<' before little-endian ones; '=' does not occur in files.
-  if (descr.size() < 3 || (descr[0] != '<' && descr[0] != '|'))
+  // '|' stands before types of one byte, '<' and '>' before little- and big-endian ones; '=' does not occur in files.
+  if (descr.size() < 3 || (descr[0] != '<' && descr[0] != '|' && descr[0] != '>'))
     return std::nullopt;
   std::string_view code = descr.substr(1);
   static constexpr std::pair<std::string_view, DType> kCodes[] = {
@@ -83,6 +84,14 @@ std::optional<std::vector<int64_t>> parseShape(std::string_view text) {
   }
 }
 
+HostTensor swapBytes(const HostTensor &source) {
+  HostTensor result(source.dtype(), source.shape());
+  const size_t size = sizeOf(source.dtype());
+  for (size_t at = 0; at < source.sizeBytes(); at += size)
+    std::reverse_copy(source.bytes() + at, source.bytes() + at + size, result.mutableBytes() + at);
+  return result;
+}
+
 // Fortran order to C order.
 HostTensor toRowMajor(const HostTensor &source) {
   HostTensor result(source.dtype(), source.shape());
@@ -139,7 +148,7 @@ Result<HostTensor> parseNpy(const std::string &name, std::span<const std::byte> 
   std::string_view text(reinterpret_cast<const char *>(bytes.data()), bytes.size());
   if (text.size() < 10 || text.substr(0, kMagic.size()) != kMagic)
     return bad("it does not start with the .npy magic; write it with numpy.save");
-  int major = text[6];
+  int major = static_cast<unsigned char>(text[6]);
   size_t lengthBytes = major == 1 ? 2 : 4;
   if (major < 1 || major > 3 || text.size() < 8 + lengthBytes)
     return bad("unknown format version");
@@ -171,6 +180,8 @@ Result<HostTensor> parseNpy(const std::string &name, std::span<const std::byte> 
     return bad("truncated: " + describe(*type, *shape) + " needs " + std::to_string(expected) + " bytes of data, " +
                std::to_string(text.size() - start) + " are there");
   HostTensor tensor = HostTensor::borrow(*type, *shape, bytes.data() + start, std::move(owner));
+  if (code[0] == '>')
+    tensor = swapBytes(tensor);
   return order->starts_with("True") ? toRowMajor(tensor) : tensor;
 }
 

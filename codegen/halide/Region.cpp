@@ -1,5 +1,6 @@
 #include "codegen/halide/Region.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
 

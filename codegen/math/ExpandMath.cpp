@@ -2,6 +2,7 @@
 #include "codegen/math/Formula.h"
 #include "codegen/math/Math.h"
 #include "mlir/Pass/PassRegistry.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 

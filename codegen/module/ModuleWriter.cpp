@@ -1,7 +1,7 @@
 #include "codegen/module/ModuleWriter.h"
 
-#include "codegen/module/AtomicFile.h"
 #include "runtime/core/Format.h"
+#include "support/FileWriter.h"
 
 #include <algorithm>
 
@@ -151,10 +151,16 @@ void packProgram(FlatBufferBuilder &builder, const ProgramDesc &desc, const std:
 
 // ---- The file ----
 
+std::string errorOf(const Status &status) { return status.ok() ? "" : status.message(); }
+
+std::span<const std::byte> asBytes(const void *data, uint64_t size) {
+  return {static_cast<const std::byte *>(data), size};
+}
+
 // Appends to a file and knows where it is.
 class SectionWriter {
 public:
-  explicit SectionWriter(AtomicFile &file) : file(file) {}
+  explicit SectionWriter(FileWriter &file) : file(file) {}
 
   std::string pad(uint64_t target) {
     static const char zeros[format::sectionAlignment] = {};
@@ -167,9 +173,8 @@ public:
   }
 
   std::string append(const void *data, uint64_t size) {
-    std::string error = file.write(data, size);
     position += size;
-    return error;
+    return errorOf(file.write(asBytes(data, size)));
   }
 
   // A whole section from memory.
@@ -182,7 +187,7 @@ public:
 
   std::string params(const std::vector<ParamDesc> &params, const ParamWriter &writeParam);
 
-  AtomicFile &file;
+  FileWriter &file;
   uint64_t position = 0;
   std::vector<program::SectionHeader> headers;
 };
@@ -261,10 +266,10 @@ std::string writeModule(const ProgramDesc &desc, const ParamWriter &writeParam, 
   FlatBufferBuilder builder(1 << 16);
   packProgram(builder, desc, externalNames);
 
-  AtomicFile file;
-  if (std::string error = file.open(path); !error.empty())
-    return error;
-  SectionWriter writer(file);
+  Result<FileWriter> file = FileWriter::create(path);
+  if (!file.ok())
+    return file.message();
+  SectionWriter writer(*file);
   const uint64_t headerSize = sizeof(program::FileHeader) + sectionCount * sizeof(program::SectionHeader);
   if (std::string error = writer.pad(headerSize); !error.empty())
     return error;
@@ -288,28 +293,21 @@ std::string writeModule(const ProgramDesc &desc, const ParamWriter &writeParam, 
   program::FileHeader header(format::magic, format::majorVersion, format::minorVersion, sectionCount, writer.position,
                              0, 0);
   header.mutate_header_checksum(format::headerChecksum(header, writer.headers.data()));
-  if (std::string error = file.writeAt(0, &header, sizeof(header)); !error.empty())
-    return error;
-  if (std::string error =
-          file.writeAt(sizeof(header), writer.headers.data(), writer.headers.size() * sizeof(program::SectionHeader));
-      !error.empty())
-    return error;
+  const uint64_t headersSize = writer.headers.size() * sizeof(program::SectionHeader);
+  if (Status status = file->writeAt(0, asBytes(&header, sizeof(header))); !status.ok())
+    return status.message();
+  if (Status status = file->writeAt(sizeof(header), asBytes(writer.headers.data(), headersSize)); !status.ok())
+    return status.message();
 
   // Code goes before the module that refers to it: a reader never sees a module whose code is missing.
   for (size_t i = 0; i < desc.targets.size(); ++i) {
     const TargetSpec &target = desc.targets[i];
     if (target.code.empty() || !target.externalCode)
       continue;
-    AtomicFile codeFile;
-    std::string error = codeFile.open(externalFiles[i]);
-    if (error.empty())
-      error = codeFile.write(target.code.data(), target.code.size());
-    if (error.empty())
-      error = codeFile.commit();
-    if (!error.empty())
-      return error;
+    if (Status status = writeFile(externalFiles[i], asBytes(target.code.data(), target.code.size())); !status.ok())
+      return status.message();
   }
-  return file.commit();
+  return errorOf(file->commit());
 }
 
 } // namespace mlc::codegen

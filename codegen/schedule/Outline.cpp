@@ -12,11 +12,20 @@ static bool isSplat(Value value) {
   return constant && isa<SplatElementsAttr>(constant.getValue());
 }
 
+// A gather reads its table in memory, whatever is in it.
+static bool isTable(Operation *op, OpOperand &operand) {
+  if (auto gather = dyn_cast<GatherOp>(op))
+    return gather.getData() == operand.get();
+  auto fused = dyn_cast<FusedOp>(op);
+  return fused && llvm::any_of(fused.getBody().getArgument(operand.getOperandNumber()).getUses(),
+                               [](OpOperand &use) { return isTable(use.getOwner(), use); });
+}
+
 SmallVector<Value> kernelInputs(Operation *op) {
   llvm::SetVector<Value> distinct;
-  for (Value operand : op->getOperands())
-    if (!isSplat(operand))
-      distinct.insert(operand);
+  for (OpOperand &operand : op->getOpOperands())
+    if (!isSplat(operand.get()) || isTable(op, operand))
+      distinct.insert(operand.get());
   return SmallVector<Value>(distinct.begin(), distinct.end());
 }
 

@@ -362,6 +362,17 @@ ImportResult BertImporter::run() {
   tensors = *std::move(index);
   if (tensors.contains("bert.embeddings.word_embeddings.weight"))
     prefix = "bert.";
+  // Before any layer is built: a config of another model may ask for any number.
+  int64_t stored = 0;
+  while (llvm::any_of(tensors, [&](auto &entry) {
+    return StringRef(entry.first).starts_with(prefix + "encoder.layer." + std::to_string(stored) + ".");
+  }))
+    ++stored;
+  if (config.layers != stored) {
+    problem("config.json: num_hidden_layers is " + Twine(config.layers) + ", but tensors of " + Twine(stored) +
+            " layers are stored; config.json and the tensors are of different models");
+    return report();
+  }
   for (const ShapeBinding &shape : shapes)
     buildEntry(shape.symbols.at("batch"), shape.symbols.at("seq"));
   for (auto &[name, tensor] : tensors) {

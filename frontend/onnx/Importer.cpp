@@ -262,6 +262,8 @@ void OnnxImporter::importNode(const onnx::NodeProto &node, Scope &scope) {
         define(scope, output, std::move(poisoned));
       }
   };
+  if (node.output_size() == 0)
+    return problem(label(node, scope) + "it has no output");
   SmallVector<GraphValue *> inputs;
   bool poisoned = false;
   for (const std::string &input : node.input()) {

@@ -165,6 +165,8 @@ template <PoolKind kind> LogicalResult pool(NodeContext &n) {
 }
 
 template <ReduceKind kind> LogicalResult globalPool(NodeContext &n) {
+  if (n.rankOf(0) < 3)
+    return n.unsupported("its input must have a rank of at least 3");
   return n.result(n.g.make<ReduceOp>(
       n.operand(0), {n.g.attr("kind", ReduceKindAttr::get(n.g.context(), kind)),
                      n.g.ints("axes", llvm::to_vector(llvm::seq<int64_t>(2, n.rankOf(0)))), n.g.unit("keep_dims")}));

@@ -22,6 +22,13 @@ Value NodeContext::operand(size_t index) {
   return input.value = g.param(input.name, input.type(context), source);
 }
 
+RankedTensorType NodeContext::typeOf(size_t index) {
+  if (has(index))
+    return inputs[index]->type(g.context());
+  (void)unsupported("operand " + Twine(index) + " is missing");
+  return toTensorType(g.context(), DType::F32, {});
+}
+
 SmallVector<Value> NodeContext::operands() {
   SmallVector<Value> values;
   for (size_t i = 0; i < inputs.size(); ++i)

@@ -44,9 +44,10 @@ public:
   bool has(size_t index) const { return index < inputs.size() && inputs[index]; }
   mlir::Value operand(size_t index);
   llvm::SmallVector<mlir::Value> operands();
-  mlir::RankedTensorType typeOf(size_t index) const { return inputs[index]->type(g.context()); }
-  llvm::ArrayRef<int64_t> shapeOf(size_t index) const { return typeOf(index).getShape(); }
-  int64_t rankOf(size_t index) const { return typeOf(index).getRank(); }
+  // A missing operand is a problem of the node, and then a scalar.
+  mlir::RankedTensorType typeOf(size_t index);
+  llvm::ArrayRef<int64_t> shapeOf(size_t index) { return typeOf(index).getShape(); }
+  int64_t rankOf(size_t index) { return typeOf(index).getRank(); }
   const HostTensor *constant(size_t index) const;
   // The elements of an operand that must be constant; otherwise nothing, and a problem that names it `what`.
   std::optional<std::vector<int64_t>> constantInts(size_t index, llvm::StringRef what);

@@ -145,7 +145,8 @@ private:
       locations.push_back(op->getLoc());
       for (Value operand : op->getOperands())
         if (!inside.contains(operand.getDefiningOp()))
-          (isSplat(operand) ? constants : inputs).insert(operand);
+          // A gather reads its table in memory, whatever is in it.
+          (isSplat(operand) && !isa<GatherOp>(op) ? constants : inputs).insert(operand);
     }
     OpBuilder builder(ops.back());
     Location loc = builder.getFusedLoc(locations);

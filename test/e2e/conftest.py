@@ -2,6 +2,7 @@
 import importlib.util
 import os
 import pathlib
+import resource
 import subprocess
 import sys
 
@@ -27,6 +28,26 @@ class Tools:
         assert done.returncode >= 0, f"{tool} died of signal {-done.returncode}: {done.stderr}"
         assert (done.returncode == 0) == (expect == 0), f"exit {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout, done.stderr
+
+    def refuse(self, folder, tool, *arguments, says, limit_bytes=None):
+        """Runs a tool that must fail, cleanly: a message that has all of `says` and names the tool, and no file in `folder`
+        made, changed or lost."""
+        def files():
+            return {path: path.stat().st_mtime_ns for path in sorted(pathlib.Path(folder).rglob("*"))}
+
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
+
+        before = files()
+        done = subprocess.run([str(self.directory / tool), *map(str, arguments)], capture_output=True, text=True,
+                              preexec_fn=limit if limit_bytes is not None else None, timeout=120)
+        assert done.returncode > 0, f"exit {done.returncode}\n{done.stdout}{done.stderr}"
+        for text in says:
+            assert text in done.stderr + done.stdout, done.stderr
+        assert "error: " in done.stderr or "--" in done.stderr, done.stderr
+        assert "PLEASE submit a bug report" not in done.stderr
+        assert files() == before
+        return done.stderr
 
     def compile(self, model, output, *arguments, **options):
         return self.run("mlc-opt", model, "-o", output, *arguments, **options)

@@ -1,13 +1,14 @@
 // mlc-run: runs an entry point of a module on files, and compares or stores what it gives.
 #include "support/Difference.h"
+#include "support/FileWriter.h"
 #include "tools/common/Inputs.h"
 #include "tools/common/Inspect.h"
+#include "tools/common/Main.h"
 
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <cstdio>
-#include <fstream>
-#include <iostream>
+#include <filesystem>
 
 using namespace mlc;
 using namespace mlc::tools;
@@ -22,19 +23,32 @@ struct Options {
   bool inspect = false, verify = false;
 };
 
-// Prints one line per output; false when one is off.
-bool matches(Call &call, const std::string &path, double tolerance) {
+// The expected outputs; each must be one of the call's.
+NamedTensors readReference(const Call &call, const std::string &path) {
   Result<NamedTensors> reference = readNpz(path);
   if (!reference.ok())
     throw std::runtime_error(reference.message());
+  size_t known = 0;
+  std::string names;
+  for (const Buffer &output : call.outputs) {
+    const std::string &name = output.spec().name;
+    known += std::any_of(reference->begin(), reference->end(), [&](auto &entry) { return entry.first == name; });
+    names += (names.empty() ? "" : ", ") + name;
+  }
+  if (known != reference->size() || known == 0)
+    throw std::runtime_error("'" + path + "' holds " + std::to_string(reference->size()) + " arrays, of which " +
+                             std::to_string(known) + " are outputs; the outputs are " + names);
+  return *std::move(reference);
+}
+
+// Prints one line per output; false when one is off.
+bool matches(Call &call, const NamedTensors &reference, double tolerance) {
   bool all = true;
-  size_t compared = 0;
   for (Buffer &output : call.outputs) {
     const std::string &name = output.spec().name;
-    auto found = std::find_if(reference->begin(), reference->end(), [&](auto &entry) { return entry.first == name; });
-    if (found == reference->end())
+    auto found = std::find_if(reference.begin(), reference.end(), [&](auto &entry) { return entry.first == name; });
+    if (found == reference.end())
       continue;
-    ++compared;
     HostTensor actual = toHostTensor(output);
     if (actual.shape() != found->second.shape()) {
       printf("%s: shape is %s, expected %s\n", name.c_str(), describe(actual.dtype(), actual.shape()).c_str(),
@@ -47,13 +61,6 @@ bool matches(Call &call, const std::string &path, double tolerance) {
     printf("%s: rel-L2 %.3e, max abs %.3e: %s (tolerance %.1e)\n", name.c_str(), difference.relativeL2,
            difference.maxAbs, ok ? "ok" : "MISMATCH", tolerance);
     all &= ok;
-  }
-  if (compared != reference->size() || compared == 0) {
-    std::string names;
-    for (Buffer &output : call.outputs)
-      names += (names.empty() ? "" : ", ") + output.spec().name;
-    throw std::runtime_error("'" + path + "' holds " + std::to_string(reference->size()) + " arrays, of which " +
-                             std::to_string(compared) + " are outputs; the outputs are " + names);
   }
   return all;
 }
@@ -80,31 +87,51 @@ public:
                         {"tiles", event.tiles},
                         {"flops", event.flops},
                         {"bytes", event.bytes}}}});
-    std::ofstream stream(path);
-    stream << nlohmann::ordered_json{{"traceEvents", list}, {"displayTimeUnit", "ns"}}.dump(1) << "\n";
-    stream.close();
-    if (!stream)
-      throw std::runtime_error("cannot write '" + path + "'");
+    const std::string text = nlohmann::ordered_json{{"traceEvents", list}, {"displayTimeUnit", "ns"}}.dump(1) + "\n";
+    if (Status status = writeFile(path, std::as_bytes(std::span(text))); !status.ok())
+      throw std::runtime_error(status.message());
   }
 
 private:
   std::vector<mlc_profile_event> events;
 };
 
+// Compared before anything is written: an output replaces what it is called like.
+void checkOutput(const Options &options) {
+  auto same = [](const std::string &a, const std::string &b) {
+    std::error_code ignored;
+    return std::filesystem::equivalent(a, b, ignored);
+  };
+  std::vector<std::string> inputs = options.arguments.archives;
+  inputs.push_back(options.module);
+  inputs.push_back(options.expect);
+  for (const std::string &input : options.arguments.inputs)
+    inputs.push_back(input.substr(input.find('=') + 1));
+  for (const std::string &output : {options.output, options.profile})
+    for (const std::string &input : inputs)
+      if (!output.empty() && same(output, input))
+        throw std::runtime_error("'" + output + "' is an input; name another output");
+}
+
 int run(const Options &options) {
+  checkOutput(options);
   Module module(options.module);
   if (options.verify) {
     module.verify();
     printf("%s: header, program, code and parameters are intact\n", options.module.c_str());
   }
   if (options.inspect)
-    std::cout << inspect(module).dump(2) << "\n";
+    printf("%s\n", inspect(module).dump(2).c_str());
   const bool asked = !options.arguments.inputs.empty() || !options.arguments.archives.empty() ||
                      !options.output.empty() || !options.expect.empty() || !options.profile.empty();
   if ((options.verify || options.inspect) && !asked)
     return 0;
 
   Call call = prepareCall(module, options.arguments);
+  // Before the run, so that a wrong file costs no time and leaves no output.
+  std::optional<NamedTensors> reference;
+  if (!options.expect.empty())
+    reference = readReference(call, options.expect);
   Session session(module, options.threads);
   Trace trace;
   if (!options.profile.empty())
@@ -120,8 +147,8 @@ int run(const Options &options) {
     if (Status status = writeNpz(options.output, tensors); !status.ok())
       throw std::runtime_error(status.message());
   }
-  if (!options.expect.empty())
-    return matches(call, options.expect, options.tolerance) ? 0 : 1;
+  if (reference)
+    return matches(call, *reference, options.tolerance) ? 0 : 1;
   if (options.output.empty())
     for (Buffer &output : call.outputs)
       printf("%s\n", describeSpec(output.spec()).c_str());
@@ -150,16 +177,12 @@ int main(int argc, char **argv) {
   app.add_option("--expect", options.expect, "Compares outputs with these; exit code 1 where they differ")
       ->type_name("FILE.npz");
   app.add_option("--tolerance", options.tolerance, "Largest relative L2 difference of each output")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--profile", options.profile, "Writes a trace for chrome://tracing or ui.perfetto.dev")
       ->type_name("FILE.json");
   app.add_flag("--inspect", options.inspect, "Prints what the module holds, as JSON");
   app.add_flag("--verify", options.verify, "Compares the parameters with their checksum, too");
   CLI11_PARSE(app, argc, argv);
-  try {
-    return run(options);
-  } catch (const std::exception &error) {
-    fprintf(stderr, "mlc-run: error: %s\n", error.what());
-    return 1;
-  }
+  return runMain("mlc-run", [&] { return run(options); });
 }

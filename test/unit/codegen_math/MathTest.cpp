@@ -4,6 +4,8 @@
 #include "codegen/loops/LoopEmitter.h"
 #include "test/unit/codegen/Harness.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include <bit>

@@ -67,7 +67,7 @@ TEST(ModuleWriter, UnwritableOutput) {
   EXPECT_NE(writeModule(exampleProgram(), zeros, "/no-such-folder/x.mlc").find("/no-such-folder/x.mlc"),
             std::string::npos);
   std::string folder = std::filesystem::path(temporaryPath("x")).parent_path();
-  EXPECT_NE(writeModule(exampleProgram(), zeros, folder).find("Is a directory"), std::string::npos);
+  EXPECT_NE(writeModule(exampleProgram(), zeros, folder).find("it is a directory; name a file"), std::string::npos);
 }
 
 // A file-size limit stands in for a full disk: the write fails in the same place.
