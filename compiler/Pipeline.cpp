@@ -61,6 +61,7 @@ llvm::ArrayRef<Phase> phases() { return kPhases; }
 // Which emitter makes what: for each region, the first of these that accepts it, of the class of its root.
 static void addEmitters(codegen::EmitterTable &table) {
   table.add(codegen::createGatherEmitter(), {FusionClass::Opaque});
+  table.add(codegen::createScatterEmitter(), {FusionClass::Opaque});
   table.add(codegen::createAttentionEmitter(), {FusionClass::Contraction});
   table.add(codegen::createVectorEmitter());
   table.add(codegen::createHalideEmitter());

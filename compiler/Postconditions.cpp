@@ -1,5 +1,6 @@
 #include "compiler/Postconditions.h"
 
+#include "codegen/lower/Lower.h"
 #include "compiler/Pipeline.h"
 #include "dialects/mlc/MlcDialect.h"
 
@@ -98,7 +99,7 @@ LogicalResult verifyScheduled(Compilation &c) {
     func::FuncOp function = kernel.function;
     WalkResult result = function.getBody().walk([&](Operation *op) {
       // Ops with emitters of their own stay; everything else is linalg.
-      if (isa_and_nonnull<MlcDialect>(op->getDialect()) && !isa<GatherOp, AttentionOp>(op)) {
+      if (isa_and_nonnull<MlcDialect>(op->getDialect()) && !codegen::hasItsOwnEmitter(op)) {
         broken(op, "schedule") << "is left in kernel '" << function.getSymName() << "'";
         return WalkResult::interrupt();
       }

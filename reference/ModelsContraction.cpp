@@ -118,6 +118,11 @@ HostTensor convChannelsLast(Operation *op, Operands operands, const HostTensor &
 }
 
 HostTensor evaluateConv(ConvOp op, Operands operands) {
+  // Sums of integer products are exact in f64.
+  if (!isFloat(operands[0].dtype())) {
+    HostTensor wide[] = {convert(operands[0], DType::F64), convert(operands[1], DType::F64)};
+    return convert(evaluateConv(op, wide), dtypeOf(op.getType()));
+  }
   ConvAttributes attributes{op.getStrides(), op.getPadLow(), op.getDilations(), static_cast<int64_t>(op.getGroups())};
   if (op.getLayout() == Layout::ChannelsLast)
     return convChannelsLast(op, operands, operands[1], attributes);

@@ -140,6 +140,31 @@ template <typename T> bool compare(ComparePredicate predicate, T a, T b) {
   llvm_unreachable("predicates are covered");
 }
 
+// Bits of integers; an i1 is 0 or 1. Floating-point elements do not occur.
+template <typename T> uint64_t toBits(T x) { return static_cast<uint64_t>(x); }
+
+template <typename T> T complement(T x, bool isBoolean) {
+  return static_cast<T>(isBoolean ? uint64_t{x == T(0)} : ~toBits(x));
+}
+
+template <bool left, typename Op> HostTensor shiftBits(Op op, Operands operands) {
+  SmallVector<Values> x = broadcastOperands(op, operands);
+  Values result = emptyResult(op, operands);
+  int64_t width = static_cast<int64_t>(8 * sizeOf(result.dtype));
+  bool isUnsigned = cast<RankedTensorType>(op.getType()).getElementType().isUnsignedInteger();
+  for (int64_t i = 0; i < result.size(); ++i) {
+    int64_t a = x[0].ints[i], count = x[1].ints[i];
+    bool inside = count >= 0 && count < width;
+    if (left)
+      result.ints[i] = inside ? static_cast<int64_t>(toBits(a) << count) : 0;
+    else if (isUnsigned)
+      result.ints[i] = inside ? static_cast<int64_t>(toBits(a) >> count) : 0;
+    else
+      result.ints[i] = a >> (inside ? count : width - 1);
+  }
+  return pack(result);
+}
+
 HostTensor evaluateCompare(CompareOp op, Operands operands) {
   SmallVector<Values> x = broadcastOperands(op, operands);
   Values result = emptyResult(op, operands);
@@ -170,7 +195,7 @@ void attachElementwiseModels(MLIRContext &c) {
   attachUnary<SignOp, [](auto, auto x) { return sign(x); }>(c);
   attachUnary<ReluOp, [](auto, auto x) { return x < decltype(x)(0) ? decltype(x)(0) : x; }>(c);
   attachUnary<ClampOp, [](ClampOp op, auto x) { return clamp(op, x); }>(c);
-  attachUnary<NotOp, [](auto, auto x) { return decltype(x)(x == decltype(x)(0)); }>(c);
+  attachUnary<NotOp, [](NotOp op, auto x) { return complement(x, op.getType().getElementType().isInteger(1)); }>(c);
   attachUnary<ExpOp, [](auto, Real auto x) { return std::exp(x); }>(c);
   attachUnary<LogOp, [](auto, Real auto x) { return std::log(x); }>(c);
   attachUnary<SqrtOp, [](auto, Real auto x) { return std::sqrt(x); }>(c);
@@ -205,9 +230,11 @@ void attachElementwiseModels(MLIRContext &c) {
   attachBinary<PowOp, [](auto a, auto b) { return static_cast<decltype(a)>(std::pow(a, b)); }>(c);
   attachBinary<MaxOp, [](auto a, auto b) { return maximum(a, b); }>(c);
   attachBinary<MinOp, [](auto a, auto b) { return minimum(a, b); }>(c);
-  attachBinary<AndOp, [](auto a, auto b) { return decltype(a)(a && b); }>(c);
-  attachBinary<OrOp, [](auto a, auto b) { return decltype(a)(a || b); }>(c);
-  attachBinary<XorOp, [](auto a, auto b) { return decltype(a)(!a != !b); }>(c);
+  attachBinary<AndOp, [](auto a, auto b) { return static_cast<decltype(a)>(toBits(a) & toBits(b)); }>(c);
+  attachBinary<OrOp, [](auto a, auto b) { return static_cast<decltype(a)>(toBits(a) | toBits(b)); }>(c);
+  attachBinary<XorOp, [](auto a, auto b) { return static_cast<decltype(a)>(toBits(a) ^ toBits(b)); }>(c);
+  attach<ShiftLeftOp, shiftBits<true, ShiftLeftOp>>(c);
+  attach<ShiftRightOp, shiftBits<false, ShiftRightOp>>(c);
   attach<CompareOp, evaluateCompare>(c);
   attach<SelectOp, evaluateSelect>(c);
 }

@@ -61,6 +61,46 @@ Result<HostTensor> evaluateGather(GatherOp op, Operands operands) {
   return result;
 }
 
+template <typename T> T combine(ScatterKind kind, T element, T update) {
+  switch (kind) {
+  case ScatterKind::Set: return update;
+  case ScatterKind::Add: return add(element, update);
+  case ScatterKind::Mul: return multiply(element, update);
+  case ScatterKind::Max: return maximum(element, update);
+  case ScatterKind::Min: return minimum(element, update);
+  }
+  llvm_unreachable("a kind of scatter");
+}
+
+Result<HostTensor> evaluateScatter(ScatterOp op, Operands operands) {
+  const HostTensor &indices = operands[1];
+  DType dtype = resultType(op, operands); // f64 where one of the tensors is
+  Values result = unpack(convert(operands[0], dtype)), updates = unpack(convert(operands[2], dtype));
+  int64_t size = result.shape[0], slice = lineStride(result.shape, 0);
+  std::string error;
+  auto rounded = [&](auto value) { // every step, to the element type
+    return dtype == DType::F32 ? static_cast<decltype(value)>(static_cast<float>(value)) : value;
+  };
+  dispatch(updates, [&](auto *from) {
+    using T = std::remove_cv_t<std::remove_pointer_t<decltype(from)>>;
+    T *to = elements<T>(result);
+    for (int64_t i = 0; i < indices.numElements(); ++i) {
+      int64_t index = indices.intAt(i);
+      if (index < -size || index >= size) {
+        error = "index " + std::to_string(index) + " at position " + std::to_string(i) + " is outside of [" +
+                std::to_string(-size) + ", " + std::to_string(size) + "), the indices of dimension 0 of the data";
+        return;
+      }
+      T *row = to + (index < 0 ? index + size : index) * slice;
+      for (int64_t b = 0; b < slice; ++b)
+        row[b] = rounded(combine<T>(op.getKind(), row[b], from[i * slice + b]));
+    }
+  });
+  if (!error.empty())
+    return Status::error(error);
+  return pack(result);
+}
+
 } // namespace
 
 void attachShapeModels(MLIRContext &c) {
@@ -71,6 +111,7 @@ void attachShapeModels(MLIRContext &c) {
   attach<ConcatOp, evaluateConcat>(c);
   attach<PadOp, evaluatePad>(c);
   attach<GatherOp, evaluateGather>(c);
+  attach<ScatterOp, evaluateScatter>(c);
 }
 
 } // namespace mlc::reference

@@ -13,6 +13,8 @@ void registerLoopEmitter(mlir::DialectRegistry &registry);
 std::unique_ptr<Emitter> createLoopEmitter();
 // A kernel that is one mlc.gather: row copies, every index checked. (Library mlc_gather.)
 std::unique_ptr<Emitter> createGatherEmitter();
+// A kernel that is one mlc.scatter. (Library mlc_gather.)
+std::unique_ptr<Emitter> createScatterEmitter();
 
 } // namespace mlc::codegen
 

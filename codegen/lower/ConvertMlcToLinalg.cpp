@@ -26,11 +26,16 @@ struct ConvertMlcToLinalg : PassWrapper<ConvertMlcToLinalg, OperationPass<func::
 
 } // namespace
 
+bool hasItsOwnEmitter(Operation *op) {
+  auto fusible = dyn_cast<FusibleOp>(op);
+  return isa<AttentionOp>(op) || (fusible && fusible.fusionClass() == FusionClass::Opaque);
+}
+
 LogicalResult convertMlcToLinalg(func::FuncOp kernel) {
   makeSignless(kernel);
   SmallVector<Operation *> ops;
   kernel.walk([&](Operation *op) {
-    if (isa_and_nonnull<MlcDialect>(op->getDialect()) && !isa<GatherOp, AttentionOp>(op))
+    if (isa_and_nonnull<MlcDialect>(op->getDialect()) && !hasItsOwnEmitter(op))
       ops.push_back(op);
   });
   IRRewriter rewriter(kernel.getContext());

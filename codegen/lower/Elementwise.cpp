@@ -111,6 +111,18 @@ Value sign(const Scalars &s) {
   return s.select(s.compare(ComparePredicate::GT, x, zero), s.constant(1), below); // +-0 and NaN give themselves
 }
 
+// arith leaves a shift by the width or more undefined; mlc does not.
+Value shift(const Scalars &s, bool left) {
+  Value x = s.x[0], count = s.x[1];
+  unsigned width = s.type.getIntOrFloatBitWidth();
+  Value inside = arith::CmpIOp::create(s.b, s.loc, arith::CmpIPredicate::ult, count, s.constant(width));
+  if (left)
+    return s.select(inside, arith::ShLIOp::create(s.b, s.loc, x, count), s.constant(0));
+  if (!s.hasSign)
+    return s.select(inside, arith::ShRUIOp::create(s.b, s.loc, x, count), s.constant(0));
+  return arith::ShRSIOp::create(s.b, s.loc, x, s.select(inside, count, s.constant(width - 1)));
+}
+
 // Null where the op is not elementwise.
 Value buildBody(Operation *op, const Scalars &s) {
   Value x = s.x[0], y = s.x.size() > 1 ? s.x[1] : Value();
@@ -130,6 +142,8 @@ Value buildBody(Operation *op, const Scalars &s) {
       .Case([&](AndOp) { return arith::AndIOp::create(b, loc, x, y).getResult(); })
       .Case([&](OrOp) { return arith::OrIOp::create(b, loc, x, y).getResult(); })
       .Case([&](XorOp) { return arith::XOrIOp::create(b, loc, x, y).getResult(); })
+      .Case([&](ShiftLeftOp) { return shift(s, /*left=*/true); })
+      .Case([&](ShiftRightOp) { return shift(s, /*left=*/false); })
       .Case([&](CompareOp o) { return s.compare(o.getPredicate(), x, y); })
       .Case([&](SelectOp) { return s.select(x, y, s.x[2]); })
       .Case([&](AbsOp) { return s.abs(x); })
@@ -152,7 +166,11 @@ Value buildBody(Operation *op, const Scalars &s) {
       .Case([&](CeilOp) { return math::CeilOp::create(b, loc, x).getResult(); })
       .Case([&](RoundOp) { return math::RoundEvenOp::create(b, loc, x).getResult(); })
       .Case([&](ReluOp) { return s.max(x, s.constant(0)); })
-      .Case([&](NotOp) { return arith::XOrIOp::create(b, loc, x, s.constant(1)).getResult(); })
+      .Case([&](NotOp) {
+        APInt ones = APInt::getAllOnes(s.type.getIntOrFloatBitWidth());
+        Value mask = arith::ConstantOp::create(b, loc, IntegerAttr::get(s.type, ones));
+        return arith::XOrIOp::create(b, loc, x, mask).getResult();
+      })
       .Case([&](GeluOp o) { return gelu(s, o.getTanhApproximation()); })
       .Case([&](LeakyReluOp o) {
         return s.select(s.compare(ComparePredicate::GE, x, s.constant(0)), x,

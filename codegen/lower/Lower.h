@@ -1,6 +1,6 @@
 // convert-mlc-to-linalg: mlc ops of a kernel function become linalg on tensors with arith and math bodies, the only
-// input of every emitter. What stays: `gather` and `attention`, which have emitters of their own. Tensors of unsigned
-// integers become signless, those of the function's signature too: the bytes are the same.
+// input of every emitter. What stays are the ops that have emitters of their own. Tensors of unsigned integers become
+// signless, those of the function's signature too: the bytes are the same.
 #ifndef MLC_CODEGEN_LOWER_LOWER_H
 #define MLC_CODEGEN_LOWER_LOWER_H
 
@@ -13,6 +13,9 @@ namespace mlc::codegen {
 // Fails with a diagnostic on the first op that has no lowering. The dialects arith, linalg, math and tensor must be
 // loaded.
 mlir::LogicalResult convertMlcToLinalg(mlir::func::FuncOp kernel);
+
+// Is `op` attention or of class opaque: is there an emitter for it alone?
+bool hasItsOwnEmitter(mlir::Operation *op);
 
 // The same as a pass on func.func, `mlc-opt --convert-mlc-to-linalg`.
 std::unique_ptr<mlir::Pass> createConvertMlcToLinalgPass();

@@ -159,6 +159,10 @@ private:
       if (tied[i] && argumentOf.lookup(*tied[i]) == root)
         continue; // unchanged
       std::string reason;
+      if (countElements(root.getType()) == 0) {
+        map.bindings.try_emplace(root, home(i));
+        continue;
+      }
       if (!writtenAt.contains(root))
         reason = isa<BlockArgument>(root) ? "it is an argument" : "it is stored in the module";
       else if (map.bindings.contains(root))
@@ -191,6 +195,8 @@ private:
       if (failed(binding))
         return failure();
       map.bindings[root] = *binding;
+    } else if (countElements(root.getType()) == 0) {
+      map.bindings[root] = {Base::constant, 0, 0, 0}; // no kernel writes it, none reads from it
     }
     return success();
   }

@@ -22,9 +22,11 @@ static bool isTable(Operation *op, OpOperand &operand) {
 }
 
 SmallVector<Value> kernelInputs(Operation *op) {
+  // An opaque op reads every operand from memory.
+  bool isOpaque = classOf(op) == FusionClass::Opaque;
   llvm::SetVector<Value> distinct;
   for (OpOperand &operand : op->getOpOperands())
-    if (!isSplat(operand.get()) || isTable(op, operand))
+    if (isOpaque || !isSplat(operand.get()) || isTable(op, operand))
       distinct.insert(operand.get());
   return SmallVector<Value>(distinct.begin(), distinct.end());
 }

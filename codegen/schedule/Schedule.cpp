@@ -46,6 +46,8 @@ private:
         continue;
       if (!isa_and_nonnull<MlcDialect>(op.getDialect()))
         return op.emitOpError("does not belong into an entry point");
+      if (llvm::all_of(op.getResultTypes(), [](Type type) { return countElements(type) == 0; }))
+        continue; // nothing to compute
       Launch launch;
       launch.op = &op;
       launch.inputs = kernelInputs(&op);

@@ -27,11 +27,12 @@ def Mlc_ConvOp : Mlc_Contraction<"conv"> {
     With `channels_last`: input `[N, spatial..., C]`, filter `[window..., C/groups, O]`, result `[N, spatial..., O]`.
     `strides`, `dilations`, `pad_low`, `pad_high` have one entry per spatial dimension; padding is zeros.
     Output size: `floor((size + pad_low + pad_high - dilation * (window - 1) - 1) / stride) + 1`.
+    Integers are summed in their own type; a sum that leaves it is unspecified.
     (C1) Element types are equal. (C2) Ranks are equal and at least 3. (C3) Attributes have one entry per spatial
     dimension; strides and dilations are at least 1, paddings at least 0. (C4) groups divides C and O, and the filter
     has C/groups input channels. (C5) The window fits into the padded input.
   }];
-  let arguments = (ins Mlc_FloatTensor:$input, Mlc_FloatTensor:$filter, DenseI64ArrayAttr:$strides,
+  let arguments = (ins Mlc_NumberTensor:$input, Mlc_NumberTensor:$filter, DenseI64ArrayAttr:$strides,
                    DenseI64ArrayAttr:$pad_low, DenseI64ArrayAttr:$pad_high, DenseI64ArrayAttr:$dilations,
                    DefaultValuedAttr<I64Attr, "1">:$groups,
                    DefaultValuedAttr<Mlc_LayoutAttr, "::mlc::Layout::ChannelsFirst">:$layout);

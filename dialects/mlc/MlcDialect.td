@@ -65,6 +65,12 @@ def Mlc_ReduceKind : Mlc_Enum<"ReduceKind", "how elements are folded", [
 ]>;
 def Mlc_ReduceKindAttr : Mlc_EnumAttr<Mlc_ReduceKind, "reduce_kind">;
 
+def Mlc_ScatterKind : Mlc_Enum<"ScatterKind", "what a scatter does with an element and its update", [
+  I32EnumAttrCase<"Set", 0, "set">, I32EnumAttrCase<"Add", 1, "add">, I32EnumAttrCase<"Mul", 2, "mul">,
+  I32EnumAttrCase<"Max", 3, "max">, I32EnumAttrCase<"Min", 4, "min">
+]>;
+def Mlc_ScatterKindAttr : Mlc_EnumAttr<Mlc_ScatterKind, "scatter_kind">;
+
 def Mlc_PoolKind : Mlc_Enum<"PoolKind", "how a window is folded", [
   I32EnumAttrCase<"Max", 0, "max">, I32EnumAttrCase<"Average", 1, "average">
 ]>;

@@ -39,7 +39,7 @@ def Mlc_FloorOp : Mlc_Unary<"floor", Mlc_FloatTensor, "largest integer <= x">;
 def Mlc_CeilOp : Mlc_Unary<"ceil", Mlc_FloatTensor, "smallest integer >= x">;
 def Mlc_RoundOp : Mlc_Unary<"round", Mlc_FloatTensor, "nearest integer to x, halves to even">;
 def Mlc_ReluOp : Mlc_Unary<"relu", Mlc_NumberTensor, "max(x, 0); NaN gives NaN">;
-def Mlc_NotOp : Mlc_Unary<"not", Mlc_BoolTensor, "logical not of x">;
+def Mlc_NotOp : Mlc_Unary<"not", Mlc_BitsTensor, "complement of x: logical of i1, of every bit of integers">;
 
 def Mlc_GeluOp : Mlc_Unary<"gelu", Mlc_FloatTensor,
     "x * Phi(x), Phi the normal distribution function"> {
@@ -104,9 +104,13 @@ def Mlc_RemOp : Mlc_Binary<"rem", Mlc_NumberTensor, "remainder of a / b with the
 def Mlc_PowOp : Mlc_Binary<"pow", Mlc_FloatTensor, "a ** b"> { let hasFolder = 1; }
 def Mlc_MaxOp : Mlc_Binary<"max", Mlc_NumberTensor, "max(a, b); NaN if either is", [Commutative]>;
 def Mlc_MinOp : Mlc_Binary<"min", Mlc_NumberTensor, "min(a, b); NaN if either is", [Commutative]>;
-def Mlc_AndOp : Mlc_Binary<"and", Mlc_BoolTensor, "a and b", [Commutative]>;
-def Mlc_OrOp : Mlc_Binary<"or", Mlc_BoolTensor, "a or b", [Commutative]>;
-def Mlc_XorOp : Mlc_Binary<"xor", Mlc_BoolTensor, "a xor b", [Commutative]>;
+def Mlc_AndOp : Mlc_Binary<"and", Mlc_BitsTensor, "a and b, bit by bit", [Commutative]>;
+def Mlc_OrOp : Mlc_Binary<"or", Mlc_BitsTensor, "a or b, bit by bit", [Commutative]>;
+def Mlc_XorOp : Mlc_Binary<"xor", Mlc_BitsTensor, "a xor b, bit by bit", [Commutative]>;
+
+def Mlc_ShiftLeftOp : Mlc_Binary<"shift_left", Mlc_IntegerTensor, "a * 2^b, b taken as unsigned; 0 where b is the width or more">;
+def Mlc_ShiftRightOp : Mlc_Binary<"shift_right", Mlc_IntegerTensor,
+    "floor(a / 2^b), b taken as unsigned; all sign bits (0 of unsigned elements) where b is the width or more">;
 
 def Mlc_CompareOp : Mlc_Elementwise<"compare", "inferCompare"> {
   let summary = "Elementwise comparison";

@@ -76,4 +76,21 @@ def Mlc_GatherOp : Mlc_TensorOp<"gather", "Opaque"> {
   let extraClassDeclaration = "int64_t flops() { return 0; } int64_t bytes();";
 }
 
+def Mlc_ScatterOp : Mlc_TensorOp<"scatter", "Opaque"> {
+  let summary = "A copy of `data` in which slices are replaced or accumulated by index";
+  let description = [{
+    data `[D, B...]`, indices `[I...]`, updates `[I..., B...]`, result `[D, B...]`. For each position i of indices, in
+    row-major order, `result[indices[i], b] = f(result[indices[i], b], updates[i, b])`: f is the update itself (`set`),
+    the sum, the product, or the maximum or minimum (NaN if either is), each step rounded to the element type. A negative
+    index counts from the end; an index outside of [-D, D) is an error at run time. What ONNX scatters along another
+    axis, or by tuples, is this op on data whose leading dimensions are one.
+    (C1) data has a rank of at least 1. (C2) data and updates have one element type. (C3) updates has the shape
+    `[I..., B...]`. (C4) Kinds beside `set` take f64, f32, or integers of 8 to 64 bits.
+    Example: `%r = mlc.scatter add %x, %i, %u : (tensor<100x8xf32>, tensor<4xi64>, tensor<4x8xf32>) -> tensor<100x8xf32>`
+  }];
+  let arguments = (ins Mlc_ScatterKindAttr:$kind, Mlc_Tensor:$data, Mlc_IndexTensor:$indices, Mlc_Tensor:$updates);
+  let assemblyFormat = "$kind operands attr-dict `:` functional-type(operands, results)";
+  let extraClassDeclaration = "int64_t flops();";
+}
+
 #endif // MLC_SHAPE_OPS_TD

@@ -216,7 +216,17 @@ LogicalResult ConcatOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
   return success();
 }
 
-OpFoldResult ConcatOp::fold(FoldAdaptor) { return getInputs().size() == 1 ? getInputs().front() : OpFoldResult(); }
+OpFoldResult ConcatOp::fold(FoldAdaptor) {
+  if (getInputs().size() == 1)
+    return getInputs().front();
+  // An operand without elements adds nothing; one is kept where all are empty.
+  for (size_t i = 0; i < getInputs().size(); ++i)
+    if (shapeOf(getInputs()[i])[getAxis()] == 0) {
+      getInputsMutable().erase(i);
+      return getResult();
+    }
+  return {};
+}
 
 LogicalResult PadOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,
                                       SmallVectorImpl<Type> &results) {
@@ -300,4 +310,33 @@ struct GatherToSlice : OpRewritePattern<GatherOp> {
 
 void GatherOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
   patterns.add<GatherToSlice>(context);
+}
+
+//===-- scatter
+//-----------------------------------------------------------------------------------------------------------===//
+
+int64_t ScatterOp::flops() { return getKind() == ScatterKind::Set ? 0 : countElements(getUpdates().getType()); }
+
+LogicalResult ScatterOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,
+                                          SmallVectorImpl<Type> &results) {
+  StringRef name = getOperationName();
+  ArrayRef<int64_t> data = shapeOf(adaptor.getData());
+  if (data.empty())
+    return inferenceError(location, name, "(C1) expects data of rank 1 or more, got a scalar");
+  Type element = elementOf(adaptor.getData());
+  if (failed(checkSameElementType(location, name, "(C2)", {adaptor.getData(), adaptor.getUpdates()})))
+    return failure();
+  SmallVector<int64_t> updates(shapeOf(adaptor.getIndices()));
+  llvm::append_range(updates, data.drop_front());
+  if (shapeOf(adaptor.getUpdates()) != ArrayRef<int64_t>(updates))
+    return inferenceError(location, name,
+                          "(C3) expects updates of shape " + formatShape(updates) + ", got " +
+                              formatShape(shapeOf(adaptor.getUpdates())));
+  if (adaptor.getKind() != ScatterKind::Set && !element.isF32() && !element.isF64() &&
+      (!isa<IntegerType>(element) || element.isInteger(1)))
+    return inferenceError(location, name,
+                          "(C4) expects elements of f64, f32, or integers of 8 to 64 bits for kind '" +
+                              stringifyScatterKind(adaptor.getKind()) + "'");
+  results.push_back(adaptor.getData().getType());
+  return success();
 }

@@ -13,15 +13,24 @@ using namespace mlc::frontend;
 
 namespace {
 
-constexpr int64_t kOldestOpset = 7, kNewestOpset = 28;
+constexpr int64_t kOldestOpset = 6, kNewestOpset = 28;
 constexpr int kMaxFunctionDepth = 64;
 
 const OpTable &opTable() {
   static const OpTable table = [] {
     OpTable ops;
+    addAttentionOps(ops);
+    addConvolutionOps(ops);
+    addEinsumOps(ops);
+    addImageOps(ops);
+    addIndexOps(ops);
+    addLossOps(ops);
     addMathOps(ops);
     addNeuralNetOps(ops);
+    addNormalizationOps(ops);
+    addQuantizationOps(ops);
     addReductionOps(ops);
+    addResizeOps(ops);
     addShapeOps(ops);
     return ops;
   }();

@@ -1,5 +1,8 @@
 // Elementwise ops of ONNX.
-#include "frontend/onnx/NodeContext.h"
+#include "frontend/onnx/Compose.h"
+
+#include <cmath>
+#include <numbers>
 
 using namespace mlir;
 using namespace mlc;
@@ -9,8 +12,28 @@ namespace {
 
 template <typename OpT> LogicalResult unary(NodeContext &n) { return n.result(n.g.make<OpT>(n.operand(0))); }
 
+// Before opset 7 the second operand broadcast only with attribute 'broadcast', from dimension 'axis' on.
+Value secondOperand(NodeContext &n) {
+  Value value = n.operand(1);
+  if (n.opset >= 7)
+    return value;
+  (void)n.rawAttr("consumed_inputs"); // Of opset 1: buffers that may be reused.
+  bool broadcast = n.intAttr("broadcast", 0) != 0;
+  int64_t rank = n.rankOf(0), own = n.rankOf(1);
+  if (!broadcast || !n.hasAttr("axis") || !value)
+    return value;
+  int64_t axis = n.intAttr("axis", 0), behind = rank - own - (axis < 0 ? axis + rank : axis);
+  if (behind < 0) {
+    (void)n.unsupported("attribute 'axis' = " + Twine(axis) + " leaves no place for the second operand");
+    return {};
+  }
+  Dims shape(n.shapeOf(1));
+  shape.append(behind, 1);
+  return n.g.reshape(value, shape);
+}
+
 template <typename OpT> LogicalResult binary(NodeContext &n) {
-  return n.result(n.g.make<OpT>({n.operand(0), n.operand(1)}));
+  return n.result(n.g.make<OpT>({n.operand(0), secondOperand(n)}));
 }
 
 // Max, Min, Sum of any number of operands.
@@ -22,8 +45,7 @@ template <typename OpT> LogicalResult variadic(NodeContext &n) {
 }
 
 template <ComparePredicate predicate> LogicalResult compare(NodeContext &n) {
-  return n.result(n.g.make<CompareOp>({n.operand(0), n.operand(1)},
-                                      n.g.attr("predicate", ComparePredicateAttr::get(n.g.context(), predicate))));
+  return n.result(Compose(n.g).compare(predicate, n.operand(0), secondOperand(n)));
 }
 
 Type elementType(NodeContext &n, size_t index) { return n.typeOf(index).getElementType(); }
@@ -78,10 +100,65 @@ LogicalResult softsign(NodeContext &n) {
 }
 
 LogicalResult prelu(NodeContext &n) {
-  Value x = n.operand(0), zero = n.g.scalar(elementType(n, 0), 0);
-  Value negative = n.g.make<CompareOp>(
-      {x, zero}, n.g.attr("predicate", ComparePredicateAttr::get(n.g.context(), ComparePredicate::LT)));
-  return n.result(n.g.make<SelectOp>({negative, n.g.make<MulOp>({x, n.operand(1)}), x}));
+  Compose c(n.g);
+  Value x = n.operand(0), slope = n.operand(1);
+  // Before opset 7 a vector of slopes was one for each channel.
+  if (n.opset < 7 && n.rankOf(1) == 1 && n.rankOf(0) > 2) {
+    Dims channels(static_cast<size_t>(n.rankOf(0) - 1), 1);
+    channels[0] = n.shapeOf(1)[0];
+    slope = n.g.reshape(slope, channels);
+  }
+  return n.result(c.select(c.compare(ComparePredicate::LT, x, 0), c.mul(x, slope), x));
+}
+
+// gamma * (exp(x) * alpha - alpha) where x <= 0, else gamma * x (Klambauer et al., https://arxiv.org/abs/1706.02515)
+LogicalResult selu(NodeContext &n) {
+  (void)n.rawAttr("consumed_inputs"); // Of opset 1: buffers that may be reused.
+  double alpha = n.floatAttr("alpha", 1.67326319217681884765625f), gamma = n.floatAttr("gamma", 1.0507010221481323f);
+  return n.result(Compose(n.g).mul(n.g.make<EluOp>(n.operand(0), n.g.real("alpha", alpha)), gamma));
+}
+
+// max(x, 0) + min(alpha * (exp(x / alpha) - 1), 0)
+LogicalResult celu(NodeContext &n) {
+  double alpha = n.floatAttr("alpha", 1);
+  if (alpha == 0)
+    return n.unsupported("attribute 'alpha' must not be 0");
+  Compose c(n.g);
+  Value scaled = n.g.make<EluOp>(c.mul(n.operand(0), 1 / alpha), n.g.real("alpha", 1));
+  return n.result(c.mul(scaled, alpha));
+}
+
+LogicalResult thresholdedRelu(NodeContext &n) {
+  Compose c(n.g);
+  Value x = n.operand(0);
+  if (!x)
+    return failure();
+  return n.result(c.select(c.compare(ComparePredicate::GT, x, n.floatAttr("alpha", 1)), x, c.like(x, 0)));
+}
+
+// x + bias below -lambd, x - bias above lambd, else 0.
+LogicalResult shrink(NodeContext &n) {
+  Compose c(n.g);
+  Value x = n.operand(0);
+  if (!x)
+    return failure();
+  double lambda = n.floatAttr("lambd", 0.5), bias = n.floatAttr("bias", 0);
+  Value above = c.select(c.compare(ComparePredicate::GT, x, lambda), c.add(x, -bias), c.like(x, 0));
+  return n.result(c.select(c.compare(ComparePredicate::LT, x, -lambda), c.add(x, bias), above));
+}
+
+// a * sigmoid(alpha * a) * b
+LogicalResult swiGlu(NodeContext &n) {
+  Compose c(n.g);
+  Value a = n.operand(0), gate = c.apply<SigmoidOp>(c.mul(a, n.floatAttr("alpha", 1)));
+  return n.result(c.mul(c.mul(a, gate), n.operand(1)));
+}
+
+LogicalResult bitShift(NodeContext &n) {
+  std::string direction = n.stringAttr("direction", "");
+  if (direction == "LEFT")
+    return binary<ShiftLeftOp>(n);
+  return direction == "RIGHT" ? binary<ShiftRightOp>(n) : n.unsupported("attribute 'direction' must be LEFT or RIGHT");
 }
 
 LogicalResult clip(NodeContext &n) {
@@ -118,32 +195,62 @@ LogicalResult mean(NodeContext &n) {
   return n.result(n.g.make<DivOp>({n.results[0].value, count}));
 }
 
+// base^n of integers for a constant n, by repeated squaring: exact but for wrapping, as integer arithmetic is.
+LogicalResult integerPow(NodeContext &n) {
+  const HostTensor *exponent = n.constant(1);
+  if (!exponent || exponent->numElements() != 1 || exponent->floatAt(0) != std::trunc(exponent->floatAt(0)) ||
+      exponent->floatAt(0) < 0 || exponent->floatAt(0) > 64)
+    return n.unsupported("a base of integers needs a constant whole exponent in [0, 64]; cast the base to f32");
+  Compose c(n.g);
+  Value square = n.operand(0), power;
+  for (int64_t rest = static_cast<int64_t>(exponent->floatAt(0)); rest > 0; rest >>= 1) {
+    if (rest & 1)
+      power = power ? c.mul(power, square) : square;
+    if (rest > 1)
+      square = c.mul(square, square);
+  }
+  if (!power && square)
+    power = c.broadcast(c.like(square, 1), n.shapeOf(0));
+  return n.result(power);
+}
+
 LogicalResult pow(NodeContext &n) {
-  if (!isa<FloatType>(elementType(n, 0)))
-    return n.unsupported("a base of integers is not supported; cast it to f32");
-  // The exponent may have another type; the result has the base's.
-  return n.result(n.g.make<PowOp>({n.operand(0), n.g.cast(n.operand(1), elementType(n, 0))}));
+  Type type = elementType(n, 0);
+  Compose c(n.g);
+  Value exponent = secondOperand(n);
+  if (isa<FloatType>(type)) // The exponent may have another type; the result has the base's.
+    return n.result(c.apply<PowOp>(n.operand(0), n.g.cast(exponent, type)));
+  if (n.constant(1))
+    return integerPow(n);
+  // The power of integers by run-time exponents goes through f64: exact up to 2^53, once rounded. Of a broken exponent
+  // the fraction is cut; a few units in the last place keep a whole power whole.
+  Type f64 = Float64Type::get(n.g.context());
+  Value power = c.apply<PowOp>(n.g.cast(n.operand(0), f64), n.g.cast(exponent, f64));
+  power = isa<FloatType>(elementType(n, 1)) ? c.mul(power, 1 + 0x1p-49) : c.apply<RoundOp>(power);
+  return n.result(n.g.cast(power, type));
 }
 
 // The sign follows the divisor, with fmod = 1 the dividend.
 LogicalResult mod(NodeContext &n) {
   Value a = n.operand(0), b = n.operand(1);
   Value rem = n.g.make<RemOp>({a, b});
-  if (n.intAttr("fmod", 0))
+  if (n.intAttr("fmod", 0) || elementType(n, 0).isUnsignedInteger())
     return n.result(rem);
-  auto compareOf = [&](ComparePredicate predicate, Value x, Value y) {
-    return n.g.make<CompareOp>({x, y}, n.g.attr("predicate", ComparePredicateAttr::get(n.g.context(), predicate)));
-  };
-  Value zero = n.g.scalar(elementType(n, 0), 0);
-  Value signs = n.g.make<XorOp>({compareOf(ComparePredicate::LT, rem, zero), compareOf(ComparePredicate::LT, b, zero)});
-  Value adjust = n.g.make<AndOp>({signs, compareOf(ComparePredicate::NE, rem, zero)});
-  return n.result(n.g.make<SelectOp>({adjust, n.g.make<AddOp>({rem, b}), rem}));
+  Compose c(n.g);
+  Value signs = c.apply<XorOp>(c.compare(ComparePredicate::LT, rem, 0), c.compare(ComparePredicate::LT, b, 0));
+  Value adjust = c.apply<AndOp>(signs, c.compare(ComparePredicate::NE, rem, 0));
+  return n.result(c.select(adjust, c.add(rem, b), rem));
 }
 
 LogicalResult isInf(NodeContext &n) {
-  if (!n.requireInt("detect_positive", 1, 1) || !n.requireInt("detect_negative", 1, 1))
-    return failure();
-  return unary<IsInfOp>(n);
+  bool positive = n.intAttr("detect_positive", 1) != 0, negative = n.intAttr("detect_negative", 1) != 0;
+  if (positive && negative)
+    return unary<IsInfOp>(n);
+  Compose c(n.g);
+  Value x = n.operand(0);
+  if (!positive && !negative)
+    return n.result(c.broadcast(n.g.scalar(n.g.attrs().getI1Type(), 0), n.shapeOf(0)));
+  return n.result(c.compare(ComparePredicate::EQ, x, positive ? HUGE_VAL : -HUGE_VAL));
 }
 
 LogicalResult cast(NodeContext &n) {
@@ -194,25 +301,35 @@ void frontend::addMathOps(OpTable &table) {
   table["HardSwish"] = {hardSwish, 14};
   table["Swish"] = {swish, 24};
   table["Mish"] = {mish, 18};
-  table["PRelu"] = {prelu, 7};
+  table["PRelu"] = {prelu, 6};
+  table["Selu"] = {selu, 1};
+  table["Celu"] = {celu, 12};
+  table["ThresholdedRelu"] = {thresholdedRelu, 10};
+  table["Shrink"] = {shrink, 9};
+  table["SwiGLU"] = {swiGlu, 28};
+  table["BitwiseAnd"] = {binary<AndOp>, 18};
+  table["BitwiseOr"] = {binary<OrOp>, 18};
+  table["BitwiseXor"] = {binary<XorOp>, 18};
+  table["BitwiseNot"] = {unary<NotOp>, 18};
+  table["BitShift"] = {bitShift, 11};
   table["Clip"] = {clip, 6};
-  table["Add"] = {binary<AddOp>, 7};
-  table["Sub"] = {binary<SubOp>, 7};
-  table["Mul"] = {binary<MulOp>, 7};
-  table["Div"] = {binary<DivOp>, 7};
-  table["Pow"] = {pow, 7};
+  table["Add"] = {binary<AddOp>, 1};
+  table["Sub"] = {binary<SubOp>, 1};
+  table["Mul"] = {binary<MulOp>, 1};
+  table["Div"] = {binary<DivOp>, 1};
+  table["Pow"] = {pow, 1};
   table["Mod"] = {mod, 10};
   table["Max"] = {variadic<MaxOp>, 6};
   table["Min"] = {variadic<MinOp>, 6};
   table["Sum"] = {variadic<AddOp>, 6};
   table["Mean"] = {mean, 6};
-  table["And"] = {binary<AndOp>, 7};
-  table["Or"] = {binary<OrOp>, 7};
-  table["Xor"] = {binary<XorOp>, 7};
-  table["Equal"] = {compare<ComparePredicate::EQ>, 7};
-  table["Less"] = {compare<ComparePredicate::LT>, 7};
+  table["And"] = {binary<AndOp>, 1};
+  table["Or"] = {binary<OrOp>, 1};
+  table["Xor"] = {binary<XorOp>, 1};
+  table["Equal"] = {compare<ComparePredicate::EQ>, 1};
+  table["Less"] = {compare<ComparePredicate::LT>, 1};
   table["LessOrEqual"] = {compare<ComparePredicate::LE>, 12};
-  table["Greater"] = {compare<ComparePredicate::GT>, 7};
+  table["Greater"] = {compare<ComparePredicate::GT>, 1};
   table["GreaterOrEqual"] = {compare<ComparePredicate::GE>, 12};
   table["Where"] = {where, 9};
   table["Cast"] = {cast, 6};

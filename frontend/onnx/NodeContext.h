@@ -96,9 +96,18 @@ struct OpImport {
 };
 using OpTable = llvm::StringMap<OpImport>;
 
+void addAttentionOps(OpTable &table);
+void addConvolutionOps(OpTable &table);
+void addEinsumOps(OpTable &table);
+void addImageOps(OpTable &table);
+void addIndexOps(OpTable &table);
+void addLossOps(OpTable &table);
 void addMathOps(OpTable &table);
 void addNeuralNetOps(OpTable &table);
+void addNormalizationOps(OpTable &table);
+void addQuantizationOps(OpTable &table);
 void addReductionOps(OpTable &table);
+void addResizeOps(OpTable &table);
 void addShapeOps(OpTable &table);
 
 // Evaluates a node of shape arithmetic whose operands are small constants. Nothing when it is none.

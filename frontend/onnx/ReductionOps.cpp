@@ -1,5 +1,5 @@
 // Reductions of ONNX.
-#include "frontend/onnx/NodeContext.h"
+#include "frontend/onnx/Compose.h"
 
 using namespace mlir;
 using namespace mlc;
@@ -49,7 +49,14 @@ Value reduceBy(NodeContext &n, ReduceKind kind, Value value, const ReduceSpec &s
 
 template <ReduceKind kind, int64_t inputAxesSince> LogicalResult reduce(NodeContext &n) {
   std::optional<ReduceSpec> spec = readSpec(n, inputAxesSince);
-  return spec ? n.result(reduceBy(n, kind, n.operand(0), *spec)) : failure();
+  if (!spec)
+    return failure();
+  if (!n.typeOf(0).getElementType().isInteger(1))
+    return n.result(reduceBy(n, kind, n.operand(0), *spec));
+  // Maximum and minimum of i1 are "any" and "all", of nothing false and true.
+  Compose c(n.g);
+  Value any = reduceBy(n, kind, n.g.cast(n.operand(0), c.i32()), *spec);
+  return n.result(c.compare(ComparePredicate::GT, any, 0));
 }
 
 // Sum of a function of the elements, and a function of that.

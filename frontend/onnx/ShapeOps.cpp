@@ -160,7 +160,9 @@ LogicalResult split(NodeContext &n) {
   SmallVector<int64_t> offsets(shape.size(), 0), extent(shape), strides(shape.size(), 1);
   for (int64_t i = 0; i < outputs; ++i) {
     extent[static_cast<size_t>(*axis)] = (*sizes)[static_cast<size_t>(i)];
-    if (failed(n.result(static_cast<size_t>(i), n.g.slice(n.operand(0), offsets, extent, strides))))
+    // An empty part starts nowhere.
+    SmallVector<int64_t> start(extent[static_cast<size_t>(*axis)] ? offsets : SmallVector<int64_t>(shape.size(), 0));
+    if (failed(n.result(static_cast<size_t>(i), n.g.slice(n.operand(0), start, extent, strides))))
       return failure();
     offsets[static_cast<size_t>(*axis)] += (*sizes)[static_cast<size_t>(i)];
   }
@@ -250,53 +252,6 @@ LogicalResult tile(NodeContext &n) {
   }
   Value value = n.g.make<BroadcastOp>(n.g.reshape(n.operand(0), apart), n.g.ints("shape", repeated));
   return n.result(n.g.reshape(value, result));
-}
-
-LogicalResult gather(NodeContext &n) {
-  std::optional<int64_t> axis = n.axis(n.intAttr("axis", 0), n.rankOf(0));
-  return axis ? n.result(n.g.make<GatherOp>({n.operand(0), n.operand(1)}, n.g.integer("axis", *axis))) : failure();
-}
-
-LogicalResult pad(NodeContext &n) {
-  std::string mode = n.stringAttr("mode", "constant");
-  if (mode != "constant")
-    return n.unsupported("attribute 'mode' = '" + mode + "' is not supported (constant is)");
-  std::optional<std::vector<int64_t>> pads =
-      n.opset < 11 ? std::optional(n.intsAttr("pads", {})) : n.constantInts(1, "pads");
-  std::optional<double> value = n.opset < 11 ? n.floatAttr("value", 0) : n.has(2) ? n.constantScalar(2, "value") : 0.0;
-  if (!pads || !value)
-    return failure();
-  ArrayRef<int64_t> from = n.shapeOf(0);
-  int64_t rank = static_cast<int64_t>(from.size());
-  std::vector<int64_t> named;
-  if (n.has(3)) {
-    std::optional<std::vector<int64_t>> given = n.constantInts(3, "axes");
-    if (!given)
-      return failure();
-    named = *given;
-  } else {
-    named = std::vector<int64_t>(from.size());
-    std::iota(named.begin(), named.end(), 0);
-  }
-  if (pads->size() != 2 * named.size())
-    return n.unsupported("it needs two pads for each axis");
-  SmallVector<int64_t> low(from.size(), 0), high(from.size(), 0), offsets(from.size(), 0), sizes(from);
-  for (size_t i = 0; i < named.size(); ++i) {
-    std::optional<int64_t> axis = n.axis(named[i], rank);
-    if (!axis)
-      return failure();
-    size_t d = static_cast<size_t>(*axis);
-    int64_t before = (*pads)[i], after = (*pads)[named.size() + i];
-    // A negative pad crops.
-    offsets[d] = std::max<int64_t>(0, -before);
-    sizes[d] = std::max<int64_t>(0, from[d] - offsets[d] - std::max<int64_t>(0, -after));
-    low[d] = std::max<int64_t>(0, before);
-    high[d] = std::max<int64_t>(0, after);
-  }
-  Value operand = n.operand(0);
-  if (ArrayRef<int64_t>(sizes) != from)
-    operand = n.g.slice(operand, offsets, sizes, SmallVector<int64_t>(from.size(), 1));
-  return n.result(n.g.make<PadOp>(operand, {n.g.ints("low", low), n.g.ints("high", high), n.g.real("value", *value)}));
 }
 
 HostTensor vector64(const std::vector<int64_t> &values) {
@@ -402,8 +357,6 @@ void frontend::addShapeOps(OpTable &table) {
   table["Slice"] = {slice, 1};
   table["Expand"] = {expand, 8};
   table["Tile"] = {tile, 6};
-  table["Gather"] = {gather, 1};
-  table["Pad"] = {pad, 2};
   table["Shape"] = {shape, 1};
   table["Size"] = {size, 1};
   table["Constant"] = {constant, 1};

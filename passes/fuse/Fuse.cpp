@@ -144,9 +144,8 @@ private:
     for (Operation *op : ops) {
       locations.push_back(op->getLoc());
       for (Value operand : op->getOperands())
-        if (!inside.contains(operand.getDefiningOp()))
-          // A gather reads its table in memory, whatever is in it.
-          (isSplat(operand) && !isa<GatherOp>(op) ? constants : inputs).insert(operand);
+        if (!inside.contains(operand.getDefiningOp())) // an opaque op reads every operand from memory
+          (isSplat(operand) && classOf(op) != FusionClass::Opaque ? constants : inputs).insert(operand);
     }
     OpBuilder builder(ops.back());
     Location loc = builder.getFusedLoc(locations);

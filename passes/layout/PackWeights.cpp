@@ -44,7 +44,8 @@ struct PackMatmul : OpRewritePattern<MatmulOp> {
 struct PackConv : OpRewritePattern<ConvOp> {
   PackConv(MLIRContext *context, int64_t lanes) : OpRewritePattern(context), lanes(lanes) {}
   LogicalResult matchAndRewrite(ConvOp op, PatternRewriter &rewriter) const override {
-    if (op.getLayout() != Layout::ChannelsLast || op.getGroups() != 1 || !isParameterOnly(op.getFilter()))
+    if (op.getLayout() != Layout::ChannelsLast || op.getGroups() != 1 || !isParameterOnly(op.getFilter()) ||
+        !isa<FloatType>(op.getType().getElementType()))
       return failure();
     OpMaker m(rewriter, op.getLoc());
     ArrayRef<int64_t> filter = shapeOfTensor(op.getFilter());

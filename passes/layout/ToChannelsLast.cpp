@@ -36,11 +36,22 @@ SmallVector<int64_t> toFirst(int64_t rank) {
   return permutation;
 }
 
-// x, when `value` is x, channels last, brought to channels first.
+// Does a transpose of `shape` leave every element in its place, as a reshape would?
+bool staysInPlace(ArrayRef<int64_t> shape, ArrayRef<int64_t> permutation) {
+  SmallVector<int64_t> moved;
+  for (int64_t dim : permutation)
+    if (shape[dim] != 1)
+      moved.push_back(dim);
+  return llvm::is_sorted(moved);
+}
+
+// x, when `value` is x, channels last, brought to channels first. A transpose that moves nothing is none: of rank 3 the
+// way back is the same permutation, and the patterns would go to and fro.
 Value channelsLastSource(Value value) {
   auto transpose = value.getDefiningOp<TransposeOp>();
   if (!transpose || transpose.getPermutation().size() < 3 ||
-      transpose.getPermutation() != ArrayRef<int64_t>(toFirst(transpose.getPermutation().size())))
+      transpose.getPermutation() != ArrayRef<int64_t>(toFirst(transpose.getPermutation().size())) ||
+      staysInPlace(shapeOfTensor(transpose.getOperand()), transpose.getPermutation()))
     return {};
   return transpose.getOperand();
 }
@@ -85,15 +96,11 @@ struct PoolToLast : OpRewritePattern<PoolOp> {
 // An operand that is cheap to bring to channels last: a weight, or one whose elements stay in place, as the gate
 // [N, C, 1, 1] of a squeeze-and-excitation block.
 bool isCheapToTranspose(Value value, int64_t rank) {
-  ArrayRef<int64_t> shape = shapeOfTensor(value);
-  int64_t lead = rank - static_cast<int64_t>(shape.size());
   if (isParameterOnly(value))
     return true;
-  SmallVector<int64_t> moved;
-  for (int64_t dim : toLast(rank))
-    if (dim >= lead && shape[dim - lead] != 1)
-      moved.push_back(dim);
-  return llvm::is_sorted(moved);
+  SmallVector<int64_t> full(rank - static_cast<int64_t>(shapeOfTensor(value).size()), 1);
+  llvm::append_range(full, shapeOfTensor(value));
+  return staysInPlace(full, toLast(rank));
 }
 
 // elementwise(first(x), c) -> first(elementwise(x, last(c)))
@@ -111,7 +118,7 @@ struct SinkThroughElementwise : OpInterfaceRewritePattern<FusibleOp> {
     for (Value operand : op->getOperands()) {
       Value source = channelsLastSource(operand);
       if (source && shapeOfTensor(operand).size() == static_cast<size_t>(rank))
-        any = true;
+        any |= !isParameterOnly(source); // a weight's transpose is none of an image, and stays where it is
       else if (!isCheapToTranspose(operand, rank))
         return failure();
     }

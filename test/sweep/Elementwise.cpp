@@ -108,6 +108,7 @@ std::vector<Case> elementwiseCases() {
   unary<IsNanOp>(cases, kFloats, exact);
   unary<IsInfOp>(cases, kFloats, exact);
   unary<NotOp>(cases, {DType::I1}, exact);
+  unary<NotOp>(cases, kIntegers, exact);
   const Tolerance within4{4};
   unary<ExpOp>(cases, kFloats, within4);
   unary<LogOp>(cases, kFloats, within4);
@@ -148,8 +149,13 @@ std::vector<Case> elementwiseCases() {
   binary<MaxOp>(cases, kNumbers, anyZero);
   binary<MinOp>(cases, kNumbers, anyZero);
   binary<AndOp>(cases, {DType::I1}, exact);
+  binary<AndOp>(cases, kIntegers, exact);
   binary<OrOp>(cases, {DType::I1}, exact);
+  binary<OrOp>(cases, kIntegers, exact);
   binary<XorOp>(cases, {DType::I1}, exact);
+  binary<XorOp>(cases, kIntegers, exact);
+  binary<ShiftLeftOp>(cases, kIntegers, exact);
+  binary<ShiftRightOp>(cases, kIntegers, exact);
   binary<PowOp>(cases, {DType::F32, DType::F16, DType::BF16}, within4);
   // f64: docs/numerics.md bounds the error by |y log x| ulp.
   for (auto [a, b] : kBroadcasts)

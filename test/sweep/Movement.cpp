@@ -193,6 +193,39 @@ void gathers(std::vector<Case> &cases) {
     }
 }
 
+void scatters(std::vector<Case> &cases) {
+  auto add = [&](ScatterKind kind, DType dtype, DType indexType, const Shape &data, const Shape &indices, int64_t low,
+                 int64_t high, bool refuses) {
+    Shape updates = indices;
+    updates.insert(updates.end(), data.begin() + 1, data.end());
+    Case scatter{"scatter " + stringifyScatterKind(kind).str() + " " + textOf(dtype) + " " + textOf(data) + " " +
+                     textOf(indexType) + " " + textOf(indices) + " " + std::to_string(low),
+                 {{dtype, data, {}}, {indexType, indices, range(low, high)}, {dtype, updates, {}}},
+                 [kind](GraphBuilder &g, ValueRange x) {
+                   return Values{g.make<ScatterOp>(x, g.attr("kind", ScatterKindAttr::get(g.context(), kind)))};
+                 },
+                 {}};
+    scatter.refuses = refuses;
+    cases.push_back(scatter);
+  };
+  for (const auto &[data, indices] : std::vector<std::pair<Shape, Shape>>{{{9}, {5}},
+                                                                          {{9}, {}},
+                                                                          {{7, 5}, {12}},
+                                                                          {{3, 2, 33}, {2, 3}},
+                                                                          {{2, 1025}, {3}},
+                                                                          {{4, 0}, {3}},
+                                                                          {{4, 3}, {0}}}) {
+    for (DType dtype : sample(kAll, 4, textOf(data)))
+      for (DType indexType : {DType::I32, DType::I64})
+        add(ScatterKind::Set, dtype, indexType, data, indices, -data[0], data[0] - 1, false);
+    for (DType dtype : {DType::F32, DType::F64, DType::I8, DType::U8, DType::I32, DType::U64})
+      for (ScatterKind kind : {ScatterKind::Add, ScatterKind::Mul, ScatterKind::Max, ScatterKind::Min})
+        add(kind, dtype, DType::I64, data, indices, -data[0], data[0] - 1, false);
+  }
+  for (auto [low, high] : {std::pair<int64_t, int64_t>{7, 9}, {-10, -8}})
+    add(ScatterKind::Add, DType::F32, DType::I64, {7, 5}, {3}, low, high, true);
+}
+
 void packs(std::vector<Case> &cases) {
   for (const Shape &shape : {Shape{16}, Shape{5, 33}, Shape{2, 3, 7}, Shape{1, 1}, Shape{3, 0}})
     for (int64_t lanes : {1, 4, 16}) {
@@ -215,6 +248,7 @@ std::vector<Case> movementCases() {
   pads(cases);
   concats(cases);
   gathers(cases);
+  scatters(cases);
   packs(cases);
   return cases;
 }

@@ -100,6 +100,19 @@ func.func @binary(%x: tensor<4x8xf32>, %row: tensor<8xf32>, %i: tensor<4xui8>, %
   return
 }
 
+// CHECK-LABEL: func.func @bits
+func.func @bits(%a: tensor<4x8xui16>, %b: tensor<8xui16>, %i: tensor<4xi8>) {
+  // CHECK: = mlc.shift_left %{{.*}}, %{{.*}} : (tensor<4x8xui16>, tensor<8xui16>) -> tensor<4x8xui16>
+  %left = mlc.shift_left %a, %b : (tensor<4x8xui16>, tensor<8xui16>) -> tensor<4x8xui16>
+  // CHECK: = mlc.shift_right %{{.*}}, %{{.*}} : (tensor<4xi8>, tensor<4xi8>) -> tensor<4xi8>
+  %right = mlc.shift_right %i, %i : (tensor<4xi8>, tensor<4xi8>) -> tensor<4xi8>
+  // CHECK: = mlc.xor %{{.*}}, %{{.*}} : (tensor<4x8xui16>, tensor<8xui16>) -> tensor<4x8xui16>
+  %xor_bits = mlc.xor %a, %b : (tensor<4x8xui16>, tensor<8xui16>) -> tensor<4x8xui16>
+  // CHECK: = mlc.not %{{.*}} : (tensor<4xi8>) -> tensor<4xi8>
+  %not_bits = mlc.not %i : (tensor<4xi8>) -> tensor<4xi8>
+  return
+}
+
 // Both operands stretch, and the result has the higher rank.
 // CHECK-LABEL: func.func @broadcast_both
 func.func @broadcast_both(%column: tensor<4x1xf64>, %row: tensor<8xf64>, %empty: tensor<0xf64>, %one: tensor<1xf64>) {

@@ -172,9 +172,9 @@ func.func @f(%a: tensor<4xi1>, %b: tensor<3xi1>) {
 
 // -----
 
-// (C1) of the logical operators: both are i1 or the type constraint fails.
 func.func @f(%a: tensor<4xi1>, %b: tensor<4xi8>) {
-  // expected-error@+1 {{'mlc.and' op operand #1 must be statically shaped tensor of 1-bit signless integer values}}
+  // expected-error@+2 {{'mlc.and' op (C1) expects operands of one element type, got i1 and i8}}
+  // expected-error@+1 {{failed to infer returned types}}
   %r = mlc.and %a, %b : (tensor<4xi1>, tensor<4xi8>) -> tensor<4xi1>
   return
 }
@@ -182,7 +182,8 @@ func.func @f(%a: tensor<4xi1>, %b: tensor<4xi8>) {
 // -----
 
 func.func @f(%a: tensor<4xi1>, %b: tensor<4xi8>) {
-  // expected-error@+1 {{'mlc.or' op operand #1 must be statically shaped tensor of 1-bit signless integer values}}
+  // expected-error@+2 {{'mlc.or' op (C1) expects operands of one element type, got i1 and i8}}
+  // expected-error@+1 {{failed to infer returned types}}
   %r = mlc.or %a, %b : (tensor<4xi1>, tensor<4xi8>) -> tensor<4xi1>
   return
 }
@@ -190,7 +191,8 @@ func.func @f(%a: tensor<4xi1>, %b: tensor<4xi8>) {
 // -----
 
 func.func @f(%a: tensor<4xi1>, %b: tensor<4xi8>) {
-  // expected-error@+1 {{'mlc.xor' op operand #1 must be statically shaped tensor of 1-bit signless integer values}}
+  // expected-error@+2 {{'mlc.xor' op (C1) expects operands of one element type, got i1 and i8}}
+  // expected-error@+1 {{failed to infer returned types}}
   %r = mlc.xor %a, %b : (tensor<4xi1>, tensor<4xi8>) -> tensor<4xi1>
   return
 }
@@ -301,5 +303,57 @@ func.func @f(%a: tensor<4xf32>) {
   // expected-error@+2 {{'mlc.cast' op inferred type(s) 'tensor<4xf64>' are incompatible with return type(s) of operation 'tensor<4xf16>'}}
   // expected-error@+1 {{failed to infer returned types}}
   %r = mlc.cast %a to f64 : tensor<4xf32> -> tensor<4xf16>
+  return
+}
+
+// -----
+
+func.func @f(%a: tensor<4xf32>) {
+  // expected-error@+1 {{'mlc.and' op operand #0 must be statically shaped tensor of 1-bit signless integer or 8-bit signless integer}}
+  %r = mlc.and %a, %a : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a: tensor<4xi1>) {
+  // expected-error@+1 {{'mlc.shift_left' op operand #0 must be statically shaped tensor of 8-bit signless integer}}
+  %r = mlc.shift_left %a, %a : (tensor<4xi1>, tensor<4xi1>) -> tensor<4xi1>
+  return
+}
+
+// -----
+
+func.func @f(%a: tensor<4xi8>, %b: tensor<4xi32>) {
+  // expected-error@+2 {{'mlc.shift_left' op (C1) expects operands of one element type, got i8 and i32}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.shift_left %a, %b : (tensor<4xi8>, tensor<4xi32>) -> tensor<4xi8>
+  return
+}
+
+// -----
+
+func.func @f(%a: tensor<4xi8>, %b: tensor<3xi8>) {
+  // expected-error@+2 {{'mlc.shift_left' op (C2) expects shapes that broadcast, got 4 and 3}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.shift_left %a, %b : (tensor<4xi8>, tensor<3xi8>) -> tensor<4xi8>
+  return
+}
+
+// -----
+
+func.func @f(%a: tensor<4xi8>, %b: tensor<4xi32>) {
+  // expected-error@+2 {{'mlc.shift_right' op (C1) expects operands of one element type, got i8 and i32}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.shift_right %a, %b : (tensor<4xi8>, tensor<4xi32>) -> tensor<4xi8>
+  return
+}
+
+// -----
+
+func.func @f(%a: tensor<4xi8>, %b: tensor<3xi8>) {
+  // expected-error@+2 {{'mlc.shift_right' op (C2) expects shapes that broadcast, got 4 and 3}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.shift_right %a, %b : (tensor<4xi8>, tensor<3xi8>) -> tensor<4xi8>
   return
 }

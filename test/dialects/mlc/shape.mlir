@@ -34,3 +34,12 @@ func.func @gather(%table: tensor<100x8x3xf32>, %ids: tensor<4x5xi64>, %one: tens
   %middle = mlc.gather %table, %one {axis = 1 : i64} : (tensor<100x8x3xf32>, tensor<i32>) -> tensor<100x3xf32>
   return
 }
+
+// CHECK-LABEL: func.func @scatter
+func.func @scatter(%x: tensor<100x8xf32>, %ids: tensor<4x5xi64>, %updates: tensor<4x5x8xf32>, %flags: tensor<3xi1>, %one: tensor<i32>, %flag: tensor<i1>) {
+  // CHECK: = mlc.scatter add %{{.*}}, %{{.*}}, %{{.*}} : (tensor<100x8xf32>, tensor<4x5xi64>, tensor<4x5x8xf32>) -> tensor<100x8xf32>
+  %sum = mlc.scatter add %x, %ids, %updates : (tensor<100x8xf32>, tensor<4x5xi64>, tensor<4x5x8xf32>) -> tensor<100x8xf32>
+  // CHECK: = mlc.scatter set %{{.*}}, %{{.*}}, %{{.*}} : (tensor<3xi1>, tensor<i32>, tensor<i1>) -> tensor<3xi1>
+  %set = mlc.scatter set %flags, %one, %flag : (tensor<3xi1>, tensor<i32>, tensor<i1>) -> tensor<3xi1>
+  return
+}

@@ -261,3 +261,48 @@ func.func @f(%d: tensor<100x8xf32>, %i: tensor<4xf32>) {
   %r = mlc.gather %d, %i {axis = 0 : i64} : (tensor<100x8xf32>, tensor<4xf32>) -> tensor<4x8xf32>
   return
 }
+
+// -----
+
+func.func @f(%d: tensor<f32>, %i: tensor<4xi64>, %u: tensor<4xf32>) {
+  // expected-error@+2 {{'mlc.scatter' op (C1) expects data of rank 1 or more, got a scalar}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.scatter set %d, %i, %u : (tensor<f32>, tensor<4xi64>, tensor<4xf32>) -> tensor<f32>
+  return
+}
+
+// -----
+
+func.func @f(%d: tensor<9xf32>, %i: tensor<4xi64>, %u: tensor<4xf64>) {
+  // expected-error@+2 {{'mlc.scatter' op (C2) expects}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.scatter set %d, %i, %u : (tensor<9xf32>, tensor<4xi64>, tensor<4xf64>) -> tensor<9xf32>
+  return
+}
+
+// -----
+
+func.func @f(%d: tensor<9x8xf32>, %i: tensor<4xi64>, %u: tensor<8x4xf32>) {
+  // expected-error@+2 {{'mlc.scatter' op (C3) expects updates of shape 4x8, got 8x4}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.scatter set %d, %i, %u : (tensor<9x8xf32>, tensor<4xi64>, tensor<8x4xf32>) -> tensor<9x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%d: tensor<9xbf16>, %i: tensor<4xi64>, %u: tensor<4xbf16>) {
+  // expected-error@+2 {{'mlc.scatter' op (C4) expects elements of f64, f32, or integers of 8 to 64 bits for kind 'add'}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.scatter add %d, %i, %u : (tensor<9xbf16>, tensor<4xi64>, tensor<4xbf16>) -> tensor<9xbf16>
+  return
+}
+
+// -----
+
+// Indices are i32 or i64.
+func.func @f(%d: tensor<9xf32>, %i: tensor<4xf32>, %u: tensor<4xf32>) {
+  // expected-error@+1 {{'mlc.scatter' op operand #1 must be statically shaped tensor of 32-bit signless integer or 64-bit signless integer values}}
+  %r = mlc.scatter set %d, %i, %u : (tensor<9xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<9xf32>
+  return
+}

@@ -85,3 +85,14 @@ func.func @gate(%x: tensor<2x3x8x8xf32>, %g: tensor<2x8xf32>) -> tensor<2x8x8x8x
   %y = mlc.mul %c, %r : (tensor<2x8x8x8xf32>, tensor<2x8x1x1xf32>) -> tensor<2x8x8x8xf32>
   return %y : tensor<2x8x8x8xf32>
 }
+
+// Of rank 3 the permutations to and fro are one: a bias that was brought to the layout is no image.
+// CHECK-LABEL: func.func @signal
+func.func @signal(%x: tensor<2x4x4xf32>, %w: tensor<4x4x4xf32>, %bias: tensor<4xf32>) -> tensor<2x4x1xf32> {
+  // CHECK: %[[Y:.*]] = mlc.conv {{.*}}layout = #mlc<layout channels_last>
+  %y = mlc.conv %x, %w {strides = array<i64: 1>, pad_low = array<i64: 0>, pad_high = array<i64: 0>, dilations = array<i64: 1>} : (tensor<2x4x4xf32>, tensor<4x4x4xf32>) -> tensor<2x4x1xf32>
+  %c = mlc.reshape %bias {shape = array<i64: 4, 1>} : (tensor<4xf32>) -> tensor<4x1xf32>
+  // CHECK: mlc.add
+  %z = mlc.add %y, %c : (tensor<2x4x1xf32>, tensor<4x1xf32>) -> tensor<2x4x1xf32>
+  return %z : tensor<2x4x1xf32>
+}

@@ -93,6 +93,22 @@ TEST_F(Reference, LogicalOps) {
   expectValues(runPlain("mlc.not %0", "(tensor<4xi1>) -> tensor<4xi1>", {b}), {4}, {1, 0, 1, 0});
 }
 
+TEST_F(Reference, BitsOfIntegers) {
+  HostTensor a = i32({4}, {12, -1, 0, 7}), b = i32({4}, {10, 6, -8, 7});
+  const char *type = "(tensor<4xi32>, tensor<4xi32>) -> tensor<4xi32>";
+  expectValues(runPlain("mlc.and %0, %1", type, {a, b}), {4}, {8, 6, 0, 7});
+  expectValues(runPlain("mlc.or %0, %1", type, {a, b}), {4}, {14, -1, -8, 7});
+  expectValues(runPlain("mlc.xor %0, %1", type, {a, b}), {4}, {6, -7, -8, 0});
+  expectValues(runPlain("mlc.not %0", "(tensor<4xi32>) -> tensor<4xi32>", {a}), {4}, {-13, 0, -1, -8});
+}
+
+TEST_F(Reference, ShiftsByTheWidthOrMoreLeaveTheSign) {
+  HostTensor a = i32({6}, {1, -8, -8, 5, 3, -1}), b = i32({6}, {31, 1, 32, 33, -1, 0});
+  const char *type = "(tensor<6xi32>, tensor<6xi32>) -> tensor<6xi32>";
+  expectValues(runPlain("mlc.shift_left %0, %1", type, {a, b}), {6}, {-2147483648.0, -16, 0, 0, 0, -1});
+  expectValues(runPlain("mlc.shift_right %0, %1", type, {a, b}), {6}, {0, -4, -1, 0, 0, -1});
+}
+
 TEST_F(Reference, CompareWithNan) {
   HostTensor a = f64({4}, {1, 2, 3, kNan}), b = f64({4}, {2, 2, 2, kNan});
   const char *type = "(tensor<4xf64>, tensor<4xf64>) -> tensor<4xi1>";

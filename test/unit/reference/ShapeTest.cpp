@@ -69,6 +69,33 @@ TEST_F(Reference, GatherOutOfRangeIsAnError) {
   }
 }
 
+TEST_F(Reference, ScatterInOrderOfTheIndices) {
+  const char *type = "(tensor<3x2xf32>, tensor<3xi64>, tensor<3x2xf32>) -> tensor<3x2xf32>";
+  HostTensor data = f32({3, 2}, {1, 2, 3, 4, 5, 6}), indices = i64({3}, {2, 0, -1}),
+             updates = f32({3, 2}, {10, 1, 20, 2, 30, std::nanf("")});
+  expectValues(runPlain("mlc.scatter set %0, %1, %2", type, {data, indices, updates}), {3, 2},
+               {20, 2, 3, 4, 30, std::nan("")});
+  expectValues(runPlain("mlc.scatter add %0, %1, %2", type, {data, indices, updates}), {3, 2},
+               {21, 4, 3, 4, 45, std::nan("")});
+  expectValues(runPlain("mlc.scatter mul %0, %1, %2", type, {data, indices, updates}), {3, 2},
+               {20, 4, 3, 4, 1500, std::nan("")});
+  expectValues(runPlain("mlc.scatter max %0, %1, %2", type, {data, indices, updates}), {3, 2},
+               {20, 2, 3, 4, 30, std::nan("")});
+  expectValues(runPlain("mlc.scatter min %0, %1, %2", type, {data, indices, updates}), {3, 2},
+               {1, 2, 3, 4, 5, std::nan("")});
+}
+
+TEST_F(Reference, ScatterOutOfRangeIsAnError) {
+  for (int64_t index : {3, -4}) {
+    auto result = runPlain("mlc.scatter set %0, %1, %2", "(tensor<3xf32>, tensor<i64>, tensor<f32>) -> tensor<3xf32>",
+                           {f32({3}, {1, 2, 3}), i64({}, {index}), f32({}, {9})});
+    ASSERT_FALSE(result.ok());
+    EXPECT_NE(result.message().find("index " + std::to_string(index) + " at position 0 is outside of [-3, 3)"),
+              std::string::npos)
+        << result.message();
+  }
+}
+
 TEST_F(Reference, PackAndUnpack) {
   // [2, 3] in panels of 2 lanes: [2, 2, 2], a zero behind the third column.
   HostTensor panels = f32({2, 2, 2}, {1, 2, 4, 5, 3, 0, 6, 0});
