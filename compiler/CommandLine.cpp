@@ -7,6 +7,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/Timing.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "llvm/Support/Format.h"
 
 using namespace mlir;
 
@@ -14,25 +15,49 @@ namespace mlc {
 
 static constexpr const char *kOverview = R"(mlc-opt: compiles models, and drives passes over IR
 
-  mlc-opt model.onnx -o model.mlc                   compile an ONNX model for this CPU
-  mlc-opt bert-dir/ --shape batch=8,seq=128 -o b.mlc  compile a Hugging Face checkpoint directory
-  mlc-opt model.onnx --emit=mlir                    print the IR behind the graph phases
-  mlc-opt model.onnx --interpret --input x=x.npy    evaluate with the reference interpreter
-  mlc-opt model.onnx --per-op-compare               find the first kernel that is wrong
-  mlc-opt in.mlir --mlc-fuse --compare-with=in.mlir do passes keep the numbers?
-  mlc-opt in.mlir --canonicalize                    run passes over IR; every pass has its flag
+  mlc-opt model.onnx -o model.mlc                       compile an ONNX model for this CPU
+  mlc-opt bert-dir/ --shape batch=8,seq=128 -o b.mlc    compile a Hugging Face folder (config.json, safetensors)
+  mlc-opt model.onnx --check                            is it supported? memory and kernels; compiles nothing
+  mlc-opt model.onnx -o model.mlc --report --timing     what was made of it, and where the time went
+  mlc-opt model.onnx --interpret --input x=x.npy        evaluate with the reference interpreter
+  mlc-opt model.onnx --compile-to=fuse                  print the IR behind a phase; --emit=asm: the kernels' code
+  mlc-opt model.onnx --per-op-compare                   find the first kernel that is wrong
+  mlc-opt in.mlir --mlc-fuse --compare-with=in.mlir     do passes keep the numbers?
+  mlc-opt in.mlir --canonicalize                        run passes over IR; every pass has its flag
 
 Run a module with mlc-run, measure it with mlc-bench.
 )";
 
+// What --help says behind the options: the phases, and where the rest is.
+static std::string describePhases() {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << "\nPHASES, in order; each is verified to have left what it promises\n\n";
+  for (const Phase &phase : phases()) {
+    os << "  " << llvm::left_justify(phase.name, 10) << phase.promise << "\n";
+    if (!phase.passes.empty())
+      os << "            passes: " << phase.passes << "\n";
+  }
+  os << R"(
+FOR COMPILER ENGINEERS
+
+  With an input of IR and none of the options above, mlc-opt is mlir-opt with the dialect mlc: --pass-pipeline=..., and
+  each pass by its flag. --list-passes lists them. Of MLIR's options these help in a compilation, too:
+    --mlir-print-ir-after-all, --mlir-print-ir-before=PASS, --mlir-timing, --mlir-pass-statistics
+  --help-hidden shows all options, LLVM's own included.
+)";
+  return text;
+}
+
 static bool isIr(llvm::StringRef path) { return path == "-" || path.ends_with(".mlir") || path.ends_with(".mlirbc"); }
 
 bool CommandLine::isAboutModel() const {
-  return !isIr(input) || interpret || interpretF64 || check || perOpCompare || compareWith.getNumOccurrences() ||
-         emit.getNumOccurrences() || compileTo.getNumOccurrences() || llvm::StringRef(output).ends_with(".mlc");
+  return !isIr(input) || interpret || interpretF64 || check || report || perOpCompare ||
+         compareWith.getNumOccurrences() || emit.getNumOccurrences() || compileTo.getNumOccurrences() ||
+         llvm::StringRef(output).ends_with(".mlc");
 }
 
-CompileOptions CommandLine::compileOptions() const {
+FailureOr<CompileOptions> CommandLine::compileOptions() const {
   CompileOptions options;
   options.input.path = input;
   options.input.shapes.assign(shapes.begin(), shapes.end());
@@ -45,6 +70,16 @@ CompileOptions CommandLine::compileOptions() const {
   options.from = compileFrom;
   options.jobs = jobs;
   options.timing = timing;
+  options.report = report;
+  for (llvm::StringRef text : addPasses) {
+    auto [phase, passes] = text.split(':');
+    if (phase.empty() || passes.empty()) {
+      llvm::errs() << "mlc-opt: error: --add-passes=" << text << ": expected PHASE:PIPELINE\n";
+      return failure();
+    }
+    options.addedPasses.emplace_back(phase, passes);
+  }
+  options.externalCode = code == CodePlace::External;
   return options;
 }
 
@@ -55,7 +90,12 @@ const CommandLine *parseCommandLine(int argc, const char *const *argv, DialectRe
     registerPassManagerCLOptions();
     registerDefaultTimingManagerCLOptions();
     MlirOptMainConfig::registerCLOptions(registry);
-    return new CommandLine;
+    auto *made = new CommandLine;
+    static std::string more = describePhases();
+    static llvm::cl::extrahelp help(more);
+    // LLVM declares hundreds of options for its own developers; passes have --list-passes.
+    llvm::cl::HideUnrelatedOptions({&made->compiling, &made->looking, &made->evaluating});
+    return made;
   }();
   llvm::cl::ResetAllOptionOccurrences();
   llvm::cl::SetVersionPrinter([](llvm::raw_ostream &os) { os << mlc_compiler_version() << "\n"; });

@@ -8,19 +8,23 @@
 
 namespace mlc {
 
+enum class CodePlace { Embedded, External };
+
 struct CommandLine {
-  llvm::cl::OptionCategory category{"mlc options"};
+  llvm::cl::OptionCategory compiling{"Options to compile"};
+  llvm::cl::OptionCategory evaluating{"Options to evaluate by the reference interpreter"};
+  llvm::cl::OptionCategory looking{"Options to look into a compilation"};
 
   llvm::cl::opt<std::string> input{llvm::cl::Positional, llvm::cl::desc("<model.onnx | checkpoint folder | IR.mlir>"),
-                                   llvm::cl::init("-"), llvm::cl::cat(category)};
-  llvm::cl::opt<std::string> output{"o", llvm::cl::desc("Output file"), llvm::cl::value_desc("file"),
-                                    llvm::cl::init("-"), llvm::cl::cat(category)};
+                                   llvm::cl::init("-"), llvm::cl::cat(compiling)};
+  llvm::cl::opt<std::string> output{"o", llvm::cl::desc("Output file; - is stdout"), llvm::cl::value_desc("file"),
+                                    llvm::cl::init("-"), llvm::cl::cat(compiling)};
   llvm::cl::list<std::string> shapes{"shape",
                                      llvm::cl::desc("Binds symbolic dimensions (batch=8,seq=128) or an input's shape "
                                                     "(ids=8x128); repeat for one shape bucket each"),
-                                     llvm::cl::value_desc("binding"), llvm::cl::cat(category)};
-  llvm::cl::list<std::string> constants{"const", llvm::cl::desc("Freezes an input"),
-                                        llvm::cl::value_desc("NAME=FILE.npy"), llvm::cl::cat(category)};
+                                     llvm::cl::value_desc("binding"), llvm::cl::cat(compiling)};
+  llvm::cl::list<std::string> constants{"const", llvm::cl::desc("Freezes an input of an ONNX model to a value"),
+                                        llvm::cl::value_desc("NAME=FILE.npy"), llvm::cl::cat(compiling)};
   llvm::cl::opt<Head> head{
       "head", llvm::cl::desc("What a checkpoint's encoder ends in:"), llvm::cl::init(Head::Auto),
       llvm::cl::values(clEnumValN(Head::Auto, "auto", "what modules.json says, else a stored pooler (default)"),
@@ -28,58 +32,72 @@ struct CommandLine {
                        clEnumValN(Head::Mean, "mean", "sentence_embedding: the mean over the mask"),
                        clEnumValN(Head::FirstToken, "cls", "sentence_embedding: the first token"),
                        clEnumValN(Head::Pooler, "pooler", "pooler_output: tanh of a dense layer on the first token")),
-      llvm::cl::cat(category)};
+      llvm::cl::cat(compiling)};
   llvm::cl::opt<std::string> targetCpu{"target-cpu", llvm::cl::desc("x86-64-v3, x86-64-v4, or native (default)"),
-                                       llvm::cl::init("native"), llvm::cl::cat(category)};
+                                       llvm::cl::init("native"), llvm::cl::cat(compiling)};
   llvm::cl::opt<Emit> emit{"emit", llvm::cl::desc("What to write:"), llvm::cl::init(Emit::Module),
                            llvm::cl::values(clEnumValN(Emit::Module, "module", "a module for mlc-run (default)"),
                                             clEnumValN(Emit::Mlir, "mlir", "IR behind the graph phases"),
                                             clEnumValN(Emit::Llvm, "llvm", "LLVM IR of all kernels, optimised"),
                                             clEnumValN(Emit::Asm, "asm", "assembly of all kernels"),
                                             clEnumValN(Emit::Obj, "obj", "an object file of all kernels")),
-                           llvm::cl::cat(category)};
+                           llvm::cl::cat(compiling)};
   llvm::cl::opt<std::string> compileTo{"compile-to", llvm::cl::desc("Stop behind a phase and print what it made"),
-                                       llvm::cl::value_desc("phase"), llvm::cl::cat(category)};
+                                       llvm::cl::value_desc("phase"), llvm::cl::cat(looking)};
   llvm::cl::opt<std::string> compileFrom{"compile-from", llvm::cl::desc("The input is IR behind this phase"),
-                                         llvm::cl::value_desc("phase"), llvm::cl::cat(category)};
-  llvm::cl::opt<bool> timing{"timing", llvm::cl::desc("Print the time of each phase"), llvm::cl::cat(category)};
+                                         llvm::cl::value_desc("phase"), llvm::cl::cat(looking)};
+  llvm::cl::opt<bool> report{"report",
+                             llvm::cl::desc("Print kernels (ops, precision, emitter, layout, bytes, work), memory, "
+                                            "copies, weights; without -o, only that"),
+                             llvm::cl::cat(looking)};
+  llvm::cl::opt<CodePlace> code{
+      "code", llvm::cl::desc("Where the module's code goes:"), llvm::cl::init(CodePlace::Embedded),
+      llvm::cl::values(clEnumValN(CodePlace::Embedded, "embedded", "into the module (default)"),
+                       clEnumValN(CodePlace::External, "external",
+                                  "into MODULE.so beside it, for sites that sign code or forbid it in memory")),
+      llvm::cl::cat(compiling)};
+  llvm::cl::opt<bool> timing{"timing", llvm::cl::desc("Print the time of each phase"), llvm::cl::cat(looking)};
 
+  llvm::cl::list<std::string> addPasses{
+      "add-passes", llvm::cl::desc("Run these passes at the end of a phase on IR, to try a pass in its place"),
+      llvm::cl::value_desc("phase:pipeline"), llvm::cl::cat(looking)};
   llvm::cl::opt<unsigned> jobs{"jobs", llvm::cl::desc("Threads that generate code; 0 (default): all"),
-                               llvm::cl::value_desc("n"), llvm::cl::init(0), llvm::cl::cat(category)};
+                               llvm::cl::value_desc("n"), llvm::cl::init(0), llvm::cl::cat(compiling)};
 
-  llvm::cl::opt<bool> check{"check", llvm::cl::desc("Report what is not supported; compile nothing"),
-                            llvm::cl::cat(category)};
+  llvm::cl::opt<bool> check{"check", llvm::cl::desc("Report what is not supported, memory, kernels; compile nothing"),
+                            llvm::cl::cat(looking)};
 
   llvm::cl::opt<bool> interpret{"interpret",
                                 llvm::cl::desc("Evaluate the model with the reference interpreter; -o OUT.npz"),
-                                llvm::cl::cat(category)};
+                                llvm::cl::cat(evaluating)};
   llvm::cl::opt<bool> interpretF64{"interpret-f64", llvm::cl::desc("As --interpret, in f64 throughout"),
-                                   llvm::cl::cat(category)};
+                                   llvm::cl::cat(evaluating)};
   llvm::cl::opt<std::string> compareWith{
       "compare-with",
       llvm::cl::desc("Are the numbers those of this model? Both are interpreted; what is given as passes or "
                      "--compile-to is done to the first"),
-      llvm::cl::value_desc("model"), llvm::cl::cat(category)};
+      llvm::cl::value_desc("model"), llvm::cl::cat(evaluating)};
   llvm::cl::opt<bool> perOpCompare{"per-op-compare",
                                    llvm::cl::desc("Compile, and find the first kernel that disagrees with the "
                                                   "reference interpreter"),
-                                   llvm::cl::cat(category)};
+                                   llvm::cl::cat(evaluating)};
   llvm::cl::opt<double> tolerance{
       "tolerance",
       llvm::cl::desc("Largest relative L2 difference of --compare-with and "
                      "--per-op-compare; default: f32 1e-6 and 1e-5, f64 1e-13, f16 4e-3, bf16 3e-2"),
-      llvm::cl::cat(category)};
+      llvm::cl::cat(evaluating)};
   llvm::cl::list<std::string> inputs{
       "input",
       llvm::cl::desc("Input of --interpret and of comparisons, which make random ones where it is missing; an .npz "
                      "names its tensors"),
-      llvm::cl::value_desc("NAME=FILE.npy | NAME=random:SEED | FILE.npz"), llvm::cl::cat(category)};
+      llvm::cl::value_desc("NAME=FILE.npy | NAME=random:SEED | FILE.npz"), llvm::cl::cat(evaluating)};
   llvm::cl::opt<std::string> entry{"entry", llvm::cl::desc("Entry point of --interpret and of comparisons"),
-                                   llvm::cl::init("infer"), llvm::cl::cat(category)};
+                                   llvm::cl::init("infer"), llvm::cl::cat(evaluating)};
 
   // Is this a command about a model, rather than passes over IR?
   bool isAboutModel() const;
-  CompileOptions compileOptions() const;
+  // Fails with a message on stderr.
+  mlir::FailureOr<CompileOptions> compileOptions() const;
 };
 
 // Parses `argv`; declares the options when first called. Null after an error whose message was printed.

@@ -1,6 +1,7 @@
 #include "compiler/Compile.h"
 
 #include "codegen/target/MachineCode.h"
+#include "compiler/Report.h"
 #include "support/FileWriter.h"
 
 #include "llvm/IR/Module.h"
@@ -49,6 +50,11 @@ LogicalResult writeKernels(Compilation &c, bool optimised, std::optional<Emit> k
   return write(c.context, StringRef(code->data(), code->size()), path);
 }
 
+// Is there nothing to write but the report?
+bool isReportAlone(const CompileOptions &options) {
+  return options.report && options.output == "-" && options.to.empty() && options.emit == Emit::Module;
+}
+
 // The phase that a command ends with.
 StringRef lastPhase(const CompileOptions &options) {
   if (!options.to.empty())
@@ -60,7 +66,25 @@ StringRef lastPhase(const CompileOptions &options) {
   case Emit::Obj: return "kernels";
   case Emit::Module: break;
   }
-  return "module";
+  return isReportAlone(options) ? "kernels" : "module";
+}
+
+// What the last phase made.
+LogicalResult writeOutput(Compilation &c, const CompileOptions &options, StringRef last) {
+  if (last == "module" || isReportAlone(options))
+    return success();
+  if (last == "schedule") {
+    Builder builder(&c.context);
+    for (codegen::ScheduledKernel &kernel : c.schedule->kernels)
+      kernel.function->setAttr("mlc.emitter", builder.getStringAttr(kernel.emitter->name()));
+    return write(c.context, print(*c.schedule->kernelModule), options.output);
+  }
+  if (last == "kernels") {
+    bool isCode = options.emit == Emit::Asm || options.emit == Emit::Obj;
+    return writeKernels(c, /*optimised=*/options.to.empty(), isCode ? std::optional(options.emit) : std::nullopt,
+                        options.output);
+  }
+  return write(c.context, print(*c.module), options.output);
 }
 
 } // namespace
@@ -70,27 +94,24 @@ LogicalResult compileModel(MLIRContext &context, const CompileOptions &options) 
   if (!findPhase(context, "compile-to", last) ||
       (!options.from.empty() && !findPhase(context, "compile-from", options.from)))
     return failure();
+  if (last == "objects")
+    return fail(context, "--compile-to=objects has nothing to print: use --emit=obj or --emit=asm");
+  if (options.report && !options.to.empty() && options.to != "module" && options.to != "kernels" &&
+      options.to != "schedule")
+    return fail(context, "--report needs the phase schedule, but --compile-to=" + options.to + " stops before it");
   if (last == "module" && options.output == "-")
     return fail(context, "a module needs a file: give -o FILE.mlc, or --emit=mlir to print IR");
   if (options.emit == Emit::Obj && options.output == "-" && llvm::sys::Process::StandardOutIsDisplayed())
     return fail(context, "an object file is not for a terminal: give -o FILE.o, or a pipe");
-  PipelineOptions pipeline = options;
-  pipeline.modulePath = options.output;
-  Compilation compilation(context, pipeline);
-  if (failed(runPhases(compilation, last)))
+  Compilation compilation(context, options);
+  if (failed(runPhases(compilation, last)) || failed(writeOutput(compilation, options, last)))
     return failure();
-  if (last == "module")
-    return success();
-  if (last == "schedule")
-    return write(context, print(*compilation.schedule->kernelModule), options.output);
-  if (last == "kernels") {
-    bool optimised = options.to.empty();
-    return writeKernels(compilation, optimised,
-                        options.emit == Emit::Asm || options.emit == Emit::Obj ? std::optional(options.emit)
-                                                                               : std::nullopt,
-                        options.output);
+  if (options.report && compilation.schedule) {
+    // Text that goes to stdout is for another tool.
+    bool isTaken = options.output == "-" && !isReportAlone(options);
+    printReport(compilation, isTaken ? llvm::errs() : llvm::outs());
   }
-  return write(context, print(*compilation.module), options.output);
+  return success();
 }
 
 } // namespace mlc

@@ -10,16 +10,16 @@ namespace mlc {
 enum class Emit { Module, Mlir, Llvm, Asm, Obj };
 
 struct CompileOptions : PipelineOptions {
-  std::string output = "-";
   Emit emit = Emit::Module;
-  std::string to; // stop behind this phase and print what it made; empty: what `emit` asks for
+  std::string to;      // stop behind this phase and print what it made; empty: what `emit` asks for
+  bool report = false; // print what the module holds; without an output, nothing is written
 };
 
 // Compiles the model. Fails with diagnostics; no output is written or changed then.
 mlir::LogicalResult compileModel(mlir::MLIRContext &context, const CompileOptions &options);
 
-// Prints what the model holds: entry points, parameters, FLOPs; compiles nothing. Everything that is not supported is
-// reported.
+// Prints what a module of the model would hold, as far as that is known before code is generated; compiles nothing.
+// Everything that is not supported is reported.
 mlir::LogicalResult checkModel(mlir::MLIRContext &context, const CompileOptions &options);
 
 } // namespace mlc

@@ -36,7 +36,10 @@ int drivePasses(const CommandLine &line, DialectRegistry &registry) {
 LogicalResult work(const CommandLine &line, MLIRContext &context) {
   if (bool same = false; !llvm::sys::fs::equivalent(line.input, line.output, same) && same)
     return fail(context, "'" + line.output + "' is the input; name another output");
-  CompileOptions options = line.compileOptions();
+  FailureOr<CompileOptions> parsed = line.compileOptions();
+  if (failed(parsed))
+    return failure();
+  CompileOptions &options = *parsed;
   std::vector<std::string> inputs(line.inputs.begin(), line.inputs.end());
   std::optional<double> tolerance;
   if (line.tolerance.getNumOccurrences())
@@ -71,7 +74,8 @@ LogicalResult work(const CommandLine &line, MLIRContext &context) {
 int run(const CommandLine &line, DialectRegistry &registry) {
   if (!line.isAboutModel())
     return drivePasses(line, registry);
-  MLIRContext context(registry);
+  // One thread for passes, which take milliseconds: a crash in any is then caught. Code generation has its own threads.
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   context.loadAllAvailableDialects();
   context.printOpOnDiagnostic(false);
   DiagnosticPrinter diagnostics(&context);

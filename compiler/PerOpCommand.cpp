@@ -21,7 +21,7 @@ LogicalResult comparePerOp(MLIRContext &context, const CompileOptions &options, 
   auto compile = [&](OwningOpRef<ModuleOp> probes, const std::string &path) {
     PipelineOptions probeOptions = options;
     probeOptions.from = "fuse";
-    probeOptions.modulePath = path;
+    probeOptions.output = path;
     probeOptions.externalCode = false;
     Compilation compilation(context, probeOptions);
     compilation.module = std::move(probes);

@@ -8,6 +8,7 @@
 #include "codegen/target/MachineCode.h"
 #include "codegen/target/Target.h"
 #include "compiler/Postconditions.h"
+#include "compiler/Reproducer.h"
 #include "compiler/Timing.h"
 #include "compiler/include/mlc/compiler.h"
 #include "reference/Interpreter.h"
@@ -79,10 +80,6 @@ static LogicalResult import(Compilation &c) {
 }
 
 static LogicalResult schedule(Compilation &c) {
-  llvm::Expected<codegen::TargetDesc> target = codegen::resolveTarget(c.options.targetCpu);
-  if (!target)
-    return fail(c.context, "--target-cpu: " + llvm::toString(target.takeError()));
-  c.target = std::move(*target);
   addEmitters(c.emitters);
   codegen::ScheduleOptions options;
   options.emitters = &c.emitters;
@@ -95,7 +92,8 @@ static LogicalResult schedule(Compilation &c) {
 }
 
 static LogicalResult emitKernels(Compilation &c) {
-  auto kernels = codegen::emitKernels(*c.schedule, c.target, {});
+  auto kernels = codegen::emitKernels(*c.schedule, c.target,
+                                      [&](size_t done) { c.progress.report(done, c.schedule->kernels.size()); });
   if (failed(kernels))
     return failure();
   c.kernels = std::move(*kernels);
@@ -103,7 +101,8 @@ static LogicalResult emitKernels(Compilation &c) {
 }
 
 static LogicalResult compileObjects(Compilation &c) {
-  auto objects = codegen::compileKernels(c.kernels->emitted, c.target, c.options.jobs);
+  auto objects = codegen::compileKernels(c.kernels->emitted, c.target, c.options.jobs,
+                                         [&](size_t done) { c.progress.report(done, c.kernels->emitted.size()); });
   if (!objects)
     return fail(c.context, llvm::toString(objects.takeError()));
   c.objects = std::move(*objects);
@@ -113,7 +112,9 @@ static LogicalResult compileObjects(Compilation &c) {
 static LogicalResult writeModule(Compilation &c) {
   ParamStore store;
   codegen::ProgramOptions program;
+  size_t written = 0;
   program.writeParam = [&](Operation *param, const codegen::ByteSink &sink) -> std::string {
+    c.progress.report(written++, c.schedule->tensors.params.size());
     Result<HostTensor> tensor = reference::evaluateParam(param, store);
     if (!tensor.ok())
       return tensor.message();
@@ -126,7 +127,9 @@ static LogicalResult writeModule(Compilation &c) {
   program.options = {{"target-cpu", c.target.name}};
   for (const std::string &shape : c.options.input.shapes)
     program.options.emplace_back("shape", shape);
-  return codegen::writeProgram(*c.schedule, *c.kernels, c.objects, c.target, program, c.options.modulePath);
+  for (const auto &[phase, passes] : c.options.addedPasses)
+    program.options.emplace_back("add-passes", phase + ":" + passes);
+  return codegen::writeProgram(*c.schedule, *c.kernels, c.objects, c.target, program, c.options.output);
 }
 
 static LogicalResult runPasses(ModuleOp module, llvm::StringRef passes) {
@@ -147,24 +150,68 @@ const Phase *findPhase(MLIRContext &context, llvm::StringRef option, llvm::Strin
   return nullptr;
 }
 
+// The phase itself, the passes that the user added to it, and what it promises.
+static LogicalResult runOne(Compilation &c, const Phase &phase) {
+  if (failed(phase.run ? phase.run(c) : runPasses(*c.module, phase.passes)))
+    return failure();
+  for (const auto &[name, passes] : c.options.addedPasses)
+    if (name == phase.name && failed(runPasses(*c.module, passes)))
+      return failure();
+  return phase.verify ? phase.verify(c) : success();
+}
+
+// Options that name what does not exist are errors before any work is done.
+static LogicalResult checkOptions(Compilation &c, llvm::StringRef last) {
+  if (!findPhase(c.context, "compile-to", last) ||
+      (!c.options.from.empty() && !findPhase(c.context, "compile-from", c.options.from)))
+    return failure();
+  for (const auto &[name, passes] : c.options.addedPasses) {
+    const Phase *phase = findPhase(c.context, "add-passes", name);
+    if (!phase)
+      return failure();
+    if (phase->run && phase->run != import)
+      return fail(c.context, "--add-passes=" + name + ":" + passes +
+                                 ": passes run on mlc IR, in the phases import, simplify, layout and fuse");
+  }
+  // Up to `fuse` nothing depends on the target: a machine for which no code can be generated may do that.
+  auto isOnIr = [&](const Phase &phase) { return phase.name == last && (phase.run == import || !phase.run); };
+  if (c.options.targetCpu == "native" && llvm::any_of(kPhases, isOnIr))
+    return success();
+  llvm::Expected<codegen::TargetDesc> target = codegen::resolveTarget(c.options.targetCpu);
+  if (!target)
+    return fail(c.context, "--target-cpu: " + llvm::toString(target.takeError()));
+  c.target = std::move(*target);
+  return success();
+}
+
 LogicalResult runPhases(Compilation &c, llvm::StringRef last) {
+  if (failed(checkOptions(c, last)))
+    return failure();
   PhaseClock clock(c.options.timing);
-  // IR that is behind a phase is read, which is what import does with it, and goes on from there.
-  bool skipping = !c.options.from.empty() && c.options.from != kPhases[0].name;
+  // The input is always read by `import`; IR behind a later phase goes on from there.
+  bool skipping = false;
+  llvm::StringRef before;
   for (const Phase &phase : kPhases) {
-    bool isImport = phase.run == import;
-    if (isImport || !skipping) {
+    if (!skipping) {
       clock.begin(phase.name);
-      if (failed(phase.run ? phase.run(c) : runPasses(*c.module, phase.passes)))
-        return failure();
-      if (!skipping && phase.verify && failed(phase.verify(c)))
-        return failure();
+      c.progress.begin(phase.name);
+      // What fails without being our fault, a wrong model or a full disk, is nothing to reproduce.
+      bool isOurs = phase.run != import && phase.run != writeModule;
+      auto run = [&] { return runOne(c, phase); };
+      LogicalResult result = isOurs ? runReproducibly(c, phase, before, run) : run();
+      c.progress.end();
       clock.end();
-    } else if (phase.name == c.options.from) {
+      if (failed(result))
+        return failure();
+    }
+    if (phase.run == import && !c.options.from.empty())
+      skipping = true;
+    if (phase.name == c.options.from) {
       skipping = false;
       if (phase.verify && failed(phase.verify(c)))
         return failure();
     }
+    before = phase.name;
     if (phase.name == last)
       return success();
   }

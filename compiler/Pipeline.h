@@ -4,6 +4,7 @@
 
 #include "codegen/program/EmitKernels.h"
 #include "compiler/Input.h"
+#include "compiler/Progress.h"
 #include "llvm/ADT/SmallVector.h"
 #include <optional>
 
@@ -12,11 +13,13 @@ namespace mlc {
 struct PipelineOptions {
   InputOptions input;
   std::string targetCpu = "native";
-  std::string modulePath;    // what phase `module` writes
+  std::string output = "-";  // what phase `module` writes, and where a reproducer goes
   bool externalCode = false; // code in a file of its own beside the module
   unsigned jobs = 0;         // threads of phase `objects`; 0: as many as the machine has
   std::string from;          // the input is IR behind this phase; empty: a model, or IR behind `import`
-  bool timing = false;       // prints the time of each phase
+  // (phase, passes): run at the end of a phase on IR, before its promise is verified. For trying a pass in its place.
+  std::vector<std::pair<std::string, std::string>> addedPasses;
+  bool timing = false; // prints the time of each phase
 };
 
 // A model on its way: what the phases that were run have made of it.
@@ -31,6 +34,7 @@ struct Compilation {
   std::optional<codegen::Schedule> schedule;
   std::optional<codegen::Kernels> kernels;
   std::vector<llvm::SmallVector<char, 0>> objects; // one per kernel
+  Progress progress;
 };
 
 // A phase is a pass pipeline over Compilation::module, or a function.

@@ -14,3 +14,6 @@ config.test_exec_root = os.path.join(config.mlc_binary_dir, "test")
 # The tools of this build come before anything that is installed; FileCheck and `not` are LLVM's.
 config.environment["PATH"] = os.pathsep.join(
     [os.path.join(config.mlc_binary_dir, "bin"), config.llvm_tools_dir, config.environment["PATH"]])
+
+# Passes that fail and crash on purpose: --load-pass-plugin=%test_passes
+config.substitutions.append(("%test_passes", os.path.join(config.mlc_binary_dir, "lib", "mlc_test_passes.so")))

@@ -68,10 +68,14 @@ llvm::Expected<std::string> linkKernels(const Kernels &kernels, ArrayRef<llvm::S
 LogicalResult writeProgram(const Schedule &schedule, const Kernels &kernels,
                            ArrayRef<llvm::SmallVector<char, 0>> objects, const TargetDesc &target,
                            const ProgramOptions &options, const std::string &path) {
-  ModuleOp module = *schedule.kernelModule;
+  // What goes wrong here is about files, not about ops.
+  auto fail = [&](const std::string &message) -> LogicalResult {
+    ModuleOp module = *schedule.kernelModule;
+    return emitError(UnknownLoc::get(module.getContext())) << message;
+  };
   auto code = linkKernels(kernels, objects);
   if (!code)
-    return module.emitError(llvm::toString(code.takeError()));
+    return fail(llvm::toString(code.takeError()));
   ProgramDesc program;
   program.compiler = options.compiler;
   program.source = options.source;
@@ -101,7 +105,7 @@ LogicalResult writeProgram(const Schedule &schedule, const Kernels &kernels,
   std::string error = writeModule(
       program, [&](size_t i, const ByteSink &sink) { return options.writeParam(schedule.tensors.paramOps[i], sink); },
       path);
-  return error.empty() ? success() : LogicalResult(module.emitError(error));
+  return error.empty() ? success() : fail(error);
 }
 
 } // namespace mlc::codegen

@@ -4,6 +4,7 @@
 #include "codegen/schedule/InPlace.h"
 #include "codegen/schedule/Outline.h"
 #include "mlir/IR/Verifier.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 
 using namespace mlir;
@@ -101,6 +102,7 @@ private:
     kernel.root = classOf(op);
     kernel.description = describeOps(op);
     kernel.precision = precisionOf(op);
+    kernel.layout = layoutOf(op);
     kernel.bytesIn = bytesOf(launch.inputs);
     kernel.bytesOut = bytesOf(launch.results);
     if (auto work = dyn_cast<FlopsOp>(op))
@@ -155,6 +157,22 @@ private:
     llvm::raw_string_ostream stream(text);
     llvm::interleave(types, stream, "/");
     return text;
+  }
+
+  // "channels_last, panels of 16"
+  static std::string layoutOf(Operation *op) {
+    SmallVector<std::string> layouts;
+    auto add = [&](std::string text) {
+      if (!llvm::is_contained(layouts, text))
+        layouts.push_back(std::move(text));
+    };
+    for (Operation *inner : opsOf(op)) {
+      if (auto layout = inner->getAttrOfType<LayoutAttr>("layout"))
+        add(stringifyLayout(layout.getValue()).str());
+      if (isa<PackedMatmulOp, PackedConvOp>(inner))
+        add("panels of " + std::to_string(cast<ShapedType>(inner->getOperand(1).getType()).getShape().back()));
+    }
+    return llvm::join(layouts, ", ");
   }
 
   static int64_t bytesOf(ArrayRef<Value> values) {

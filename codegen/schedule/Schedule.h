@@ -16,6 +16,7 @@ struct ScheduledKernel {
   FusionClass root = FusionClass::Opaque;
   std::string description;                      // "matmul + add + gelu"
   std::string precision;                        // element types that its ops compute: "f32"
+  std::string layout;                           // of images and weights, where it is a particular one
   int64_t flops = 0, bytesIn = 0, bytesOut = 0; // of one launch
 };
 

@@ -13,6 +13,12 @@ constexpr uint64_t kAlignment = 64;
 
 uint64_t alignUp(uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
+// The mlc.pack that a stored tensor ends with, or null.
+PackOp packOf(Operation *stored) {
+  auto param = dyn_cast<ParamPackOp>(stored);
+  return param ? param.getBody().front().getTerminator()->getOperand(0).getDefiningOp<PackOp>() : PackOp();
+}
+
 bool isZero(Attribute source) {
   auto dense = dyn_cast<SplatElementsAttr>(source);
   if (!dense)
@@ -69,6 +75,11 @@ uint32_t StoredTensors::addParam(Operation *op, Type type) {
     param.dtype = dtypeOf(cast<RankedTensorType>(type).getElementType());
     param.shape = cast<RankedTensorType>(type).getShape().vec();
     param.size = countBytes(type);
+    if (auto pack = packOf(op)) {
+      param.shape = cast<RankedTensorType>(pack.getOperand().getType()).getShape().vec();
+      std::string lanes = std::to_string(pack.getLanes());
+      param.layout = (param.shape.size() == 2 ? "[N/" + lanes + "][K][" : "[N/" + lanes + "][...][") + lanes + "]";
+    }
     param.offset = alignUp(paramsEnd);
     paramsEnd = param.offset + param.size;
     params.push_back(param);

@@ -11,12 +11,14 @@
 #include "llvm/Linker/Linker.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/CrashRecoveryContext.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/ThreadPool.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Target/TargetOptions.h"
 #include "llvm/TargetParser/Triple.h"
 #include "llvm/Transforms/Utils/LowerMemIntrinsics.h"
+#include <atomic>
 #include <mutex>
 
 namespace mlc::codegen {
@@ -140,8 +142,13 @@ template <typename Work> llvm::Error forEachKernel(llvm::ArrayRef<EmittedKernel>
   llvm::DefaultThreadPool pool(llvm::hardware_concurrency(threads));
   for (size_t i = 0; i < kernels.size(); ++i)
     pool.async([&, i] {
-      if (llvm::Error error = work(i))
-        errors[i] = llvm::toString(std::move(error));
+      llvm::CrashRecoveryContext recovery;
+      bool survived = recovery.RunSafely([&] {
+        if (llvm::Error error = work(i))
+          errors[i] = llvm::toString(std::move(error));
+      });
+      if (!survived)
+        errors[i] = "LLVM crashed (status " + std::to_string(recovery.RetCode) + ")";
     });
   pool.wait();
   for (size_t i = 0; i < kernels.size(); ++i)
@@ -217,13 +224,17 @@ llvm::Error optimizeKernels(llvm::ArrayRef<EmittedKernel> kernels, const TargetD
 }
 
 llvm::Expected<std::vector<llvm::SmallVector<char, 0>>> compileKernels(llvm::ArrayRef<EmittedKernel> kernels,
-                                                                       const TargetDesc &target, unsigned threads) {
+                                                                       const TargetDesc &target, unsigned threads,
+                                                                       const std::function<void(size_t)> &progress) {
   std::vector<llvm::SmallVector<char, 0>> objects(kernels.size());
+  std::atomic<size_t> done{0};
   llvm::Error error = forEachKernel(kernels, threads, [&](size_t i) -> llvm::Error {
     auto object = compileToObject(*kernels[i].module, target);
     if (!object)
       return object.takeError();
     objects[i] = std::move(*object);
+    if (progress)
+      progress(++done);
     return llvm::Error::success();
   });
   if (error)

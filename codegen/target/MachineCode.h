@@ -6,6 +6,7 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/Error.h"
+#include <functional>
 
 namespace mlc::codegen {
 
@@ -25,11 +26,13 @@ llvm::Expected<llvm::SmallVector<char, 0>> compileToObject(llvm::Module &module,
 llvm::Expected<std::string> compileToAssembly(llvm::Module &module, const TargetDesc &target);
 
 // The same for each of the kernels, on up to `threads` threads (0: as many as the machine has). Every kernel's module
-// must be in an LLVMContext of its own. What is given does not depend on the number of threads.
+// must be in an LLVMContext of its own. What is given does not depend on the number of threads. Where the host enabled
+// llvm::CrashRecoveryContext, a crash of LLVM is an error that names the kernel.
 llvm::Error optimizeKernels(llvm::ArrayRef<EmittedKernel> kernels, const TargetDesc &target, unsigned threads = 0);
-// Objects in the kernels' order.
-llvm::Expected<std::vector<llvm::SmallVector<char, 0>>> compileKernels(llvm::ArrayRef<EmittedKernel> kernels,
-                                                                       const TargetDesc &target, unsigned threads = 0);
+// Objects in the kernels' order. `progress` is called with the number of kernels that are done, from any thread.
+llvm::Expected<std::vector<llvm::SmallVector<char, 0>>>
+compileKernels(llvm::ArrayRef<EmittedKernel> kernels, const TargetDesc &target, unsigned threads = 0,
+               const std::function<void(size_t done)> &progress = {});
 
 // Copies of all kernels in one module, for people to read; local names that clash are changed.
 llvm::Expected<std::unique_ptr<llvm::Module>> linkModules(llvm::ArrayRef<EmittedKernel> kernels,

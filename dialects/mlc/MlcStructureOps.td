@@ -67,9 +67,9 @@ def Mlc_VariableOp : Mlc_Op<"variable", [Symbol]> {
   let summary = "A stored tensor that persists between runs and changes";
   let description = [{
     Entry points take a variable's value as an argument and return the new one as a result; both carry
-    `mlc.variable = @name`, and the pair is updated in place. `source` is the initial value, as for `param`; `role` says what it is for ("weight",
-    "moment", "step", ...). (C1) type is a static tensor. (C2), (C3) as for param.
-    Example: `mlc.variable @step : tensor<i64> = dense<0> : tensor<i64> {role = "step"}`
+    `mlc.variable = @name`, and the pair is updated in place. `source` is the initial value, as for `param`; `role` says what it is for:
+    `state`, `weight`, `optimizer_state`, `hyperparameter`, `rng_state` or `statistics`. (C1) type is a static tensor. (C2), (C3) as for param.
+    Example: `mlc.variable @step : tensor<i64> = dense<0> : tensor<i64> {role = "optimizer_state"}`
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, Mlc_StoredTypeAttr:$type, AnyAttr:$source, UnitAttr:$trainable,
                    DefaultValuedAttr<StrAttr, "\"state\"">:$role);

@@ -16,9 +16,9 @@ using namespace mlc::tools;
 namespace {
 
 struct Options {
-  std::string module, output, expect, profile;
+  std::string module, output, expect, profile, variables;
   InputArguments arguments;
-  uint32_t threads = 0;
+  uint32_t threads = 0, runs = 1;
   double tolerance = 1e-5;
   bool inspect = false, verify = false;
 };
@@ -113,6 +113,19 @@ void checkOutput(const Options &options) {
         throw std::runtime_error("'" + output + "' is an input; name another output");
 }
 
+void writeVariables(const Module &module, Session &session, const std::string &path) {
+  std::vector<Buffer> values;
+  for (const Spec &spec : module.variables()) {
+    values.emplace_back(spec);
+    session.getVariable(spec.name, View(values.back().data(), spec.dtype, spec.shape));
+  }
+  NamedTensors tensors;
+  for (Buffer &value : values)
+    tensors.emplace_back(value.spec().name, toHostTensor(value));
+  if (Status status = writeNpz(path, tensors); !status.ok())
+    throw std::runtime_error(status.message());
+}
+
 int run(const Options &options) {
   checkOutput(options);
   Module module(options.module);
@@ -123,7 +136,8 @@ int run(const Options &options) {
   if (options.inspect)
     printf("%s\n", inspect(module).dump(2).c_str());
   const bool asked = !options.arguments.inputs.empty() || !options.arguments.archives.empty() ||
-                     !options.output.empty() || !options.expect.empty() || !options.profile.empty();
+                     !options.output.empty() || !options.expect.empty() || !options.profile.empty() ||
+                     !options.variables.empty() || options.runs != 1;
   if ((options.verify || options.inspect) && !asked)
     return 0;
 
@@ -132,11 +146,15 @@ int run(const Options &options) {
   std::optional<NamedTensors> reference;
   if (!options.expect.empty())
     reference = readReference(call, options.expect);
+  if (call.outputs.empty() && (!options.output.empty() || !options.expect.empty()))
+    throw std::runtime_error("the entry point '" + module.entryName(call.entry) +
+                             "' gives no outputs, it only updates variables; read those with --variables FILE.npz");
   Session session(module, options.threads);
   Trace trace;
   if (!options.profile.empty())
     session.setProfile(Trace::record, &trace);
-  session.run(call.entry, call.inputViews, call.outputViews);
+  for (uint32_t i = 0; i < options.runs; ++i)
+    session.run(call.entry, call.inputViews, call.outputViews);
   if (!options.profile.empty())
     trace.write(options.profile);
 
@@ -147,6 +165,8 @@ int run(const Options &options) {
     if (Status status = writeNpz(options.output, tensors); !status.ok())
       throw std::runtime_error(status.message());
   }
+  if (!options.variables.empty())
+    writeVariables(module, session, options.variables);
   if (reference)
     return matches(call, *reference, options.tolerance) ? 0 : 1;
   if (options.output.empty())
@@ -174,6 +194,11 @@ int main(int argc, char **argv) {
                  "Number of the shape bucket, where random inputs leave a choice (see --inspect)");
   app.add_option("--threads", options.threads, "Threads; by default MLC_NUM_THREADS, else all CPUs")
       ->check(CLI::Range(1, 65536));
+  app.add_option("--runs", options.runs, "Runs so many times in one session; outputs are those of the last run")
+      ->check(CLI::Range(1, 1000000000))
+      ->capture_default_str();
+  app.add_option("--variables", options.variables, "Writes the session's variables, as they are after the last run")
+      ->type_name("FILE.npz");
   app.add_option("--expect", options.expect, "Compares outputs with these; exit code 1 where they differ")
       ->type_name("FILE.npz");
   app.add_option("--tolerance", options.tolerance, "Largest relative L2 difference of each output")

@@ -167,6 +167,16 @@ public:
   std::vector<Spec> outputs(size_t entry = 0, size_t bucket = 0) const {
     return specs(mlc_module_output_spec, mlc_module_output_count(get(), entry), entry, bucket);
   }
+  // Tensors that persist in a session, shared by all entry points.
+  std::vector<Spec> variables() const {
+    std::vector<Spec> result;
+    for (size_t i = 0; i < mlc_module_variable_count(get()); ++i) {
+      mlc_tensor_spec spec;
+      check(mlc_module_variable_spec(get(), i, &spec));
+      result.emplace_back(spec);
+    }
+    return result;
+  }
   size_t findBucket(size_t entry, const std::vector<mlc_tensor> &inputs) const {
     size_t bucket;
     check(mlc_module_find_bucket(get(), entry, inputs.data(), inputs.size(), &bucket));

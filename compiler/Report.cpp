@@ -1,0 +1,220 @@
+#include "compiler/Report.h"
+
+#include "dialects/mlc/MlcDialect.h"
+
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Format.h"
+
+using namespace mlir;
+
+namespace mlc {
+namespace {
+
+using codegen::Base;
+
+std::string formatted(const char *format, double value) {
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::format(format, value);
+  return text;
+}
+
+std::string bytesText(int64_t bytes) {
+  if (bytes < 1000)
+    return std::to_string(bytes) + " B";
+  return bytes < 1'000'000 ? formatted("%.1f kB", bytes * 1e-3) : formatted("%.1f MB", bytes * 1e-6);
+}
+
+std::string flopsText(int64_t flops) {
+  if (flops < 1'000'000)
+    return formatted("%.1f kFLOP", flops * 1e-3);
+  return flops < 1'000'000'000 ? formatted("%.1f MFLOP", flops * 1e-6) : formatted("%.2f GFLOP", flops * 1e-9);
+}
+
+// Columns as wide as their widest cell, but for the last, which is as long as it is.
+class Table {
+public:
+  explicit Table(std::vector<std::string> head) { rows.push_back(std::move(head)); }
+  void add(std::vector<std::string> row) { rows.push_back(std::move(row)); }
+  void print(llvm::raw_ostream &os) const {
+    std::vector<size_t> widths(rows[0].size());
+    for (const auto &row : rows)
+      for (size_t i = 0; i < row.size(); ++i)
+        widths[i] = std::max(widths[i], row[i].size());
+    for (const auto &row : rows) {
+      os << " ";
+      for (size_t i = 0; i < row.size(); ++i) {
+        bool isNumber = rows.size() > 1 && !rows[1][i].empty() && llvm::isDigit(rows[1][i][0]);
+        os << " ";
+        if (i + 1 == row.size())
+          os << row[i];
+        else if (isNumber)
+          os << llvm::right_justify(row[i], widths[i]);
+        else
+          os << llvm::left_justify(row[i], widths[i]);
+      }
+      os << "\n";
+    }
+  }
+
+private:
+  std::vector<std::vector<std::string>> rows;
+};
+
+std::string specText(const codegen::TensorSpecDesc &spec) {
+  std::string text = spec.name + ": " + program::EnumNameDType(spec.dtype) + "[";
+  for (size_t i = 0; i < spec.shape.size(); ++i)
+    text += (i ? "," : "") + std::to_string(spec.shape[i]);
+  return text + "]";
+}
+
+class Reporter {
+public:
+  Reporter(Compilation &c, llvm::raw_ostream &os) : c(c), schedule(*c.schedule), os(os) {}
+
+  void run() {
+    os << "target " << c.target.name << "\n";
+    for (const codegen::EntrySchedule &entry : schedule.entries)
+      printEntry(entry);
+    printKernels();
+    printWeights();
+    printVariables();
+  }
+
+private:
+  Compilation &c;
+  const codegen::Schedule &schedule;
+  llvm::raw_ostream &os;
+
+  void printEntry(const codegen::EntrySchedule &entry) {
+    const codegen::MemoryMap &memory = entry.memory;
+    int64_t flops = 0, scratch = 0, written = 0, read = 0;
+    for (const codegen::Launch &launch : entry.launches) {
+      flops += schedule.kernels[launch.kernel].flops;
+      if (c.kernels)
+        scratch = std::max(scratch, c.kernels->emitted[launch.kernel].scratch_bytes);
+      std::vector<codegen::BindingDesc> bindings = memory.bindingsOf(launch);
+      for (auto [i, binding] : llvm::enumerate(bindings))
+        if (binding.base == Base::arena)
+          (i < launch.inputs.size() ? read : written) += binding.size;
+    }
+    os << "\nentry point " << entry.name << "\n";
+    for (const auto &input : memory.inputs)
+      os << "  input    " << specText(input) << "\n";
+    for (auto [i, output] : llvm::enumerate(memory.outputs)) {
+      auto tied = llvm::find_if(memory.tiedResults, [&](auto &pair) { return pair.first == i; });
+      if (tied == memory.tiedResults.end())
+        os << "  output   " << specText(output) << "\n";
+      else
+        os << "  updates  @" << schedule.tensors.variables[tied->second].name << "\n";
+    }
+    os << "  work     " << flopsText(flops) << " in " << entry.launches.size() << " launches\n";
+    os << "  memory   arena " << bytesText(memory.arenaBytes) << ", at most " << bytesText(memory.maxLiveBytes)
+       << " live at a time";
+    if (memory.maxLiveBytes)
+      os << formatted(" (%.3fx)", double(memory.arenaBytes) / memory.maxLiveBytes);
+    if (c.kernels)
+      os << "; scratch " << bytesText(scratch) << " a thread";
+    os << "\n  between kernels  " << bytesText(written) << " written, " << bytesText(read) << " read\n";
+    for (const auto &stage : memory.finalStages)
+      for (const codegen::PlannedCopy &copy : stage)
+        os << "  copies   " << bytesText(copy.copy.source.size) << ": " << copy.reason << "\n";
+  }
+
+  void printKernels() {
+    std::vector<int64_t> launches(schedule.kernels.size());
+    for (const codegen::EntrySchedule &entry : schedule.entries)
+      for (const codegen::Launch &launch : entry.launches)
+        ++launches[launch.kernel];
+    os << "\nkernels: " << schedule.kernels.size() << ", launched "
+       << std::accumulate(launches.begin(), launches.end(), int64_t(0)) << " times; figures of one launch\n";
+    if (schedule.kernels.empty())
+      return;
+    std::vector<std::string> head = {"#", "launches", "work", "in", "out", "precision", "device", "emitter", "layout"};
+    if (c.kernels)
+      for (const char *column : {"tiles", "scratch", "schedule"})
+        head.push_back(column);
+    head.push_back("ops");
+    Table table(head);
+    for (auto [i, kernel] : llvm::enumerate(schedule.kernels)) {
+      std::vector<std::string> row = {std::to_string(i),
+                                      std::to_string(launches[i]),
+                                      flopsText(kernel.flops),
+                                      bytesText(kernel.bytesIn),
+                                      bytesText(kernel.bytesOut),
+                                      kernel.precision,
+                                      "cpu",
+                                      kernel.emitter->name().str(),
+                                      kernel.layout};
+      if (c.kernels) {
+        const codegen::EmittedKernel &emitted = c.kernels->emitted[i];
+        row.push_back(std::to_string(emitted.tiles));
+        row.push_back(bytesText(emitted.scratch_bytes));
+        row.push_back(emitted.schedule);
+      }
+      row.push_back(kernel.description);
+      table.add(row);
+    }
+    table.print(os);
+  }
+
+  // The parameters that a stored tensor holds a form of: its largest ones. Smaller ones are arithmetic on these.
+  SmallVector<StringRef> holds(Operation *stored) {
+    if (isa<ParamOp>(stored))
+      return {SymbolTable::getSymbolName(stored)};
+    SmallVector<StringRef> names;
+    int64_t largest = 0;
+    stored->walk([&](LoadParamOp load) {
+      int64_t bytes = countBytes(load.getType());
+      if (bytes > largest)
+        names.clear();
+      largest = std::max(largest, bytes);
+      if (bytes == largest)
+        names.push_back(load.getParam());
+    });
+    return names;
+  }
+
+  void printWeights() {
+    int64_t count = 0, bytes = 0, storedBytes = 0;
+    for (ParamOp param : c.module->getOps<ParamOp>()) {
+      ++count;
+      bytes += countBytes(param.getType());
+    }
+    llvm::MapVector<StringRef, SmallVector<size_t>> forms; // of each parameter
+    for (auto [i, stored] : llvm::enumerate(schedule.tensors.paramOps)) {
+      storedBytes += schedule.tensors.params[i].size;
+      if (!isa<VariableOp>(stored))
+        for (StringRef name : holds(stored))
+          forms[name].push_back(i);
+    }
+    os << "\nweights: " << count << " parameters of " << bytesText(bytes) << "; stored as "
+       << schedule.tensors.params.size() << " tensors of " << bytesText(storedBytes) << "\n";
+    for (auto &[name, stored] : forms) {
+      if (stored.size() < 2)
+        continue;
+      os << "  copies   @" << name << " is stored " << stored.size() << " times:";
+      for (auto [i, index] : llvm::enumerate(stored)) {
+        const codegen::ParamDesc &param = schedule.tensors.params[index];
+        os << (i ? ", " : " ") << "@" << param.name << " (" << (param.layout.empty() ? "row-major" : param.layout)
+           << ", " << bytesText(param.size) << ")";
+      }
+      os << "\n";
+    }
+  }
+
+  void printVariables() {
+    if (schedule.tensors.variables.empty())
+      return;
+    os << "\nvariables\n";
+    for (const codegen::VariableDesc &variable : schedule.tensors.variables)
+      os << "  @" << specText({variable.name, variable.dtype, variable.shape}) << ", "
+         << program::EnumNameVariableRole(variable.role) << ", " << bytesText(variable.size) << "\n";
+  }
+};
+
+} // namespace
+
+void printReport(Compilation &compilation, llvm::raw_ostream &os) { Reporter(compilation, os).run(); }
+
+} // namespace mlc

@@ -1,0 +1,76 @@
+#include "compiler/Reproducer.h"
+
+#include "support/FileWriter.h"
+
+#include "llvm/Support/CrashRecoveryContext.h"
+#include "llvm/Support/FileSystem.h"
+
+using namespace mlir;
+
+namespace mlc {
+namespace {
+
+// Beside the output, where the user looks; a build's temporary folder when there is no output.
+std::string choosePath(StringRef output) {
+  if (output != "-")
+    return (output + ".repro.mlir").str();
+  llvm::SmallString<128> path;
+  if (llvm::sys::fs::createTemporaryFile("mlc-opt", "repro.mlir", path))
+    return "mlc-opt.repro.mlir";
+  return std::string(path);
+}
+
+void leave(Compilation &c, ModuleOp before, const Phase &phase, StringRef phaseBefore, StringRef what) {
+  std::string path = choosePath(c.options.output);
+  std::string command = "mlc-opt " + path + " --compile-from=" + phaseBefore.str() +
+                        " --compile-to=" + phase.name.str() + " --target-cpu=" + c.options.targetCpu;
+  // `objects` prints nothing: what it would compile is made to.
+  if (phase.name == "objects")
+    command = "mlc-opt " + path + " --compile-from=" + phaseBefore.str() +
+              " --emit=obj -o /dev/null --target-cpu=" + c.options.targetCpu;
+  for (const auto &[name, passes] : c.options.addedPasses)
+    if (name == phase.name)
+      command += " --add-passes='" + name + ":" + passes + "'";
+  std::string text =
+      "// Phase '" + phase.name.str() + "' " + what.str() + " on this IR. Run it again:\n//   " + command + "\n";
+  llvm::raw_string_ostream os(text);
+  before.print(os, OpPrintingFlags().enableDebugInfo(true));
+  os << "\n";
+  Status status = writeFile(path, std::span(reinterpret_cast<const std::byte *>(text.data()), text.size()));
+  InFlightDiagnostic error = emitError(UnknownLoc::get(&c.context));
+  error << "phase '" << phase.name << "' " << what;
+  if (status.ok())
+    error.attachNote() << "the IR that it began with is in '" << path << "'; run it again with\n  " << command;
+  else
+    error.attachNote() << "the IR that it began with cannot be kept: " << status.message();
+}
+
+} // namespace
+
+LogicalResult runReproducibly(Compilation &c, const Phase &phase, StringRef phaseBefore,
+                              llvm::function_ref<LogicalResult()> run) {
+  // Passes change the IR; the phases behind them only read it. Weights are not in it, so that a copy costs little.
+  OwningOpRef<ModuleOp> copy;
+  if (!phase.run)
+    copy = c.module->clone();
+  LogicalResult result = failure();
+  llvm::CrashRecoveryContext::Enable();
+  llvm::CrashRecoveryContext recovery;
+  bool survived = recovery.RunSafely([&] { result = run(); });
+  llvm::CrashRecoveryContext::Disable();
+  if (survived && succeeded(result))
+    return success();
+  leave(c, copy ? *copy : *c.module, phase, phaseBefore,
+        survived ? std::string("failed") : "crashed (status " + std::to_string(recovery.RetCode) + ")");
+  // What a crash left half done is not to be touched, not even to free it. A crash of LLVM in a thread of its own has
+  // become an error.
+  if (!survived)
+    (void)c.module.release();
+  if (c.schedule)
+    (void)new codegen::Schedule(std::move(*c.schedule));
+  if (c.kernels)
+    (void)new codegen::Kernels(std::move(*c.kernels));
+  return failure();
+}
+
+} // namespace mlc
