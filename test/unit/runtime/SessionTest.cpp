@@ -11,7 +11,11 @@
 using namespace mlc::test;
 
 // Counts what the run path must not do. Not under sanitizers, which replace the allocator themselves.
-#if !defined(__SANITIZE_ADDRESS__) && !(defined(__has_feature) && __has_feature(address_sanitizer))
+#if !defined(__has_feature)
+#define __has_feature(x) 0
+#endif
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !__has_feature(address_sanitizer) &&            \
+    !__has_feature(thread_sanitizer)
 #define MLC_COUNTS_ALLOCATIONS 1
 static std::atomic<size_t> allocations{0};
 void *operator new(size_t size) {
