@@ -57,8 +57,11 @@ std::optional<Window> frontend::readWindow(NodeContext &n, ArrayRef<int64_t> spa
 }
 
 Value frontend::convolve(NodeContext &n, Value input, Value filter) {
-  if (!input || !filter)
+  if (!input || !filter) {
+    if (n.problems.empty())
+      (void)n.unsupported("operand " + Twine(input ? 1 : 0) + " is missing");
     return {};
+  }
   ArrayRef<int64_t> shape = Compose::shape(input), window = Compose::shape(filter);
   if (shape.size() < 3 || window.size() != shape.size()) {
     (void)n.unsupported("input and filter must have the same rank of at least 3");
