@@ -12,22 +12,13 @@ static bool isSplat(Value value) {
   return constant && isa<SplatElementsAttr>(constant.getValue());
 }
 
-// A gather reads its table in memory, whatever is in it.
-static bool isTable(Operation *op, OpOperand &operand) {
-  if (auto gather = dyn_cast<GatherOp>(op))
-    return gather.getData() == operand.get();
-  auto fused = dyn_cast<FusedOp>(op);
-  return fused && llvm::any_of(fused.getBody().getArgument(operand.getOperandNumber()).getUses(),
-                               [](OpOperand &use) { return isTable(use.getOwner(), use); });
-}
-
 SmallVector<Value> kernelInputs(Operation *op) {
   // An opaque op reads every operand from memory.
   bool isOpaque = classOf(op) == FusionClass::Opaque;
   llvm::SetVector<Value> distinct;
-  for (OpOperand &operand : op->getOpOperands())
-    if (isOpaque || !isSplat(operand.get()) || isTable(op, operand))
-      distinct.insert(operand.get());
+  for (Value operand : op->getOperands())
+    if (isOpaque || !isSplat(operand))
+      distinct.insert(operand);
   return SmallVector<Value>(distinct.begin(), distinct.end());
 }
 
