@@ -25,6 +25,10 @@ public:
         stride *= loop.extent;
       }
     }
+    // The rounding errors of one running sum grow with its length; integers have none.
+    int64_t length = isa<FloatType>(sumType) ? 1 : 0;
+    while (parts > 0 && length * k[parts - 1].extent <= longestSum)
+      length *= k[--parts].extent;
     // Innermost loops that are short are unrolled as one.
     constexpr int64_t mostProducts = 24 * 24;
     int64_t steps = 1;
@@ -41,7 +45,8 @@ public:
       rhs.push_back(e.element(arguments.rhs, rhsType, columnOffset(j)));
     llvm::DenseMap<Value, Value> none;
     Values sums(shape.rows * shape.vectors, e.cloneVectorized(c.init.getDefiningOp(), 0, none));
-    return reduce(0, e.constant(0), e.constant(0), sums);
+    return parts == 0 ? reduce(0, e.constant(0), e.constant(0), sums)
+                      : reduceParts(0, e.constant(0), e.constant(0), sums);
   }
 
 private:
@@ -129,41 +134,78 @@ private:
       LLVM::Prefetch::create(b, loc, e.element(from, b.getI8Type(), e.constant(line * lineBytes)), 0, 2, 1);
   }
 
+  // Sums carried through `body` for positions 0, step, 2 step, ... below `end`.
+  Values over(int64_t end, int64_t step, Values sums, llvm::function_ref<Values(Value, Values)> body) {
+    auto op = scf::ForOp::create(b, loc, e.constant(0), e.constant(end), e.constant(step), sums,
+                                 [&](OpBuilder &, Location, Value at, ValueRange carried) {
+                                   Values next = body(at, Values(carried));
+                                   scf::YieldOp::create(b, loc, next);
+                                 });
+    return op.getResults();
+  }
+
+  std::pair<Value, Value> offsets(const Loop &loop, Value lhsOffset, Value rhsOffset, Value at) {
+    return {e.add(lhsOffset, e.mul(at, loop.lhs)), e.add(rhsOffset, e.mul(at, loop.rhs))};
+  }
+
+  // Adds a sum of its own for each part: the loops from `parts` on, or a stretch of the last loop where that alone is
+  // too long. The totals wait in memory while a part is summed.
+  Values reduceParts(size_t depth, Value lhsOffset, Value rhsOffset, Values totals) {
+    auto addPart = [&](Value left, Value right, std::optional<int64_t> extent, Values carried) {
+      Value zero = e.splat(arith::ConstantOp::create(b, loc, b.getZeroAttr(sumType)));
+      Values sums = extent ? innermost(left, right, *extent, Values(carried.size(), zero))
+                           : reduce(depth, left, right, Values(carried.size(), zero));
+      for (auto [total, sum] : llvm::zip(carried, sums))
+        total = arith::AddFOp::create(b, loc, total, sum);
+      return carried;
+    };
+    if (depth == parts)
+      return addPart(lhsOffset, rhsOffset, std::nullopt, totals);
+    const Loop &loop = k[depth];
+    if (depth + 1 < k.size())
+      return over(loop.extent, 1, totals, [&](Value at, Values carried) {
+        auto [left, right] = offsets(loop, lhsOffset, rhsOffset, at);
+        return reduceParts(depth + 1, left, right, carried);
+      });
+    int64_t whole = loop.extent / partOfLoop * partOfLoop;
+    totals = over(whole, partOfLoop, totals, [&](Value at, Values carried) {
+      auto [left, right] = offsets(loop, lhsOffset, rhsOffset, at);
+      return addPart(left, right, partOfLoop, carried);
+    });
+    if (whole == loop.extent)
+      return totals;
+    auto [left, right] = offsets(loop, lhsOffset, rhsOffset, e.constant(whole));
+    return addPart(left, right, loop.extent - whole, totals);
+  }
+
   Values reduce(size_t depth, Value lhsOffset, Value rhsOffset, Values sums) {
     if (depth == inner) {
       unrolled(depth, lhsOffset, rhsOffset, 0, 0, sums);
       return sums;
     }
     const Loop &loop = k[depth];
-    auto offsets = [&](Value at) {
-      return std::pair(e.add(lhsOffset, e.mul(at, loop.lhs)), e.add(rhsOffset, e.mul(at, loop.rhs)));
-    };
-    auto over = [&](int64_t end, int64_t step, auto body) {
-      auto op = scf::ForOp::create(b, loc, e.constant(0), e.constant(end), e.constant(step), sums,
-                                   [&](OpBuilder &, Location, Value at, ValueRange carried) {
-                                     Values next = body(at, Values(carried));
-                                     scf::YieldOp::create(b, loc, next);
-                                   });
-      sums = op.getResults();
-    };
-    if (depth + 1 < k.size()) {
-      over(loop.extent, 1, [&](Value at, Values carried) {
-        auto [left, right] = offsets(at);
-        return reduce(depth + 1, left, right, carried);
-      });
-      return sums;
-    }
+    if (depth + 1 == k.size())
+      return innermost(lhsOffset, rhsOffset, loop.extent, sums);
+    return over(loop.extent, 1, sums, [&](Value at, Values carried) {
+      auto [left, right] = offsets(loop, lhsOffset, rhsOffset, at);
+      return reduce(depth + 1, left, right, carried);
+    });
+  }
+
+  // The first `extent` steps of the last loop.
+  Values innermost(Value lhsOffset, Value rhsOffset, int64_t extent, Values sums) {
+    const Loop &loop = k.back();
     constexpr int64_t unroll = Blocking::prefetchSteps;
-    int64_t whole = loop.extent / unroll * unroll;
+    int64_t whole = extent / unroll * unroll;
     if (whole)
-      over(whole, unroll, [&](Value at, Values carried) {
-        auto [left, right] = offsets(at);
+      sums = over(whole, unroll, sums, [&](Value at, Values carried) {
+        auto [left, right] = offsets(loop, lhsOffset, rhsOffset, at);
         prefetch(right);
         for (int64_t u = 0; u < unroll; ++u)
           step(left, right, u * loop.lhs, u * loop.rhs, carried);
         return carried;
       });
-    for (int64_t i = whole; i < loop.extent; ++i)
+    for (int64_t i = whole; i < extent; ++i)
       step(lhsOffset, rhsOffset, i * loop.lhs, i * loop.rhs, sums);
     return sums;
   }
@@ -177,6 +219,9 @@ private:
   const MicroArguments &arguments;
   SmallVector<Loop> k;     // with the strides of the copied rhs
   size_t inner = k.size(); // loops from here on are unrolled
+  // Loops from here on are one running sum of at most longestSum steps; as large as k where the last loop is longer.
+  static constexpr int64_t longestSum = 512, partOfLoop = 256;
+  size_t parts = k.size();
   Type lhsType, rhsType, sumType;
   Values lhs, rhs;
   Value tailMask;
