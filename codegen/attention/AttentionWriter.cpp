@@ -295,7 +295,7 @@ private:
       // Nothing but -inf so far: the weights are exp(-inf - 0) = 0.
       Value none = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, highest, lowest());
       highest = select(none, number(0), highest);
-      correction = buildExp(b, loc, minus(before, highest));
+      correction = buildExpNonPositive(b, loc, minus(before, highest));
       storeLane(correction, at(region(t.correctionAt), i));
       sumBefore = select(e.splat(isFirst), number(0), loadSplat(at(region(t.sumAt), state)));
     } else {
@@ -306,7 +306,7 @@ private:
       Value sum = carried[0];
       for (int64_t j = 0; j < vectors; ++j) {
         Value place = at(at(line, panel), j * t.lanes);
-        Value weight = buildExp(b, loc, minus(load(place), highest));
+        Value weight = buildExpNonPositive(b, loc, minus(load(place), highest));
         store(weight, place);
         sum = plus(sum, weight);
       }

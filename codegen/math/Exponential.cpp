@@ -43,6 +43,17 @@ Value buildExp(OpBuilder &b, Location loc, Value x) {
   return scale(f, f.add(expM1Reduced(f, r), f.number(1)), k.integer);
 }
 
+// The polynomial minimises the relative error of 1 + r + r^2 Q(r); 2^k goes straight into the exponent, since the
+// result is a normal number wherever it is not replaced by 0.
+Value buildExpNonPositive(OpBuilder &b, Location loc, Value x) {
+  Formula f(b, loc, x.getType());
+  auto k = f.nearest(x, M_LOG2E);
+  Value r = subtractLn2(f, x, k.number);
+  Value e = f.polynomial(r, {1, 1, 0.49999994, 0.166665196, 0.0416684002, 0.00836885162, 0.0013814324});
+  Value scaled = f.fromBits(f.addBits(f.toBits(e), f.shiftLeft(k.integer, 23)));
+  return f.select(f.less(x, f.number(-0x1.5d589cp+6)), f.number(0), scaled); // ln(2^-126)
+}
+
 Value buildExp2(OpBuilder &b, Location loc, Value x) {
   Formula f(b, loc, x.getType());
   Value clamped = f.atMost(f.atLeast(x, f.isDouble ? -1076 : -151), f.isDouble ? 1024 : 128);

@@ -20,11 +20,13 @@ namespace {
 using namespace test;
 
 constexpr int64_t kBlock = 4096;
+using BuildFunction = mlir::Value (*)(mlir::OpBuilder &, mlir::Location, mlir::Value);
 
 // A math op of one or two operands, compiled over blocks of kBlock elements.
 template <typename T> class Compiled {
 public:
-  Compiled(const std::string &op, int operands) {
+  // `build`, when given, in the place of the op.
+  Compiled(const std::string &op, int operands, BuildFunction build = nullptr) {
     std::string type = sizeof(T) == 8 ? "f64" : "f32", tensor = "tensor<4096x" + type + ">";
     std::string ids = "affine_map<(d0) -> (d0)>";
     std::string second = operands == 2 ? ", %b" : "", secondType = operands == 2 ? ", " + tensor : "";
@@ -35,7 +37,13 @@ public:
                        (operands == 2 ? ", %y: " + type : "") + ", %o: " + type + "):\n %v = " + op + " %x" +
                        (operands == 2 ? ", %y" : "") + " : " + type + "\n linalg.yield %v : " + type + "\n } -> " +
                        tensor + "\n return %r : " + tensor + "\n}";
-    Kernel parsed(text);
+    Kernel parsed(text, build ? Kernel::Stage::Linalg : Kernel::Stage::ExpandedMath);
+    if (build && parsed.function)
+      parsed.function.walk([&](mlir::math::ExpOp exp) {
+        mlir::OpBuilder b(exp);
+        exp.replaceAllUsesWith(build(b, exp.getLoc(), exp.getOperand()));
+        exp.erase();
+      });
     kernel = std::make_unique<LoadedKernel>(*createLoopEmitter(), parsed.function, targetOf("x86-64-v3"));
   }
 
@@ -90,8 +98,8 @@ std::vector<float> denseFloats(uint32_t step) {
 
 void checkF32(
     const char *op, std::function<double(double)> reference, double bound,
-    std::function<bool(float)> domain = [](float) { return true; }) {
-  Compiled<float> compiled(op, 1);
+    std::function<bool(float)> domain = [](float) { return true; }, BuildFunction build = nullptr) {
+  Compiled<float> compiled(op, 1, build);
   std::vector<float> x;
   for (float v : denseFloats(2039))
     if (domain(v))
@@ -128,6 +136,10 @@ void checkF64(
 
 #define F64(function) [](double x) { return std::function(x); }
 TEST(MathF32, Exp) { checkF32("math.exp", F64(exp), 4); }
+TEST(MathF32, ExpNonPositive) {
+  auto normal = [](double x) { return std::exp(x) < 0x1p-126 ? 0.0 : std::exp(x); };
+  checkF32("math.exp", normal, 1, [](float x) { return !(x > 0); }, buildExpNonPositive);
+}
 TEST(MathF32, Exp2) { checkF32("math.exp2", F64(exp2), 4); }
 TEST(MathF32, ExpM1) { checkF32("math.expm1", F64(expm1), 4); }
 TEST(MathF32, Log) { checkF32("math.log", F64(log), 4); }
