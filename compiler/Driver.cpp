@@ -13,6 +13,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/ToolOutputFile.h"
 #include <mutex>
+#include <unistd.h>
 
 using namespace mlir;
 
@@ -20,6 +21,10 @@ namespace mlc {
 namespace {
 
 int drivePasses(const CommandLine &line, DialectRegistry &registry) {
+  if (line.input == "-" && isatty(STDIN_FILENO)) {
+    llvm::errs() << "mlc-opt: error: no input: name a model, a directory or an .mlir file, or pipe IR in; see --help\n";
+    return 1;
+  }
   std::string error;
   std::unique_ptr<llvm::MemoryBuffer> buffer = openInputFile(line.input, &error);
   std::unique_ptr<llvm::ToolOutputFile> output = buffer ? openOutputFile(line.output, &error) : nullptr;

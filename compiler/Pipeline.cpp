@@ -160,6 +160,12 @@ static LogicalResult runOne(Compilation &c, const Phase &phase) {
   return phase.verify ? phase.verify(c) : success();
 }
 
+// Is `name` one of the phases that work on mlc IR alone? Those behind them generate code.
+static bool isOnIr(llvm::StringRef name) {
+  return llvm::any_of(kPhases,
+                      [&](const Phase &phase) { return phase.name == name && (phase.run == import || !phase.run); });
+}
+
 // Options that name what does not exist are errors before any work is done.
 static LogicalResult checkOptions(Compilation &c, llvm::StringRef last) {
   if (!findPhase(c.context, "compile-to", last) ||
@@ -174,8 +180,7 @@ static LogicalResult checkOptions(Compilation &c, llvm::StringRef last) {
                                  ": passes run on mlc IR, in the phases import, simplify, layout and fuse");
   }
   // Up to `fuse` nothing depends on the target: a machine for which no code can be generated may do that.
-  auto isOnIr = [&](const Phase &phase) { return phase.name == last && (phase.run == import || !phase.run); };
-  if (c.options.targetCpu == "native" && llvm::any_of(kPhases, isOnIr))
+  if (c.options.targetCpu == "native" && isOnIr(last))
     return success();
   llvm::Expected<codegen::TargetDesc> target = codegen::resolveTarget(c.options.targetCpu);
   if (!target)
@@ -204,6 +209,9 @@ LogicalResult runPhases(Compilation &c, llvm::StringRef last) {
       if (failed(result))
         return failure();
     }
+    auto isEntry = [](func::FuncOp function) { return function->hasAttr(kEntryAttr); };
+    if (phase.run == import && !isOnIr(last) && llvm::none_of(c.module->getOps<func::FuncOp>(), isEntry))
+      return c.module->emitError("there is no entry point to compile: no func.func carries '") << kEntryAttr << "'";
     if (phase.run == import && !c.options.from.empty())
       skipping = true;
     if (phase.name == c.options.from) {

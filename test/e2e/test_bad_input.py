@@ -168,7 +168,7 @@ def test_wrong_option(tools, relu_model, tmp_path, arguments, says):
 @pytest.mark.parametrize("text,says", [
     ("func.func @f( {", ["in.mlir:1:14: error: expected non-function type"]),
     ("module { %0 = mlc.nothing : f32 }", ["in.mlir:1:15: error: "]),
-    ("", []),
+    ("", ["there is no entry point to compile: no func.func carries 'mlc.entry'"]),
 ])
 def test_text(tools, tmp_path, text, says):
     (tmp_path / "in.mlir").write_text(text)
