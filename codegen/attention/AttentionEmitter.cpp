@@ -1,14 +1,10 @@
 // The emitter: blocking, the kernel's function around the tiles, and MLIR to LLVM IR.
 #include "codegen/attention/AttentionEmitter.h"
 #include "codegen/attention/Attention.h"
+#include "codegen/cpu/KernelFunction.h"
 #include "codegen/cpu/VectorToLLVM.h"
-#include "mlc/kernel_abi.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -96,9 +92,6 @@ private:
     std::optional<Attention> attention = matchAttention(kernel);
     if (!attention || !isFusedAttention(attention->op))
       return {};
-    MLIRContext *context = kernel.getContext();
-    context->loadDialect<arith::ArithDialect, cf::ControlFlowDialect, LLVM::LLVMDialect, math::MathDialect,
-                         scf::SCFDialect, vector::VectorDialect>();
     AttentionBlocking blocking = chooseBlocking(*attention, target);
     emitted.name = kernel.getName().str();
     emitted.emitter = "attention";
@@ -109,33 +102,24 @@ private:
     emitted.tiles = blocking.tiles(*attention);
     emitted.scratch_bytes = blocking.scratchBytes;
 
-    Location loc = kernel.getLoc();
-    OpBuilder b(context);
-    OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
-    b.setInsertionPointToEnd(module->getBody());
-    Type pointer = LLVM::LLVMPointerType::get(context), i64 = b.getI64Type();
-    auto function = func::FuncOp::create(b, loc, kernel.getName(),
-                                         b.getFunctionType({pointer, pointer, i64, i64}, {b.getI32Type()}));
-    b.setInsertionPointToStart(function.addEntryBlock());
-    cpu::BodyEvaluator e(b, loc);
-    auto field = [&](Value base, int64_t index) -> Value {
-      return LLVM::LoadOp::create(b, loc, pointer, e.element(base, pointer, e.constant(index)));
-    };
-    Value bindings = field(function.getArgument(0), 0), scratch = field(function.getArgument(1), 0);
-    for (auto [index, argument] : llvm::enumerate(kernel.getArguments()))
-      e.buffers[argument] = field(bindings, int64_t(index));
-    Value output = field(bindings, kernel.getNumArguments());
-    bool ok = true;
-    scf::ForOp::create(b, loc, function.getArgument(2), function.getArgument(3), e.constant(1), ValueRange{},
-                       [&](OpBuilder &, Location, Value tile, ValueRange) {
-                         ok = emitAttentionTile(e, *attention, blocking, output, scratch, tile);
-                         scf::YieldOp::create(b, loc);
-                       });
-    if (!ok)
-      return {};
-    Value status = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(MLC_KERNEL_OK));
-    func::ReturnOp::create(b, loc, status);
-    return module;
+    return cpu::buildKernelFunction(kernel, [&](OpBuilder &b, const cpu::KernelFrame &frame) {
+      Location loc = kernel.getLoc();
+      cpu::BodyEvaluator e(b, loc);
+      Type pointer = frame.bindings.getType();
+      auto binding = [&](unsigned index) -> Value {
+        return LLVM::LoadOp::create(b, loc, pointer, e.element(frame.bindings, pointer, e.constant(index)));
+      };
+      for (auto [index, argument] : llvm::enumerate(kernel.getArguments()))
+        e.buffers[argument] = binding(index);
+      Value output = binding(kernel.getNumArguments());
+      bool ok = true;
+      scf::ForOp::create(b, loc, frame.begin, frame.end, e.constant(1), ValueRange{},
+                         [&](OpBuilder &, Location, Value tile, ValueRange) {
+                           ok = emitAttentionTile(e, *attention, blocking, output, frame.scratch, tile);
+                           scf::YieldOp::create(b, loc);
+                         });
+      return ok;
+    });
   }
 };
 

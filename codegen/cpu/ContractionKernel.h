@@ -4,14 +4,9 @@
 
 #include "codegen/cpu/Blocking.h"
 #include "codegen/cpu/BodyEvaluator.h"
+#include "codegen/cpu/KernelFunction.h"
 
 namespace mlc::codegen::cpu {
-
-// What the function of mlc/kernel_abi.h begins with.
-struct KernelFrame {
-  mlir::Value bindings, scratch; // pointers
-  mlir::Value begin, end;        // tiles
-};
 
 // Emits tiles [begin, end) at the builder, and the micro-kernels as functions of the module around it. Fills tiles,
 // scratch and schedule. False when the epilogue cannot be evaluated.

@@ -3,7 +3,6 @@
 #include "codegen/cpu/ContractionKernel.h"
 #include "codegen/cpu/Elementwise.h"
 #include "codegen/cpu/VectorToLLVM.h"
-#include "mlc/kernel_abi.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
@@ -113,29 +112,12 @@ private:
     std::optional<Contraction> contraction = matchContraction(kernel, target);
     if (!contraction && !isElementwise(kernel))
       return {};
-    Location loc = kernel.getLoc();
-    MLIRContext *context = kernel.getContext();
-    context->loadDialect<arith::ArithDialect, cf::ControlFlowDialect, LLVM::LLVMDialect, math::MathDialect,
-                         scf::SCFDialect, vector::VectorDialect>();
-    OpBuilder b(context);
-    OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
-    b.setInsertionPointToEnd(module->getBody());
-    Type pointer = LLVM::LLVMPointerType::get(context), i64 = b.getI64Type();
-    auto function = func::FuncOp::create(b, loc, kernel.getName(),
-                                         b.getFunctionType({pointer, pointer, i64, i64}, {b.getI32Type()}));
-    b.setInsertionPointToStart(function.addEntryBlock());
-    KernelFrame frame{LLVM::LoadOp::create(b, loc, pointer, function.getArgument(0)), // mlc_kernel_args.bindings
-                      LLVM::LoadOp::create(b, loc, pointer, function.getArgument(1)), // mlc_worker.scratch
-                      function.getArgument(2), function.getArgument(3)};
     emitted.name = kernel.getName().str();
     emitted.emitter = name().str();
-    bool ok = contraction ? emitContraction(b, kernel, *contraction, target, frame, emitted)
-                          : emitElementwise(b, kernel, target, frame, emitted);
-    if (!ok)
-      return {};
-    Value status = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(MLC_KERNEL_OK));
-    func::ReturnOp::create(b, loc, status);
-    return module;
+    return buildKernelFunction(kernel, [&](OpBuilder &b, const KernelFrame &frame) {
+      return contraction ? emitContraction(b, kernel, *contraction, target, frame, emitted)
+                         : emitElementwise(b, kernel, target, frame, emitted);
+    });
   }
 };
 

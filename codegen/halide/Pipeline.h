@@ -1,4 +1,5 @@
-// From an analysed region to bitcode by Halide. The only file that includes Halide.h, and the only one with exceptions.
+// From an analysed region to bitcode by Halide. It and Expressions.cpp alone include Halide.h and have
+// exceptions.
 #ifndef MLC_CODEGEN_HALIDE_PIPELINE_H
 #define MLC_CODEGEN_HALIDE_PIPELINE_H
 
