@@ -1,6 +1,7 @@
 // Damaged models through the whole compiler, as its users call it: exit status 0 and an output, or a message and none.
 #include "compiler/include/mlc/compiler.h"
 #include "test/fuzz/Models.h"
+#include "test/unit/FolderTest.h"
 
 #include <fcntl.h>
 #include <filesystem>
@@ -13,15 +14,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-class CompileFuzz : public testing::Test {
+class CompileFuzz : public mlc::test::FolderTest {
 protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "mlc_fuzz_XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder = pattern;
-  }
-  void TearDown() override { fs::remove_all(folder); }
-
   // Whether the model compiled.
   bool compiles(const onnx_reflected::ModelProto &model, std::vector<std::string> options, const char *output) {
     const std::string in = (folder / "m.onnx").string(), out = (folder / output).string();
@@ -57,7 +51,6 @@ protected:
     return model;
   }
 
-  fs::path folder;
   const onnx_reflected::ModelProto whole = makeModel();
   const std::vector<std::string> words = collectWords(whole);
 };

@@ -4,6 +4,7 @@
 #include "support/Npy.h"
 #include "support/Safetensors.h"
 #include "test/fuzz/Mutator.h"
+#include "test/unit/FolderTest.h"
 #include "test/unit/runtime/TestModules.h"
 
 #include <filesystem>
@@ -16,20 +17,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-class FileFuzz : public testing::Test {
+class FileFuzz : public mlc::test::FolderTest {
 protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "mlc_fuzz_XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder = pattern;
-  }
-  void TearDown() override { fs::remove_all(folder); }
-  std::string put(const char *name, const std::string &content) const {
-    fs::remove(folder / name); // a file truncated and written again is flushed to the disk by ext4
-    std::ofstream(folder / name, std::ios::binary) << content;
-    return (folder / name).string();
-  }
-
   // Whether the file was read; an error must name it.
   template <typename T> static bool good(const Result<T> &result, const std::string &path) {
     if (!result.ok())
@@ -48,8 +37,6 @@ protected:
     (void)sink;
     return true;
   }
-
-  fs::path folder;
 };
 
 TEST_F(FileFuzz, Npy) {

@@ -2,6 +2,7 @@
 // its seed; MLC_FUZZ_SEED=<seed> repeats it.
 #include "frontend/Import.h"
 #include "test/fuzz/Models.h"
+#include "test/unit/FolderTest.h"
 
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
@@ -15,20 +16,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-class ModelFuzz : public testing::Test {
+class ModelFuzz : public mlc::test::FolderTest {
 protected:
   void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "mlc_fuzz_XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder = pattern;
+    FolderTest::SetUp();
     options.shapes.push_back(llvm::cantFail(parseShapeBinding("n=2")));
-  }
-  void TearDown() override { fs::remove_all(folder); }
-
-  std::string put(const char *name, const std::string &content) const {
-    fs::remove(folder / name); // a file truncated and written again is flushed to the disk by ext4
-    std::ofstream(folder / name, std::ios::binary) << content;
-    return (folder / name).string();
   }
 
   void putCheckpoint() {
@@ -59,7 +51,6 @@ protected:
     return true;
   }
 
-  fs::path folder;
   ImportOptions options;
 };
 

@@ -5,6 +5,7 @@
 #include "dialects/mlc/MlcDialect.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
+#include "test/unit/FolderTest.h"
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
@@ -14,18 +15,14 @@ namespace fs = std::filesystem;
 
 namespace {
 
-class ImportTest : public testing::Test {
+class ImportTest : public mlc::test::FolderTest {
 protected:
   void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "mlc_import_XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder = pattern;
+    FolderTest::SetUp();
     model.set_ir_version(8);
     model.add_opset_import()->set_version(17);
     model.mutable_graph()->set_name("g");
   }
-  void TearDown() override { fs::remove_all(folder); }
-  std::string at(const char *name) const { return (folder / name).string(); }
 
   void value(onnx::ValueInfoProto *info, const char *name, std::vector<std::string> dims, int type = 1) {
     info->set_name(name);
@@ -98,7 +95,6 @@ protected:
     return options;
   }
 
-  fs::path folder;
   onnx::ModelProto model;
 };
 

@@ -4,6 +4,7 @@
 #include "support/ParamStore.h"
 #include "support/RandomTensor.h"
 #include "support/Safetensors.h"
+#include "test/unit/FolderTest.h"
 
 #include <cmath>
 #include <csignal>
@@ -17,19 +18,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-class SupportTest : public testing::Test {
+class SupportTest : public mlc::test::FolderTest {
 protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "mlc_support_XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder = pattern;
-  }
-  void TearDown() override { fs::remove_all(folder); }
-  std::string at(const char *name) const { return (folder / name).string(); }
-  std::string put(const char *name, const std::string &content) const {
-    std::ofstream(at(name), std::ios::binary) << content;
-    return at(name);
-  }
   std::string safetensors(const std::string &header, size_t dataBytes) const {
     uint64_t length = header.size();
     return put("m.safetensors", std::string(reinterpret_cast<char *>(&length), 8) + header + std::string(dataBytes, 0));
@@ -37,7 +27,6 @@ protected:
   size_t filesInFolder() const {
     return static_cast<size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
   }
-  fs::path folder;
 };
 
 void expectError(const Status &status, const char *part) {
