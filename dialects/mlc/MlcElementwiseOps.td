@@ -77,8 +77,8 @@ def Mlc_IsInfOp : Mlc_Elementwise<"is_inf", "inferBoolean"> {
 def Mlc_CastOp : Mlc_TensorOp<"cast", "Elementwise"> {
   let summary = "Elementwise conversion to another element type";
   let description = [{
-    Float to float rounds to nearest even. Float to integer truncates toward zero; a value out of range, or NaN, gives
-    an unspecified value of the integer type (ONNX leaves it undefined). To i1: `x != 0`. Integers wrap.
+    Float to float rounds to nearest even. Float to integer truncates toward zero and saturates, and NaN gives 0 (ONNX
+    leaves both undefined). To i1: `x != 0`. Integers wrap.
     Example: `%y = mlc.cast %x to f32 : tensor<4xi64> -> tensor<4xf32>`
   }];
   let arguments = (ins Mlc_Tensor:$operand, TypeAttr:$to);
