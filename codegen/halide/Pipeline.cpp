@@ -374,8 +374,8 @@ private:
         continue;
       int64_t depth = it->second.depth;
       Var at = depth == 0 ? level0 : depth < rank ? vars[rank - depth] : vectorised ? outer : vars[0];
-      if (depth == 1 && needsWhole && rank > 1)
-        at = rest;
+      if (depth == 1 && needsWhole)
+        at = rest; // what the outermost loop was split into
       place(op.getResult(0), at);
     }
   }

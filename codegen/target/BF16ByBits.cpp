@@ -41,6 +41,15 @@ private:
     }
     if (auto *select = llvm::dyn_cast<llvm::SelectInst>(&instruction); select && isBF16(select->getType()))
       return b.CreateSelect(select->getCondition(), bitsOf(select->getTrueValue()), bitsOf(select->getFalseValue()));
+    if (auto *load = llvm::dyn_cast<llvm::LoadInst>(&instruction); load && isBF16(load->getType()))
+      return b.CreateAlignedLoad(halfWord(load->getType()), load->getPointerOperand(), load->getAlign());
+    if (auto *insert = llvm::dyn_cast<llvm::InsertElementInst>(&instruction); insert && isBF16(insert->getType()))
+      return b.CreateInsertElement(bitsOf(insert->getOperand(0)), bitsOf(insert->getOperand(1)), insert->getOperand(2));
+    if (auto *extract = llvm::dyn_cast<llvm::ExtractElementInst>(&instruction); extract && isBF16(extract->getType()))
+      return b.CreateExtractElement(bitsOf(extract->getVectorOperand()), extract->getIndexOperand());
+    if (auto *shuffle = llvm::dyn_cast<llvm::ShuffleVectorInst>(&instruction); shuffle && isBF16(shuffle->getType()))
+      return b.CreateShuffleVector(bitsOf(shuffle->getOperand(0)), bitsOf(shuffle->getOperand(1)),
+                                   shuffle->getShuffleMask());
     auto *call = llvm::dyn_cast<llvm::IntrinsicInst>(&instruction);
     if (!call)
       return nullptr;

@@ -110,6 +110,18 @@ TEST(Kernels, ReductionsAlone) {
   }
 }
 
+// One result dimension, a stage for each of its elements, and one that needs all of them.
+TEST(Kernels, VectorLessItsMaximum) {
+  for (std::string rows : {"1", "7", "16", "33"}) {
+    std::string matrix = "tensor<" + rows + "x8xf32>", vector = "tensor<" + rows + "xf32>";
+    check("func.func @k(%x: " + matrix + ") -> " + vector + " { %s = mlc.reduce sum %x {axes = array<i64: 1>} : (" +
+              matrix + ") -> " + vector + " %m = mlc.reduce max %x {axes = array<i64: 0, 1>} : (" + matrix +
+              ") -> tensor<f32> %0 = mlc.sub %s, %m : (" + vector + ", tensor<f32>) -> " + vector +
+              " return %0 : " + vector + " }",
+          1e-5);
+  }
+}
+
 TEST(Kernels, L2Normalise) {
   check("func.func @k(%0: tensor<3x384xf32>) -> tensor<3x384xf32> { "
         "%1 = mlc.mul %0, %0 : (tensor<3x384xf32>, tensor<3x384xf32>) -> tensor<3x384xf32> "
