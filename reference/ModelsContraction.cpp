@@ -180,6 +180,8 @@ HostTensor evaluateAttention(AttentionOp op, Operands operands) {
           row[j] += -INFINITY;
       }
       softmaxRow(row, sk);
+      if (op.getZeroNanRows() && sk && std::isnan(row[0])) // one NaN makes the sum one, and so the whole row
+        std::fill(row, row + sk, 0);
     }
     gemm(sq, dv, sk, {scores.data(), sk, 1}, {value.reals.data() + atValue, valueRow, 1},
          result.reals.data() + atResult, resultRow);

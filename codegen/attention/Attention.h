@@ -32,7 +32,7 @@ struct Attention {
   AttentionOp op;
   mlir::Value mask; // or null
   double scale;
-  bool causal;
+  bool causal, zeroNanRows;
   HeadView query, key, value, result;
   int64_t batches, heads, keyHeads, queries, keys, size, valueSize;
 };

@@ -105,6 +105,7 @@ private:
   Value minus(Value x, Value y) { return arith::SubFOp::create(b, loc, x, y); }
   Value fma(Value x, Value y, Value z) { return math::FmaOp::create(b, loc, x, y, z); }
   Value select(Value p, Value x, Value y) { return arith::SelectOp::create(b, loc, p, x, y); }
+  Value isNan(Value x) { return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, x, x); }
   // A NaN among the scores is passed over: exp(NaN - highest) brings it back.
   Value higher(Value x, Value y) {
     return select(arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, x, y), x, y);
@@ -296,6 +297,8 @@ private:
       Value none = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, highest, lowest());
       highest = select(none, number(0), highest);
       correction = buildExpNonPositive(b, loc, minus(before, highest));
+      if (a.zeroNanRows) // inf - inf
+        correction = select(isNan(correction), number(0), correction);
       storeLane(correction, at(region(t.correctionAt), i));
       sumBefore = select(e.splat(isFirst), number(0), loadSplat(at(region(t.sumAt), state)));
     } else {
@@ -313,9 +316,33 @@ private:
       return Values{sum};
     })[0];
     sum = acrossLanes(sum, [&](Value x, Value y) { return plus(x, y); });
+    if (a.zeroNanRows)
+      zeroWeightsIf(isNan(sum), line);
     if (t.keyBlocks > 1)
       sum = fma(sumBefore, correction, sum);
     storeLane(sum, at(region(t.sumAt), state));
+  }
+
+  // Stores zeros over a row of weights; all lanes of the condition are equal.
+  void zeroWeightsIf(Value condition, Value line) {
+    auto branch = scf::IfOp::create(b, loc, vector::ExtractOp::create(b, loc, condition, 0), /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    overPanels(keys, a.keys, {}, [&](Value panel, int64_t vectors, int64_t, ValueRange) {
+      for (int64_t j = 0; j < vectors; ++j)
+        store(number(0), at(at(line, panel), j * t.lanes));
+      return Values();
+    });
+  }
+
+  // What a row's product is multiplied with in the end. Every row of numbers sums to 1 or more, as its highest score
+  // has the weight 1; a row that is hidden block by block sums to 0, one with a NaN to NaN.
+  Value inverseOfSum(Value row) {
+    Value sum = loadSplat(at(region(t.sumAt), row)), inverse = arith::DivFOp::create(b, loc, number(1), sum);
+    if (!a.zeroNanRows)
+      return inverse;
+    Value isNumber = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, sum, number(0));
+    return select(isNumber, inverse, number(0));
   }
 
   // Step 4: a panel of columns of weights * values.
@@ -342,7 +369,7 @@ private:
           store(acc[i * vectors + j], at(product, i * productStride() + j * t.lanes));
         continue;
       }
-      Value inverse = arith::DivFOp::create(b, loc, number(1), loadSplat(at(region(t.sumAt), i)));
+      Value inverse = inverseOfSum(e.constant(i));
       for (int64_t j = 0; j < vectors; ++j)
         store(mul(acc[i * vectors + j], inverse), at(target, i * a.result.sequence + j * t.lanes),
               j + 1 == vectors ? mask : Value());
@@ -355,7 +382,7 @@ private:
   void divideBySums() {
     Value rows = arith::SubIOp::create(b, loc, rowOf(lastBlock), firstRow);
     loop(e.constant(0), rows, 1, {}, [&](Value i, ValueRange) {
-      Value inverse = arith::DivFOp::create(b, loc, number(1), loadSplat(at(region(t.sumAt), i)));
+      Value inverse = inverseOfSum(i);
       Value from = at(region(t.productAt), e.mul(i, productStride()));
       Value to = at(result, e.mul(e.add(firstRow, i), a.result.sequence));
       overPanels(e.constant(a.valueSize), a.valueSize, {},

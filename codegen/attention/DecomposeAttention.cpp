@@ -76,6 +76,8 @@ void decomposeAttention(func::FuncOp function) {
                             {scores, causalMask(b, loc, element, queryType.getDimSize(2),
                                                 cast<RankedTensorType>(key.getType()).getDimSize(2))});
     Value weights = build<SoftmaxOp>(b, loc, scores, b.getNamedAttr("axis", b.getI64IntegerAttr(3)));
+    if (op.getZeroNanRows())
+      weights = build<SelectOp>(b, loc, {build<IsNanOp>(b, loc, weights), splat(b, loc, element, 0), weights});
     Value result = build<MatmulOp>(b, loc, {weights, value});
     op.getResult().replaceAllUsesWith(swapped ? swapHeads(b, loc, result) : result);
     op.erase();

@@ -128,6 +128,7 @@ std::optional<Attention> matchAttention(func::FuncOp kernel) {
   a.mask = op.getMask();
   a.scale = op.getScale().convertToDouble();
   a.causal = op.getCausal();
+  a.zeroNanRows = op.getZeroNanRows();
   a.query = *query;
   a.key = *key;
   a.value = *value;

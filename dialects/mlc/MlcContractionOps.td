@@ -87,12 +87,13 @@ def Mlc_AttentionOp : Mlc_Contraction<"attention"> {
     `[B, Hk, Sk, D]`, value `[B, Hk, Sk, Dv]`, result `[B, H, Sq, Dv]`; in `bshd` the middle two dimensions are
     swapped in all four. Hk divides H (multi-query and grouped attention). The mask is added to the scaled scores and
     broadcasts to `[B, H, Sq, Sk]`; `causal` also adds -inf where key position > query position. Scores and softmax are f32
-    at least. A row whose scores are all -inf gives NaN, as softmax does.
+    at least. A row whose scores are all -inf, or that has a NaN among them, gives NaN, as softmax does; with
+    `zero_nan_rows` the weights of such a row are 0, as guarded by `where(isnan(p), 0, p)` in transformers' exports.
     (C1) Element types are equal. (C2) Ranks of query, key, value are 4. (C3) B, D, Sk and Hk agree, and Hk divides H.
     (C4) The mask broadcasts to the scores.
   }];
   let arguments = (ins Mlc_FloatTensor:$query, Mlc_FloatTensor:$key, Mlc_FloatTensor:$value,
-                   Optional<Mlc_FloatTensor>:$mask, F64Attr:$scale, UnitAttr:$causal,
+                   Optional<Mlc_FloatTensor>:$mask, F64Attr:$scale, UnitAttr:$causal, UnitAttr:$zero_nan_rows,
                    DefaultValuedAttr<Mlc_HeadLayoutAttr, "::mlc::HeadLayout::BHSD">:$layout);
 }
 

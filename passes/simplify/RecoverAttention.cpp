@@ -4,7 +4,8 @@
 //   %p = mlc.softmax %m {axis = 3}                 %r = mlc.matmul %p, %v
 // after:
 //   %r = mlc.attention %q, %k, %v, %mask {scale = 1 / sqrt_of_head_size}
-// The scale may also stand on q and k, before the product. Where q, k and v are transposes of
+// The scale may also stand on q and k, before the product. A guard of the weights, mlc.select (mlc.is_nan %p), 0, %p,
+// as exporters of transformers' sdpa put it, becomes the attribute zero_nan_rows. Where q, k and v are transposes of
 // [batch, sequence, heads, size] and the result is transposed back, the attention reads and writes that layout (bshd),
 // and the transposes are gone.
 #include "mlir/IR/PatternMatch.h"
@@ -44,23 +45,41 @@ Value withoutScale(Value value, double &scale) {
   }
 }
 
+// p, when `value` is select(is_nan(p), 0, p) and nothing else reads p.
+Value withoutGuard(Value value) {
+  auto select = value.getDefiningOp<SelectOp>();
+  auto isNan = select && select->hasOneUse() ? select->getOperand(0).getDefiningOp<IsNanOp>() : IsNanOp();
+  if (!isNan || !isNan->hasOneUse())
+    return {};
+  Value weights = isNan.getOperand();
+  auto zero = splatOf(select->getOperand(1));
+  bool isGuard = zero && *zero == 0 && select->getOperand(2) == weights && select.getType() == weights.getType();
+  return isGuard && std::distance(weights.use_begin(), weights.use_end()) == 2 ? weights : Value();
+}
+
 struct Recover : OpRewritePattern<MatmulOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(MatmulOp root, PatternRewriter &rewriter) const override {
-    auto softmax = root.getLhs().getDefiningOp<SoftmaxOp>();
-    if (!softmax || !softmax->hasOneUse() || root.getTransposeLhs() || root.getTransposeRhs() ||
+    Value weights = root.getLhs();
+    bool isGuarded = false;
+    if (Value guarded = withoutGuard(weights)) {
+      weights = guarded;
+      isGuarded = true;
+    }
+    auto softmax = weights.getDefiningOp<SoftmaxOp>();
+    if (!softmax || (!isGuarded && !softmax->hasOneUse()) || root.getTransposeLhs() || root.getTransposeRhs() ||
         softmax.getType().getRank() != 4 || softmax.getAxis() != 3)
       return failure();
     if (auto sum = softmax.getOperand().getDefiningOp<AddOp>(); sum && sum.getType() == softmax.getType()) {
       for (auto [scores, mask] : {std::pair(sum.getLhs(), sum.getRhs()), std::pair(sum.getRhs(), sum.getLhs())})
-        if (scores.getType() == sum.getType() && succeeded(replace(root, scores, mask, rewriter)))
+        if (scores.getType() == sum.getType() && succeeded(replace(root, scores, mask, isGuarded, rewriter)))
           return success();
       return failure();
     }
-    return replace(root, softmax.getOperand(), Value(), rewriter);
+    return replace(root, softmax.getOperand(), Value(), isGuarded, rewriter);
   }
 
-  static LogicalResult replace(MatmulOp root, Value scores, Value mask, PatternRewriter &rewriter) {
+  static LogicalResult replace(MatmulOp root, Value scores, Value mask, bool isGuarded, PatternRewriter &rewriter) {
     double scale = 1;
     auto product = withoutScale(scores, scale).getDefiningOp<MatmulOp>();
     if (!product || product.getTransposeLhs())
@@ -87,7 +106,10 @@ struct Recover : OpRewritePattern<MatmulOp> {
     if (mask)
       operands.push_back(mask);
     auto layout = rewriter.getNamedAttr("layout", HeadLayoutAttr::get(rewriter.getContext(), HeadLayout::BHSD));
-    rewriter.replaceOp(root, m.make<AttentionOp>(operands, {m.real("scale", scale), layout}));
+    SmallVector<NamedAttribute> attributes{m.real("scale", scale), layout};
+    if (isGuarded)
+      attributes.push_back(m.unit("zero_nan_rows"));
+    rewriter.replaceOp(root, m.make<AttentionOp>(operands, attributes));
     return success();
   }
 };

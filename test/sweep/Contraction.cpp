@@ -174,7 +174,7 @@ void attentions(std::vector<Case> &cases) {
          sample<Heads>({{1, 1, 1, 1, 1, 1, 1}, {2, 3, 3, 5, 7, 4, 6}, {1, 4, 2, 9, 9, 8, 8}, {1, 2, 1, 17, 33, 16, 5}},
                        2, textOf(dtype)))
       for (HeadLayout layout : {HeadLayout::BHSD, HeadLayout::BSHD})
-        for (int mask = 0; mask < 3; ++mask) { // none, per key, per score; the last is causal too
+        for (int mask = 0; mask < 3; ++mask) { // none; per key, with a guard; per score and causal
           auto shape = [&](int64_t heads, int64_t sequence, int64_t size) {
             return layout == HeadLayout::BHSD ? Shape{h.batch, heads, sequence, size}
                                               : Shape{h.batch, sequence, heads, size};
@@ -193,8 +193,8 @@ void attentions(std::vector<Case> &cases) {
                [=](GraphBuilder &g, ValueRange x) {
                  std::vector<NamedAttribute> attributes = {g.real("scale", 0.25),
                                                            g.attr("layout", HeadLayoutAttr::get(g.context(), layout))};
-                 if (mask == 2)
-                   attributes.push_back(g.unit("causal"));
+                 if (mask)
+                   attributes.push_back(g.unit(mask == 1 ? "zero_nan_rows" : "causal"));
                  return Values{g.make<AttentionOp>(x, attributes)};
                },
                narrow ? Tolerance{2, 2} : Tolerance{16, 2}});

@@ -55,6 +55,8 @@ func.func @attention(%q: tensor<2x8x10x64xf32>, %k: tensor<2x8x12x64xf32>, %v: t
   %masked = mlc.attention %q, %k, %v, %mask {scale = 1.250000e-01 : f64} : (tensor<2x8x10x64xf32>, tensor<2x8x12x64xf32>, tensor<2x8x12x32xf32>, tensor<2x1x1x12xf32>) -> tensor<2x8x10x32xf32>
   // CHECK: = mlc.attention %{{.*}}, %{{.*}}, %{{.*}} {causal, scale = 1.250000e-01 : f64} : (tensor<2x8x10x64xf32>, tensor<2x2x12x64xf32>, tensor<2x2x12x64xf32>) -> tensor<2x8x10x64xf32>
   %grouped_query = mlc.attention %q, %grouped, %grouped {causal, scale = 1.250000e-01 : f64} : (tensor<2x8x10x64xf32>, tensor<2x2x12x64xf32>, tensor<2x2x12x64xf32>) -> tensor<2x8x10x64xf32>
+  // CHECK: = mlc.attention %{{.*}}, %{{.*}}, %{{.*}} {scale = 1.250000e-01 : f64, zero_nan_rows} : (tensor<2x8x10x64xf32>, tensor<2x2x12x64xf32>, tensor<2x2x12x64xf32>) -> tensor<2x8x10x64xf32>
+  %guarded = mlc.attention %q, %grouped, %grouped {scale = 1.250000e-01 : f64, zero_nan_rows} : (tensor<2x8x10x64xf32>, tensor<2x2x12x64xf32>, tensor<2x2x12x64xf32>) -> tensor<2x8x10x64xf32>
   // CHECK: = mlc.attention %{{.*}}, %{{.*}}, %{{.*}} {layout = #mlc<head_layout bshd>, scale = 1.250000e-01 : f64} : (tensor<2x10x8x64xf32>, tensor<2x12x8x64xf32>, tensor<2x12x8x64xf32>) -> tensor<2x10x8x64xf32>
   %bshd = mlc.attention %qs, %ks, %ks {layout = #mlc<head_layout bshd>, scale = 1.250000e-01 : f64} : (tensor<2x10x8x64xf32>, tensor<2x12x8x64xf32>, tensor<2x12x8x64xf32>) -> tensor<2x10x8x64xf32>
   return

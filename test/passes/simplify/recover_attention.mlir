@@ -36,6 +36,36 @@ func.func @scaled_operands(%q: tensor<2x3x5x4xf32>, %k: tensor<2x3x6x4xf32>, %v:
   return %r : tensor<2x3x5x7xf32>
 }
 
+// The guard of rows without a visible key, as transformers' sdpa is exported.
+// CHECK-LABEL: func @guarded
+// CHECK-SAME: (%[[Q:[^:]*]]: tensor<2x3x5x4xf32>, %[[K:[^:]*]]: tensor<2x3x5x4xf32>, %[[V:[^:]*]]: tensor<2x3x5x7xf32>, %[[MASK:[^:]*]]: tensor
+// CHECK-NEXT: %[[R:.*]] = mlc.attention %[[Q]], %[[K]], %[[V]], %[[MASK]] {scale = 1.000000e+00 : f64, zero_nan_rows}
+// CHECK-NEXT: return %[[R]]
+func.func @guarded(%q: tensor<2x3x5x4xf32>, %k: tensor<2x3x5x4xf32>, %v: tensor<2x3x5x7xf32>, %mask: tensor<2x1x1x5xf32>) -> tensor<2x3x5x7xf32> {
+  %zero = mlc.constant dense<0.0> : tensor<f32>
+  %s = mlc.matmul %q, %k {transpose_rhs} : (tensor<2x3x5x4xf32>, tensor<2x3x5x4xf32>) -> tensor<2x3x5x5xf32>
+  %m = mlc.add %s, %mask : (tensor<2x3x5x5xf32>, tensor<2x1x1x5xf32>) -> tensor<2x3x5x5xf32>
+  %p = mlc.softmax %m {axis = 3 : i64} : (tensor<2x3x5x5xf32>) -> tensor<2x3x5x5xf32>
+  %n = mlc.is_nan %p : (tensor<2x3x5x5xf32>) -> tensor<2x3x5x5xi1>
+  %w = mlc.select %n, %zero, %p : (tensor<2x3x5x5xi1>, tensor<f32>, tensor<2x3x5x5xf32>) -> tensor<2x3x5x5xf32>
+  %r = mlc.matmul %w, %v : (tensor<2x3x5x5xf32>, tensor<2x3x5x7xf32>) -> tensor<2x3x5x7xf32>
+  return %r : tensor<2x3x5x7xf32>
+}
+
+// Another value than 0 in the place of a NaN.
+// CHECK-LABEL: func @other_guard
+// CHECK-NOT: mlc.attention
+// CHECK: mlc.softmax
+func.func @other_guard(%q: tensor<2x3x5x4xf32>, %k: tensor<2x3x5x4xf32>, %v: tensor<2x3x5x7xf32>) -> tensor<2x3x5x7xf32> {
+  %one = mlc.constant dense<1.0> : tensor<f32>
+  %s = mlc.matmul %q, %k {transpose_rhs} : (tensor<2x3x5x4xf32>, tensor<2x3x5x4xf32>) -> tensor<2x3x5x5xf32>
+  %p = mlc.softmax %s {axis = 3 : i64} : (tensor<2x3x5x5xf32>) -> tensor<2x3x5x5xf32>
+  %n = mlc.is_nan %p : (tensor<2x3x5x5xf32>) -> tensor<2x3x5x5xi1>
+  %w = mlc.select %n, %one, %p : (tensor<2x3x5x5xi1>, tensor<f32>, tensor<2x3x5x5xf32>) -> tensor<2x3x5x5xf32>
+  %r = mlc.matmul %w, %v : (tensor<2x3x5x5xf32>, tensor<2x3x5x7xf32>) -> tensor<2x3x5x7xf32>
+  return %r : tensor<2x3x5x7xf32>
+}
+
 // The softmax is not over the keys.
 // CHECK-LABEL: func @other_axis
 // CHECK-NOT: mlc.attention

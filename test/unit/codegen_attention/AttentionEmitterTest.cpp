@@ -17,6 +17,7 @@ struct Case {
   int64_t batches, heads, keyHeads, queries, keys, size, valueSize;
   bool bshd = true, causal = false;
   Shape mask = {};
+  bool zeroNanRows = false;
 };
 
 std::string tensor(const Shape &shape) {
@@ -35,8 +36,9 @@ std::string kernel(const Case &c) {
   std::string m = c.mask.empty() ? "" : tensor(c.mask);
   return "func.func @k(%q: " + q + ", %k: " + k + ", %v: " + v + (m.empty() ? "" : ", %m: " + m) + ") -> " + r +
          " { %r = mlc.attention %q, %k, %v" + (m.empty() ? "" : ", %m") + " {scale = 0.375 : f64" +
-         (c.causal ? ", causal" : "") + ", layout = #mlc<head_layout " + (c.bshd ? "bshd" : "bhsd") + ">} : (" + q +
-         ", " + k + ", " + v + (m.empty() ? "" : ", " + m) + ") -> " + r + " return %r : " + r + " }";
+         (c.causal ? ", causal" : "") + (c.zeroNanRows ? ", zero_nan_rows" : "") + ", layout = #mlc<head_layout " +
+         (c.bshd ? "bshd" : "bhsd") + ">} : (" + q + ", " + k + ", " + v + (m.empty() ? "" : ", " + m) + ") -> " + r +
+         " return %r : " + r + " }";
 }
 
 void check(const Case &c) { checkAgainstReference(*createAttentionEmitter(), kernel(c), {.tolerance = 4e-6}); }
@@ -78,10 +80,10 @@ TEST(Attention, BlocksOfKeys) {
   check({1, 2, 1, 40, 257, 600, 500, false, true, {40, 257}});
 }
 
-// A mask that hides keys with `low`.
+// A mask that hides keys with `low`; with `badValue`, one value is that.
 void checkMasked(int64_t queries, int64_t keys, int64_t size, double low,
-                 const std::function<bool(int64_t, int64_t)> &hidden) {
-  Case c{1, 2, 2, queries, keys, size, size, true, false, {1, 1, queries, keys}};
+                 const std::function<bool(int64_t, int64_t)> &hidden, bool zeroNanRows = false, float badValue = 0) {
+  Case c{1, 2, 2, queries, keys, size, size, true, false, {1, 1, queries, keys}, zeroNanRows};
   std::string text = kernel(c);
   SCOPED_TRACE(text);
   Kernel parsed(text);
@@ -90,6 +92,8 @@ void checkMasked(int64_t queries, int64_t keys, int64_t size, double low,
   for (int64_t i = 0; i < queries * keys; ++i)
     mask[size_t(i)] = hidden(i / keys, i % keys) ? float(low) : 0;
   inputs[3] = HostTensor::from(DType::F32, {1, 1, queries, keys}, mask);
+  if (badValue != 0)
+    reinterpret_cast<float *>(inputs[2].mutableBytes())[size_t(size + 1)] = badValue;
   std::vector<HostTensor> expected = interpret(text, inputs, /*inF64=*/true);
   for (const std::string &name : runnableTargets()) {
     SCOPED_TRACE(name);
@@ -109,6 +113,25 @@ TEST(Attention, HiddenKeys) {
   }
   // With no visible key, scores are near -10000, where f32 has a step of 1e-3; the interpreter works in f64.
   checkMasked(7, 300, 512, -10000, early);
+}
+
+// Rows without a visible key, with an infinite score, and with a NaN have weights of 0, which still meet the values.
+TEST(Attention, ZeroNanRows) {
+  auto everything = [](int64_t q, int64_t) { return q % 3 == 1; };
+  auto early = [](int64_t q, int64_t k) { return q == 3 || k < 200; };
+  auto once = [](int64_t q, int64_t k) { return q % 2 == 1 && k == 30; };
+  auto late = [](int64_t q, int64_t k) { return q % 2 == 1 && (k == 150 || k == 290); };
+  for (float bad : {0.f, INFINITY, NAN})
+    for (double low : {-double(INFINITY), double(INFINITY), double(NAN)}) {
+      checkMasked(7, 35, 16, low, everything, true, bad);
+      checkMasked(7, 35, 16, low, once, true, bad);
+      checkMasked(7, 300, 512, low, everything, true, bad);
+      checkMasked(7, 300, 512, low, early, true, bad);
+      checkMasked(7, 300, 512, low, late, true, bad);
+    }
+  Case c{2, 4, 2, 13, 65, 17, 33, false, true};
+  c.zeroNanRows = true;
+  check(c);
 }
 
 // Slices of one projection of queries, keys and values, read in place.
