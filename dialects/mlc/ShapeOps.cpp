@@ -96,6 +96,26 @@ struct ComposeReshapes : OpRewritePattern<ReshapeOp> {
   }
 };
 
+// Matrices of several batch dimensions, transposed as matrices of one: they need not be made one and split again.
+// reshape(transpose(reshape(x, [A*B, M, N]), {0, 2, 1}), [A, B, N, M]) -> transpose(x, {0, 1, 3, 2})
+struct TransposeInBatches : OpRewritePattern<ReshapeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(ReshapeOp op, PatternRewriter &rewriter) const override {
+    auto transpose = op.getOperand().getDefiningOp<TransposeOp>();
+    auto merged = transpose ? transpose.getOperand().getDefiningOp<ReshapeOp>() : ReshapeOp();
+    if (!merged || !transpose->hasOneUse() || transpose.getPermutation() != ArrayRef<int64_t>{0, 2, 1})
+      return failure();
+    ArrayRef<int64_t> source = shapeOf(merged.getOperand()), middle = merged.getShape(), target = op.getShape();
+    if (source.size() < 4 || target.size() != source.size() || source.drop_back(2) != target.drop_back(2) ||
+        source.take_back(2) != middle.take_back(2))
+      return failure();
+    auto permutation = llvm::to_vector(llvm::seq<int64_t>(0, source.size()));
+    std::swap(permutation.back(), permutation[permutation.size() - 2]);
+    rewriter.replaceOpWithNewOp<TransposeOp>(op, merged.getOperand(), permutation);
+    return success();
+  }
+};
+
 } // namespace
 
 void TransposeOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
@@ -128,7 +148,7 @@ OpFoldResult ReshapeOp::fold(FoldAdaptor adaptor) {
 }
 
 void ReshapeOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
-  patterns.add<ComposeReshapes>(context);
+  patterns.add<ComposeReshapes, TransposeInBatches>(context);
 }
 
 LogicalResult BroadcastOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,

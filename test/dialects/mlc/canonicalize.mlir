@@ -137,6 +137,19 @@ func.func @transpose_compose(%x: tensor<2x3x4xf32>) -> tensor<4x2x3xf32> {
 }
 
 // Only a dimension of size 1 moves.
+// As some exporters transpose keys. The target must be split as the source was.
+// CHECK-LABEL: func.func @transpose_in_batches(
+func.func @transpose_in_batches(%x: tensor<2x3x4x5xf32>) -> (tensor<2x3x5x4xf32>, tensor<3x2x5x4xf32>) {
+  %0 = mlc.reshape %x {shape = array<i64: 6, 4, 5>} : (tensor<2x3x4x5xf32>) -> tensor<6x4x5xf32>
+  %1 = mlc.transpose %0 {permutation = array<i64: 0, 2, 1>} : (tensor<6x4x5xf32>) -> tensor<6x5x4xf32>
+  // CHECK: mlc.transpose %{{.*}} {permutation = array<i64: 0, 1, 3, 2>} : (tensor<2x3x4x5xf32>) -> tensor<2x3x5x4xf32>
+  %2 = mlc.reshape %1 {shape = array<i64: 2, 3, 5, 4>} : (tensor<6x5x4xf32>) -> tensor<2x3x5x4xf32>
+  %3 = mlc.transpose %0 {permutation = array<i64: 0, 2, 1>} : (tensor<6x4x5xf32>) -> tensor<6x5x4xf32>
+  // CHECK: mlc.reshape %{{.*}} {shape = array<i64: 3, 2, 5, 4>}
+  %4 = mlc.reshape %3 {shape = array<i64: 3, 2, 5, 4>} : (tensor<6x5x4xf32>) -> tensor<3x2x5x4xf32>
+  return %2, %4 : tensor<2x3x5x4xf32>, tensor<3x2x5x4xf32>
+}
+
 // CHECK-LABEL: func.func @transpose_to_reshape(
 func.func @transpose_to_reshape(%x: tensor<4x1x8xf32>) -> (tensor<1x4x8xf32>, tensor<8x1x4xf32>) {
   // CHECK-NEXT: mlc.reshape %{{.*}} {shape = array<i64: 1, 4, 8>}
