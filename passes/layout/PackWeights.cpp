@@ -41,35 +41,49 @@ struct PackMatmul : OpRewritePattern<MatmulOp> {
   int64_t lanes;
 };
 
+bool isPadded(ConvOp op) { return !allEqual(op.getPadLow(), 0) || !allEqual(op.getPadHigh(), 0); }
+
+// A kernel reads its window without asking where the image ends.
+struct PadInFront : OpRewritePattern<ConvOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(ConvOp op, PatternRewriter &rewriter) const override {
+    if (op.getLayout() != Layout::ChannelsLast || !isPadded(op) || !isa<FloatType>(op.getType().getElementType()))
+      return failure();
+    // Neither the batch nor the channels are padded.
+    SmallVector<int64_t> low{0}, high{0}, none(op.getPadLow().size(), 0);
+    llvm::append_range(low, op.getPadLow());
+    llvm::append_range(high, op.getPadHigh());
+    low.push_back(0);
+    high.push_back(0);
+    OpMaker m(rewriter, op.getLoc());
+    Value input = m.make<PadOp>(op.getInput(), {m.ints("low", low), m.ints("high", high), m.real("value", 0)});
+    rewriter.modifyOpInPlace(op, [&] {
+      op.getInputMutable().assign(input);
+      op.setPadLow(none);
+      op.setPadHigh(none);
+    });
+    return success();
+  }
+};
+
 struct PackConv : OpRewritePattern<ConvOp> {
   PackConv(MLIRContext *context, int64_t lanes) : OpRewritePattern(context), lanes(lanes) {}
   LogicalResult matchAndRewrite(ConvOp op, PatternRewriter &rewriter) const override {
     if (op.getLayout() != Layout::ChannelsLast || op.getGroups() != 1 || !isParameterOnly(op.getFilter()) ||
-        !isa<FloatType>(op.getType().getElementType()))
+        !isa<FloatType>(op.getType().getElementType()) || isPadded(op))
       return failure();
     OpMaker m(rewriter, op.getLoc());
     ArrayRef<int64_t> filter = shapeOfTensor(op.getFilter());
     int64_t channels = filter[filter.size() - 2], outChannels = filter.back();
-    bool isPadded = !allEqual(op.getPadLow(), 0) || !allEqual(op.getPadHigh(), 0);
-    if (!isPadded && allEqual(filter.drop_back(2), 1) && allEqual(op.getStrides(), 1)) {
+    if (allEqual(filter.drop_back(2), 1) && allEqual(op.getStrides(), 1)) {
       Value packed = m.make<PackOp>(m.reshape(op.getFilter(), {channels, outChannels}), m.integer("lanes", lanes));
       rewriter.replaceOp(op, m.make<PackedMatmulOp>({op.getInput(), packed}, m.integer("n", outChannels)));
       return success();
     }
-    Value input = op.getInput();
-    if (isPadded) {
-      // Neither the batch nor the channels are padded.
-      SmallVector<int64_t> low{0}, high{0};
-      llvm::append_range(low, op.getPadLow());
-      llvm::append_range(high, op.getPadHigh());
-      low.push_back(0);
-      high.push_back(0);
-      input = m.make<PadOp>(input, {m.ints("low", low), m.ints("high", high), m.real("value", 0)});
-    }
     Value packed = m.make<PackOp>(op.getFilter(), m.integer("lanes", lanes));
-    rewriter.replaceOp(op, m.make<PackedConvOp>({input, packed}, {m.ints("strides", op.getStrides()),
-                                                                  m.ints("dilations", op.getDilations()),
-                                                                  m.integer("out_channels", outChannels)}));
+    rewriter.replaceOp(op, m.make<PackedConvOp>({op.getInput(), packed}, {m.ints("strides", op.getStrides()),
+                                                                          m.ints("dilations", op.getDilations()),
+                                                                          m.integer("out_channels", outChannels)}));
     return success();
   }
   int64_t lanes;
@@ -83,6 +97,7 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
       return signalPassFailure();
     }
     RewritePatternSet patterns(&getContext());
+    patterns.add<PadInFront>(&getContext());
     patterns.add<PackMatmul, PackConv>(&getContext(), lanes);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
