@@ -300,9 +300,9 @@ private:
     Func last = partial;
     for (int64_t width = wide / 2; width >= 1; width /= 2) {
       Func half(func.name() + "h" + std::to_string(width));
-      Exprs low = laneIndex, high = laneIndex;
+      Exprs high = laneIndex;
       high[0] = lane + int(width);
-      half(laneVars) = combine(combiner, last(low), last(high));
+      half(laneVars) = combine(combiner, last(laneIndex), last(high));
       parts[value].push_back({half, lane, width, false});
       last = half;
     }
@@ -426,7 +426,7 @@ private:
     if (func.has_update_definition() && parts[value].empty()) {
       // Neighbouring results of a fold go side by side, inside its loops.
       std::vector<Halide::VarOrRVar> order = {inner};
-      for (Halide::RVar r : func.rvars(0))
+      for (const Halide::RVar &r : func.rvars(0))
         order.push_back(r);
       for (size_t i = 1; i < dims[value].size(); ++i)
         order.push_back(dims[value][i]);
