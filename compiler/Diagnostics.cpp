@@ -2,6 +2,8 @@
 
 #include "dialects/mlc/Locations.h"
 
+#include "llvm/Support/raw_ostream.h"
+
 using namespace mlir;
 
 namespace mlc {

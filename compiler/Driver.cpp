@@ -13,6 +13,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/ToolOutputFile.h"
 #include <mutex>
+#include <new>
 #include <unistd.h>
 
 using namespace mlir;
@@ -101,5 +102,10 @@ int mlc_compiler_main(int argc, const char *const *argv) {
     return made;
   }();
   const mlc::CommandLine *line = mlc::parseCommandLine(argc, argv, *registry);
-  return line ? mlc::run(*line, *registry) : 1;
+  try {
+    return line ? mlc::run(*line, *registry) : 1;
+  } catch (const std::bad_alloc &) {
+    llvm::errs() << "mlc-opt: error: out of memory: the model's constants and intermediate values must fit\n";
+    return 1;
+  }
 }

@@ -7,6 +7,8 @@
 #include "support/Npy.h"
 #include "support/RandomTensor.h"
 
+#include <unistd.h>
+
 using namespace mlir;
 
 namespace mlc {
@@ -100,6 +102,12 @@ static int64_t tableSize(Value value, DenseSet<Value> &seen) {
 }
 
 FailureOr<std::vector<HostTensor>> bindInputs(func::FuncOp function, GivenInputs given, Missing missing) {
+  // Said before the memory is asked for: Linux gives more than there is, and kills who uses it.
+  auto memory = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  if (uint64_t needed = function.getBody().hasOneBlock() ? reference::peakBytes(function) : 0; needed > memory)
+    return function.emitError("interpreting it takes ")
+           << needed << " bytes for the tensors that are alive at the same time, the machine has " << memory
+           << "; bind smaller shapes";
   std::vector<HostTensor> inputs;
   for (unsigned i = 0; i < function.getNumArguments(); ++i) {
     std::string name = argumentName(function, i);

@@ -109,6 +109,11 @@ Value GraphBuilder::slice(Value value, ArrayRef<int64_t> offsets, ArrayRef<int64
 }
 
 Value GraphBuilder::param(StringRef name, RankedTensorType type, Attribute source) {
+  // Names of nodes need not be unique: what has another source is another parameter.
+  std::string unique = name.str();
+  for (int i = 1; params.contains(unique) && params.lookup(unique) != source; ++i)
+    unique = name.str() + "." + std::to_string(i);
+  name = unique;
   if (Value known = loaded.lookup(name))
     return known;
   if (params.try_emplace(name, source).second) {

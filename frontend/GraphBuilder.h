@@ -64,7 +64,7 @@ public:
   mlir::Value slice(mlir::Value value, llvm::ArrayRef<int64_t> offsets, llvm::ArrayRef<int64_t> sizes,
                     llvm::ArrayRef<int64_t> strides);
 
-  // A parameter of the module, declared once per name, and its value here.
+  // A parameter of the module, declared once per name and source, and its value here.
   mlir::Value param(llvm::StringRef name, mlir::RankedTensorType type, mlir::Attribute source);
 
 private:

@@ -6,6 +6,7 @@
 #include "reference/Values.h"
 
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 
@@ -162,6 +163,41 @@ Result<std::vector<HostTensor>> interpret(func::FuncOp function, std::vector<Hos
     input = interpreter.widen(std::move(input));
   }
   return interpreter.run(function.getBody().front(), std::move(inputs));
+}
+
+uint64_t peakBytes(func::FuncOp function) {
+  constexpr uint64_t kMost = std::numeric_limits<uint64_t>::max();
+  auto bytes = [&](Value value) -> uint64_t {
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    if (!type || !type.hasStaticShape() || !toDType(type.getElementType()))
+      return 0;
+    std::optional<int64_t> count = elementCount(shapeOf(type));
+    return count ? llvm::SaturatingMultiply(static_cast<uint64_t>(*count), uint64_t{sizeOf(dtypeOf(type))}) : kMost;
+  };
+  Block &block = function.getBody().front();
+  DenseMap<Value, Operation *> lastUser;
+  for (Operation &op : block)
+    for (Value operand : op.getOperands())
+      lastUser[operand] = &op;
+  uint64_t live = 0, peak = 0;
+  auto add = [&](Value value) { live = llvm::SaturatingAdd(live, bytes(value)); };
+  for (BlockArgument argument : block.getArguments())
+    add(argument);
+  for (Operation &op : block) {
+    for (Value result : op.getResults())
+      add(result);
+    peak = std::max(peak, live);
+    if (live == kMost)
+      break;
+    SmallPtrSet<Value, 4> dead;
+    for (Value operand : op.getOperands())
+      if (lastUser[operand] == &op && dead.insert(operand).second)
+        live -= bytes(operand);
+    for (Value result : op.getResults())
+      if (!lastUser.contains(result))
+        live -= bytes(result);
+  }
+  return std::max(peak, live);
 }
 
 Result<std::vector<HostTensor>> interpretOp(Operation &op, std::vector<HostTensor> operands, ParamStore &params,

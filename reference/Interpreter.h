@@ -21,6 +21,9 @@ struct InterpretOptions {
 Result<std::vector<HostTensor>> interpret(mlir::func::FuncOp function, std::vector<HostTensor> inputs,
                                           ParamStore &params, const InterpretOptions &options = {});
 
+// Bytes of the tensors that are alive at the same time when `function` is interpreted in its declared types.
+uint64_t peakBytes(mlir::func::FuncOp function);
+
 // The results of one op of a function, which may be a fused region.
 Result<std::vector<HostTensor>> interpretOp(mlir::Operation &op, std::vector<HostTensor> operands, ParamStore &params,
                                             const InterpretOptions &options = {});

@@ -45,10 +45,11 @@ struct CostModel {
 
   double totalCycles(int64_t mr, int64_t nv) const {
     int64_t rowsLeft = p.rows % mr, vectorsLeft = p.vectors % nv;
+    int64_t rowBlocks = p.rows / mr, vectorBlocks = p.vectors / nv;
     auto rowsOf = [&](int64_t vectors) {
-      return blockCycles(mr, mr, vectors) * double(p.rows / mr) + (rowsLeft ? blockCycles(mr, rowsLeft, vectors) : 0);
+      return blockCycles(mr, mr, vectors) * double(rowBlocks) + (rowsLeft ? blockCycles(mr, rowsLeft, vectors) : 0);
     };
-    return rowsOf(nv) * double(p.vectors / nv) + (vectorsLeft ? rowsOf(vectorsLeft) : 0);
+    return rowsOf(nv) * double(vectorBlocks) + (vectorsLeft ? rowsOf(vectorsLeft) : 0);
   }
 };
 

@@ -123,6 +123,10 @@ FailureOr<SmallVector<int64_t>> mlc::inferWindows(MaybeLoc location, StringRef o
         return inferenceError(location, op,
                               label + " expects " + attr.name + " of at least " + Twine(attr.minimum) + ", got " +
                                   Twine(value));
+    // Sums and products of two of them do not overflow.
+    for (int64_t value : attr.values)
+      if (value > std::numeric_limits<int32_t>::max())
+        return inferenceError(location, op, label + " expects " + attr.name + " below 2^31, got " + Twine(value));
   }
   SmallVector<int64_t> sizes;
   for (size_t i = 0; i < spatial.size(); ++i) {

@@ -1,5 +1,6 @@
 #include "dialects/mlc/Locations.h"
 
+#include "mlir/IR/BuiltinAttributes.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
 

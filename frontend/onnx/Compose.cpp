@@ -1,5 +1,6 @@
 #include "frontend/onnx/Compose.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/xxhash.h"
 #include <numeric>
 

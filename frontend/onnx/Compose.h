@@ -46,7 +46,7 @@ public:
 
   // Constants: a scalar of the element type of `value`; a small or large table; 0, 1, ... along the last dimension of a
   // tensor of rank 1 + `behind` whose other dimensions are 1.
-  mlir::Value like(mlir::Value value, double number) { return g.scalar(element(value), number); }
+  mlir::Value like(mlir::Value value, double number) { return value ? g.scalar(element(value), number) : value; }
   mlir::Value table(const HostTensor &tensor);
   mlir::Value table(llvm::ArrayRef<int64_t> values);
   mlir::Value iota(int64_t size, int64_t behind = 0);

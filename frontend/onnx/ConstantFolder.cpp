@@ -14,6 +14,9 @@ namespace {
 // x86's 80-bit format holds every i64 and every f64 exactly; results are rounded once, to the element type.
 using Number = long double;
 
+// Elements of a folded tensor. Weights stay references, and large tables are the program's work; a range is data.
+constexpr int64_t kLimit = 65536, kFloatLimit = 64, kMaxRange = 1 << 26;
+
 struct Numbers {
   DType type;
   std::vector<int64_t> shape;
@@ -30,7 +33,9 @@ Numbers unpack(const HostTensor &tensor) {
 
 template <typename T> void store(std::byte *out, const std::vector<Number> &values) {
   for (size_t i = 0; i < values.size(); ++i) {
-    T value = static_cast<T>(values[i]);
+    // Integers wrap around.
+    using Exact = std::conditional_t<std::is_integral_v<T>, int64_t, Number>;
+    T value = static_cast<T>(static_cast<Exact>(values[i]));
     std::memcpy(out + i * sizeof(T), &value, sizeof(T));
   }
 }
@@ -44,6 +49,11 @@ std::optional<HostTensor> pack(const Numbers &numbers) {
   switch (numbers.type) {
   case DType::F32: store<float>(out, numbers.values); return tensor;
   case DType::F64: store<double>(out, numbers.values); return tensor;
+  case DType::I8: store<int8_t>(out, numbers.values); return tensor;
+  case DType::U8: store<uint8_t>(out, numbers.values); return tensor;
+  case DType::I16: store<int16_t>(out, numbers.values); return tensor;
+  case DType::U16: store<uint16_t>(out, numbers.values); return tensor;
+  case DType::U32: store<uint32_t>(out, numbers.values); return tensor;
   case DType::I32: store<int32_t>(out, numbers.values); return tensor;
   case DType::I64: store<int64_t>(out, numbers.values); return tensor;
   case DType::I1:
@@ -133,7 +143,7 @@ std::optional<Numbers> applyElementwise(const ElementwiseOp &op, ArrayRef<Number
   if (operands.size() != op.operands)
     return std::nullopt;
   std::optional<std::vector<int64_t>> shape = broadcastShape(operands);
-  if (!shape)
+  if (!shape || elementCount(*shape).value_or(kLimit + 1) > kLimit)
     return std::nullopt;
   DType type = operands.back().type;
   Numbers result{op.boolean ? DType::I1 : type, *shape, {}};
@@ -212,7 +222,7 @@ std::optional<Numbers> expand(ArrayRef<Numbers> operands) {
   Numbers target{operands[0].type, toInts(operands[1]), {}};
   std::optional<int64_t> count = elementCount(target.shape);
   std::optional<std::vector<int64_t>> shape = broadcastShape({operands[0], target});
-  if (!count || !shape)
+  if (!count || !shape || elementCount(*shape).value_or(kLimit + 1) > kLimit)
     return std::nullopt;
   Numbers result{operands[0].type, *shape, {}};
   walk(*shape, [&](ArrayRef<int64_t> index) {
@@ -221,10 +231,10 @@ std::optional<Numbers> expand(ArrayRef<Numbers> operands) {
   return result;
 }
 
-std::optional<Numbers> range(ArrayRef<Numbers> operands, int64_t limit) {
+std::optional<Numbers> range(ArrayRef<Numbers> operands) {
   Number start = operands[0].values[0], stop = operands[1].values[0], step = operands[2].values[0];
   Number count = step == 0 ? -1 : std::max<Number>(0, std::ceil((stop - start) / step));
-  if (count < 0 || count > limit)
+  if (count < 0 || count > kMaxRange)
     return std::nullopt;
   Numbers result{operands[0].type, {static_cast<int64_t>(count)}, {}};
   for (int64_t i = 0; i < result.shape[0]; ++i)
@@ -233,7 +243,6 @@ std::optional<Numbers> range(ArrayRef<Numbers> operands, int64_t limit) {
 }
 
 std::optional<Numbers> fold(NodeContext &node, ArrayRef<Numbers> operands) {
-  constexpr int64_t kLimit = 65536;
   StringRef op = node.node.op_type();
   size_t count = operands.size();
   if (auto found = elementwiseOps().find(op); found != elementwiseOps().end()) {
@@ -262,7 +271,7 @@ std::optional<Numbers> fold(NodeContext &node, ArrayRef<Numbers> operands) {
   if (op == "Expand" && count == 2)
     return expand(operands);
   if (op == "Range" && count == 3 && llvm::all_of(operands, [](const Numbers &n) { return n.values.size() == 1; }))
-    return range(operands, kLimit);
+    return range(operands);
   if (op == "ReduceProd" && count == 1 && operands[0].shape.size() == 1) {
     Numbers result{operands[0].type, {}, {1}};
     for (Number value : operands[0].values)
@@ -283,12 +292,13 @@ std::optional<HostTensor> frontend::foldConstants(NodeContext &node) {
   SmallVector<Numbers> operands;
   for (size_t i = 0; i < node.numInputs(); ++i) {
     const HostTensor *tensor = node.constant(i);
-    if (!tensor || tensor->numElements() > (isFloat(tensor->dtype()) ? 64 : 65536))
+    if (!tensor || tensor->numElements() > (isFloat(tensor->dtype()) ? kFloatLimit : kLimit))
       return std::nullopt;
     operands.push_back(unpack(*tensor));
   }
   std::optional<Numbers> result = fold(node, operands);
-  if (!result || (isFloat(result->type) && result->values.size() > 64))
+  if (!result || (isFloat(result->type) && static_cast<int64_t>(result->values.size()) > kFloatLimit &&
+                  node.node.op_type() != "Range"))
     return std::nullopt;
   return pack(*result);
 }

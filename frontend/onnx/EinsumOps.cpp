@@ -1,6 +1,7 @@
 // Einsum: operand by operand, each pair one batched matrix product.
 #include "frontend/onnx/Compose.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include <map>
 #include <set>
 

@@ -19,7 +19,7 @@ Value NodeContext::operand(size_t index) {
   MLIRContext *context = g.context();
   Attribute source = input.file.empty() ? Attribute(toDenseElements(context, host))
                                         : FileAttr::get(context, input.file, static_cast<int64_t>(input.offset));
-  return input.value = g.param(input.name, input.type(context), source);
+  return input.value = g.param(input.name, toTensorType(context, host.dtype(), host.shape()), source);
 }
 
 RankedTensorType NodeContext::typeOf(size_t index) {

@@ -49,11 +49,13 @@ Value granular(NodeContext &n, size_t index, ArrayRef<int64_t> shape, int64_t ax
 
 // saturate(round(x / scale) + zero) in the range of `type`.
 Value quantized(Compose &c, Value ratio, Value zero, Type type) {
-  Range range = *rangeOf(type);
+  std::optional<Range> range = rangeOf(type);
+  if (!range)
+    return {};
   Value rounded = c.apply<RoundOp>(ratio);
   if (zero && rounded)
     rounded = c.add(rounded, c.g.cast(zero, Compose::element(rounded)));
-  return c.g.cast(c.clamp(rounded, range.low, range.high), type);
+  return c.g.cast(c.clamp(rounded, range->low, range->high), type);
 }
 
 std::optional<Type> typeAttr(NodeContext &n, StringRef name, Type otherwise) {

@@ -315,9 +315,18 @@ LogicalResult constantOfShape(NodeContext &n) {
   return n.result(n.g.make<BroadcastOp>(n.g.constant(scalar), n.g.ints("shape", *dims)));
 }
 
+// What the constant folder leaves.
 LogicalResult range(NodeContext &n) {
-  return n.unsupported("its bounds must be constants of i32, i64, f32 or f64; freeze the input they depend on with "
-                       "--const NAME=file.npy");
+  if (n.numInputs() != 3 || !n.constant(0) || !n.constant(1) || !n.constant(2))
+    return n.unsupported("its bounds must be constants; freeze the input they depend on with --const NAME=file.npy");
+  for (size_t i = 0; i < 3; ++i)
+    if (n.constant(i)->numElements() != 1)
+      return n.unsupported("its bounds must be scalars");
+  if (n.constant(2)->floatAt(0) == 0)
+    return n.unsupported("its step is 0");
+  if (DType type = n.constant(0)->dtype(); type == DType::F16 || type == DType::BF16)
+    return n.unsupported("elements of " + Twine(nameOf(type)) + " are not supported; cast a range of f32");
+  return n.unsupported("it has more than 67108864 elements, or bounds that are no numbers");
 }
 
 // Keeps the lower or upper triangle of the last two dimensions.

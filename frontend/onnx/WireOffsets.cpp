@@ -73,6 +73,8 @@ public:
       fields(place, [&](int inner, Span value) {
         if (inner == onnx::AttributeProto::kTFieldNumber && attribute.has_t())
           tensor(value, attribute.t());
+        else if (inner == onnx::AttributeProto::kGFieldNumber && attribute.has_g())
+          graph(value, attribute.g());
       });
     });
   }

@@ -58,7 +58,8 @@ public:
     std::memset(base + page, fill, inside);
     data = base + page + (atEnd ? inside - bytes : 0);
   }
-  GuardedBuffer(GuardedBuffer &&other) : page(other.page), inside(other.inside), total(other.total), data(other.data) {
+  GuardedBuffer(GuardedBuffer &&other) noexcept
+      : page(other.page), inside(other.inside), total(other.total), data(other.data) {
     base = std::exchange(other.base, nullptr);
   }
   ~GuardedBuffer() {

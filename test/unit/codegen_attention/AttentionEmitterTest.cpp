@@ -56,8 +56,8 @@ TEST(Attention, SizesOffEveryMultiple) {
 }
 
 TEST(Attention, MasksStretch) {
-  for (Shape mask : {Shape{2, 1, 1, 21}, Shape{1, 1, 11, 21}, Shape{2, 4, 11, 21}, Shape{1, 4, 1, 1}, Shape{11, 1},
-                     Shape{21}, Shape{1}, Shape{}})
+  for (const Shape &mask : {Shape{2, 1, 1, 21}, Shape{1, 1, 11, 21}, Shape{2, 4, 11, 21}, Shape{1, 4, 1, 1},
+                            Shape{11, 1}, Shape{21}, Shape{1}, Shape{}})
     if (!mask.empty())
       check({2, 4, 4, 11, 21, 5, 6, true, false, mask});
   check({2, 4, 4, 70, 70, 20, 20, false, false, {2, 1, 70, 70}});
@@ -184,7 +184,7 @@ TEST(Attention, OthersAreRefused) {
 
 // What has no kernel becomes matrix products and a softmax of the same value.
 TEST(Attention, Decomposition) {
-  for (Case c : {Case{1, 4, 2, 3, 5, 8, 6, true, true}, Case{2, 3, 3, 4, 5, 2, 7, false, false, {2, 1, 1, 5}}}) {
+  for (const Case &c : {Case{1, 4, 2, 3, 5, 8, 6, true, true}, Case{2, 3, 3, 4, 5, 2, 7, false, false, {2, 1, 1, 5}}}) {
     std::string text = kernel(c);
     for (size_t at; (at = text.find("xf32")) != std::string::npos;)
       text.replace(at, 4, "xf64");

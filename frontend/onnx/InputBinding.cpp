@@ -1,0 +1,122 @@
+// Inputs and initializers of an ONNX graph: shapes from the declaration and --shape, constants from the file and
+// --const.
+#include "frontend/onnx/Importer.h"
+
+using namespace mlir;
+using namespace mlc;
+using namespace mlc::frontend;
+
+std::optional<SmallVector<int64_t>> OnnxImporter::bindShape(const onnx::ValueInfoProto &input,
+                                                            const ShapeBinding &shape) {
+  const onnx::TypeProto_Tensor &type = input.type().tensor_type();
+  const std::string &name = input.name();
+  auto given = shape.inputs.find(name);
+  auto vector = shape.symbols.find(name);
+  std::vector<int64_t> dims;
+  if (given != shape.inputs.end())
+    dims = given->second;
+  else if (vector != shape.symbols.end() && type.shape().dim_size() == 1)
+    dims = {vector->second};
+  bool whole = !dims.empty();
+  if (whole)
+    usedBindings.insert(name);
+  if (!type.has_shape()) {
+    if (whole)
+      return SmallVector<int64_t>(ArrayRef<int64_t>(dims));
+    problem("input '" + name + "' has no shape; pass --shape " + name + "=AxBxC");
+    return std::nullopt;
+  }
+  if (whole && static_cast<int>(dims.size()) != type.shape().dim_size()) {
+    problem("--shape gives input '" + name + "' " + Twine(dims.size()) + " dimensions, the model declares " +
+            Twine(type.shape().dim_size()));
+    return std::nullopt;
+  }
+  SmallVector<int64_t> result;
+  bool ok = true;
+  for (int i = 0; i < type.shape().dim_size(); ++i) {
+    const onnx::TensorShapeProto_Dimension &dim = type.shape().dim(i);
+    bool fixed = dim.has_dim_value() && dim.dim_value() >= 0;
+    auto symbol = dim.has_dim_param() ? shape.symbols.find(dim.dim_param()) : shape.symbols.end();
+    if (symbol != shape.symbols.end())
+      usedBindings.insert(dim.dim_param());
+    std::optional<int64_t> size;
+    if (fixed)
+      size = dim.dim_value();
+    else if (symbol != shape.symbols.end())
+      size = symbol->second;
+    if (whole && size && *size != dims[i]) {
+      problem("--shape gives dimension " + Twine(i) + " of input '" + name + "' the size " + Twine(dims[i]) +
+              (fixed ? ", the model declares " : ", its symbol is bound to ") + Twine(*size));
+      ok = false;
+    } else if (!whole && !size) {
+      std::string symbolName = dim.has_dim_param() && !dim.dim_param().empty() ? dim.dim_param() : "";
+      problem("dimension " + Twine(i) + (symbolName.empty() ? "" : " ('" + symbolName + "')") + " of input '" + name +
+              "' is unbound; pass --shape " + (symbolName.empty() ? name + "=AxBxC" : symbolName + "=SIZE"));
+      ok = false;
+    }
+    result.push_back(whole ? dims[i] : size.value_or(1));
+  }
+  return ok ? std::optional(result) : std::nullopt;
+}
+
+bool OnnxImporter::bindInputs(const ShapeBinding &shape, SmallVector<Port> &ports) {
+  bool ok = true;
+  for (const onnx::ValueInfoProto &input : file->proto().graph().input()) {
+    // Before IR version 4 initializers were listed as inputs too.
+    if (initializers.contains(input.name()))
+      continue;
+    if (!input.type().has_tensor_type()) {
+      problem("input '" + input.name() + "' is not a tensor");
+      ok = false;
+      continue;
+    }
+    int32_t onnxType = input.type().tensor_type().elem_type();
+    std::optional<DType> type = fromOnnxType(onnxType);
+    if (!type) {
+      problem("input '" + input.name() + "': element type " + onnxTypeName(onnxType) + " is not supported");
+      ok = false;
+      continue;
+    }
+    if (auto frozen = options.constants.find(input.name()); frozen != options.constants.end()) {
+      if (frozen->second.dtype() != *type) {
+        problem("--const gives input '" + input.name() + "' elements of " +
+                std::string(nameOf(frozen->second.dtype())) + ", the model declares " + std::string(nameOf(*type)));
+        ok = false;
+      }
+      continue;
+    }
+    if (std::optional<SmallVector<int64_t>> dims = bindShape(input, shape))
+      ports.push_back({input.name(), toTensorType(graph.context(), *type, *dims)});
+    else
+      ok = false;
+  }
+  return ok;
+}
+
+void OnnxImporter::defineInitializers(const onnx::GraphProto &proto, Scope &scope) {
+  for (const onnx::SparseTensorProto &tensor : proto.sparse_initializer())
+    problem("sparse initializer '" + tensor.values().name() + "' is not supported; make it dense");
+  for (const onnx::TensorProto &tensor : proto.initializer()) {
+    // --const speaks of the model's inputs, which initializers are defaults of.
+    if (!scope.outer && options.constants.contains(tensor.name()))
+      continue;
+    Result<TensorData> data = file->read(tensor);
+    GraphValue value;
+    if (data.ok()) {
+      value.host = data->tensor;
+      value.file = data->file;
+      value.offset = data->offset;
+    } else {
+      problem(data.message());
+      value.poisoned = true;
+    }
+    define(scope, tensor.name(), std::move(value));
+  }
+  if (scope.outer)
+    return;
+  for (auto &[name, tensor] : options.constants) {
+    GraphValue value;
+    value.host = tensor;
+    define(scope, name, std::move(value));
+  }
+}
