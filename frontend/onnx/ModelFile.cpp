@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <filesystem>
+#include <fstream>
 #include <limits>
 
 namespace mlc::frontend {
@@ -49,14 +50,16 @@ Result<std::unique_ptr<ModelFile>> ModelFile::load(const std::string &path) {
                          "(onnx.save_model(..., save_as_external_data=True))");
   // Unparsable text in a protobuf string is logged by the library; the Status says it all.
   google::protobuf::LogSilencer silence;
-  if (!result->model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+  // From a stream: pages of the mapping that were read would stand in memory beside the parser's copy.
+  std::ifstream stream(path, std::ios::binary);
+  if (!result->model.ParseFromIstream(&stream))
     return Status::error("'" + path +
                          "' cannot be parsed as an ONNX model: it is truncated or of another format; "
                          "check it with onnx.checker.check_model");
   if (!result->model.has_graph() || result->model.opset_import_size() == 0)
     return Status::error("'" + path + "' is not an ONNX model: it has no " +
                          (result->model.has_graph() ? "opset_import" : "graph"));
-  result->offsets = findTensorOffsets(bytes, result->model);
+  result->places = takeTensorPlaces(bytes, result->model);
   return result;
 }
 
@@ -85,13 +88,12 @@ Result<TensorData> ModelFile::read(const onnx::TensorProto &tensor) {
     return readExternal(tensor, *type, std::move(shape));
 
   size_t size = static_cast<size_t>(*count) * sizeOf(*type);
-  if (auto place = offsets.find(&tensor); place != offsets.end() && *count > 0) {
-    size_t have = tensor.has_raw_data() ? tensor.raw_data().size() : static_cast<size_t>(tensor.float_data_size()) * 4;
-    if (have != size)
-      return bad(describe(*type, shape) + " needs " + std::to_string(size) + " bytes, " + std::to_string(have) +
+  if (auto found = places.find(&tensor); found != places.end()) {
+    WirePlace place = found->second;
+    if (place.size != size)
+      return bad(describe(*type, shape) + " needs " + std::to_string(size) + " bytes, " + std::to_string(place.size) +
                  " are there");
-    return TensorData{HostTensor::borrow(*type, shape, file->bytes().data() + place->second, file), path,
-                      place->second};
+    return TensorData{HostTensor::borrow(*type, shape, file->bytes().data() + place.offset, file), path, place.offset};
   }
   if (tensor.has_raw_data()) {
     if (tensor.raw_data().size() != size)

@@ -13,15 +13,19 @@
 
 namespace mlc::frontend {
 
-using WireOffsets = std::unordered_map<const onnx::TensorProto *, uint64_t>;
-// File offsets of the raw_data, or the packed float_data, of the tensors of `model`, which was parsed from `bytes`.
-// A tensor whose place is ambiguous (fields that occur twice) has none.
-WireOffsets findTensorOffsets(std::span<const std::byte> bytes, const onnx::ModelProto &model);
+struct WirePlace {
+  uint64_t offset, size; // in bytes
+};
+using WirePlaces = std::unordered_map<const onnx::TensorProto *, WirePlace>;
+// Where in `bytes`, which `model` was parsed from, the raw_data or the packed float_data of its tensors are; these
+// fields are then cleared, as the parser's copies would double the memory. A tensor whose place is ambiguous (fields
+// that occur twice) keeps its own.
+WirePlaces takeTensorPlaces(std::span<const std::byte> bytes, onnx::ModelProto &model);
 
 struct TensorData {
   HostTensor tensor;
   // Where the bytes are, when they are a file's.
-  std::string file;
+  std::string file{};
   uint64_t offset = 0;
 };
 
@@ -38,7 +42,7 @@ private:
   std::string path;
   std::shared_ptr<const MappedFile> file;
   onnx::ModelProto model;
-  WireOffsets offsets;
+  WirePlaces places;
   std::map<std::string, std::shared_ptr<const MappedFile>> externals;
 };
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/wire_format_lite.h>
+#include <vector>
 
 using google::protobuf::internal::WireFormatLite;
 using google::protobuf::io::CodedInputStream;
@@ -48,8 +49,8 @@ public:
     return true;
   }
 
-  void tensor(Span span, const onnx::TensorProto &proto) {
-    int places = 0;
+  void tensor(Span span, onnx::TensorProto &proto) {
+    int occurrences = 0;
     uint64_t offset = 0;
     bool packed = proto.data_type() == onnx::TensorProto::FLOAT && !proto.has_raw_data();
     uint64_t expected = packed ? static_cast<uint64_t>(proto.float_data_size()) * 4 : proto.raw_data().size();
@@ -57,39 +58,48 @@ public:
       if (field == (packed ? onnx::TensorProto::kFloatDataFieldNumber : onnx::TensorProto::kRawDataFieldNumber) &&
           place.end - place.begin == expected) {
         offset = place.begin;
-        ++places;
+        ++occurrences;
       }
     });
-    if (places == 1)
-      offsets[&proto] = offset;
+    if (occurrences != 1 || expected == 0)
+      return;
+    places[&proto] = {offset, expected};
+    proto.clear_raw_data();
+    proto.clear_float_data();
   }
 
-  void node(Span span, const onnx::NodeProto &proto) {
+  void node(Span span, onnx::NodeProto &proto) {
     int index = 0;
     fields(span, [&](int field, Span place) {
       if (field != onnx::NodeProto::kAttributeFieldNumber || index >= proto.attribute_size())
         return;
-      const onnx::AttributeProto &attribute = proto.attribute(index++);
+      onnx::AttributeProto &attribute = *proto.mutable_attribute(index++);
+      std::vector<Span> tensors, graphs;
       fields(place, [&](int inner, Span value) {
-        if (inner == onnx::AttributeProto::kTFieldNumber && attribute.has_t())
-          tensor(value, attribute.t());
-        else if (inner == onnx::AttributeProto::kGFieldNumber && attribute.has_g())
-          graph(value, attribute.g());
+        if (inner == onnx::AttributeProto::kTFieldNumber)
+          tensors.push_back(value);
+        else if (inner == onnx::AttributeProto::kGFieldNumber)
+          graphs.push_back(value);
       });
+      // What occurs twice was merged by the parser.
+      if (tensors.size() == 1 && attribute.has_t())
+        tensor(tensors[0], *attribute.mutable_t());
+      if (graphs.size() == 1 && attribute.has_g())
+        graph(graphs[0], *attribute.mutable_g());
     });
   }
 
-  void graph(Span span, const onnx::GraphProto &proto) {
+  void graph(Span span, onnx::GraphProto &proto) {
     int initializers = 0, nodes = 0;
     fields(span, [&](int field, Span place) {
       if (field == onnx::GraphProto::kInitializerFieldNumber && initializers < proto.initializer_size())
-        tensor(place, proto.initializer(initializers++));
+        tensor(place, *proto.mutable_initializer(initializers++));
       else if (field == onnx::GraphProto::kNodeFieldNumber && nodes < proto.node_size())
-        node(place, proto.node(nodes++));
+        node(place, *proto.mutable_node(nodes++));
     });
   }
 
-  WireOffsets offsets;
+  WirePlaces places;
 
 private:
   std::span<const std::byte> bytes;
@@ -97,7 +107,7 @@ private:
 
 } // namespace
 
-WireOffsets findTensorOffsets(std::span<const std::byte> bytes, const onnx::ModelProto &model) {
+WirePlaces takeTensorPlaces(std::span<const std::byte> bytes, onnx::ModelProto &model) {
   Walker walker(bytes);
   std::vector<Span> graphs;
   walker.fields({0, bytes.size()}, [&](int field, Span place) {
@@ -106,8 +116,8 @@ WireOffsets findTensorOffsets(std::span<const std::byte> bytes, const onnx::Mode
   });
   // A graph in two pieces is merged by the parser: its tensors are then copied.
   if (graphs.size() == 1)
-    walker.graph(graphs[0], model.graph());
-  return std::move(walker.offsets);
+    walker.graph(graphs[0], *model.mutable_graph());
+  return std::move(walker.places);
 }
 
 } // namespace mlc::frontend
