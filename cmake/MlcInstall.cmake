@@ -27,10 +27,11 @@ endforeach()
 if(TARGET mlc_compiler)
   get_target_property(kind mlc_compiler TYPE)
   if(kind STREQUAL "SHARED_LIBRARY")
-    # Halide comes from a Python wheel: an installed compiler still finds it there.
+    # MLIR and LLVM are the system's, in a folder of their own. Halide comes from a Python wheel, whose environment may
+    # go away: it is installed beside the compiler.
+    set_property(TARGET mlc_compiler APPEND PROPERTY INSTALL_RPATH "$ORIGIN" ${LLVM_LIBRARY_DIR})
     if(MLC_HALIDE_LIBRARY)
-      get_filename_component(halide_dir ${MLC_HALIDE_LIBRARY} DIRECTORY)
-      set_property(TARGET mlc_compiler APPEND PROPERTY INSTALL_RPATH "$ORIGIN" ${halide_dir})
+      install(FILES ${MLC_HALIDE_LIBRARY} TYPE LIB)
     endif()
     install(TARGETS mlc_compiler LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
     if(EXISTS ${CMAKE_SOURCE_DIR}/compiler/include/mlc)

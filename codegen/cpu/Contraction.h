@@ -28,7 +28,7 @@ struct ContractionOperand {
 struct Loop {
   int64_t extent;
   int64_t lhs, rhs; // elements of the operands per step
-  int64_t row, out; // rows of the result, and elements of the kernel's output, per step
+  int64_t row;      // rows of the result per step
 };
 
 // Steps that all loops make together.
@@ -43,11 +43,9 @@ struct Contraction {
   int64_t n = 0, rows = 1;          // rows: all of the result but n
   int64_t lhsLane = 0, rhsLane = 0; // elements per lane
   int64_t panelWidth = 0, panelStride = 0;
-  bool swapped = false;    // lhs is input 1 of the generic
-  mlir::Value value;       // what is stored, rows x n: the kernel's result without its padding
-  bool bare = false;       // the value is the contraction's: nothing to evaluate after it
-  mlir::tensor::PadOp pad; // the kernel's result is the value with a border, or null
-  int64_t outOffset = 0;   // elements of the output before the first row
+  bool swapped = false; // lhs is input 1 of the generic
+  mlir::Value value;    // what is stored, rows x n: the kernel's result
+  bool bare = false;    // the value is the contraction's: nothing to evaluate after it
 };
 
 // The kernel as a contraction with an epilogue, or nothing.

@@ -1,5 +1,4 @@
 #include "codegen/cpu/ContractionKernel.h"
-#include "codegen/cpu/Border.h"
 #include "codegen/cpu/Epilogue.h"
 #include "codegen/cpu/MicroKernel.h"
 
@@ -23,14 +22,12 @@ public:
   bool emit() {
     module = b.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
     e.width = blocking.lanes;
-    if (c.pad)
-      fillBorder(e, c.pad, binding(kernel.getNumArguments()), frame.begin, frame.end, blocking.tiles);
     loop(frame.begin, frame.end, 1, [&](Value tile) { emitTile(tile); });
     return ok;
   }
 
 private:
-  static constexpr unsigned numMicroArguments = 9;
+  static constexpr unsigned numMicroArguments = 8;
 
   template <typename Body> void loop(Value begin, Value end, int64_t step, Body body) {
     scf::ForOp::create(b, loc, begin, end, e.constant(step), ValueRange{},
@@ -60,12 +57,10 @@ private:
     Value lhsOffset = e.constant(c.lhs.offset);
     rhsOffset = e.constant(c.rhs.offset);
     row0 = e.constant(0);
-    out0 = e.constant(c.outOffset);
     for (auto [step, at] : llvm::zip(c.outer, e.delinearize(outer, sizes))) {
       lhsOffset = e.add(lhsOffset, e.mul(at, step.lhs));
       rhsOffset = e.add(rhsOffset, e.mul(at, step.rhs));
       row0 = e.add(row0, e.mul(at, step.row));
-      out0 = e.add(out0, e.mul(at, step.out));
     }
     lhs = e.element(binding(numberOf(c.lhs.tensor)), c.lhs.type.getElementType(), lhsOffset);
     rhs = binding(numberOf(c.rhs.tensor));
@@ -159,7 +154,7 @@ private:
     }
     Value n0 = e.mul(group, blocking.nv * blocking.lanes);
     func::CallOp::create(b, loc, micro(shapeOf(rows, last)),
-                         ValueRange{lhs, columns, sums, frame.bindings, m, n0, row0, out0, prefetch});
+                         ValueRange{lhs, columns, sums, frame.bindings, m, n0, row0, prefetch});
   }
 
   // The function of a micro-kernel, made where it is first called.
@@ -170,7 +165,7 @@ private:
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(module.getBody());
     Type i64 = b.getI64Type();
-    SmallVector<Type, numMicroArguments> types{pointer, pointer, pointer, pointer, i64, i64, i64, i64, pointer};
+    SmallVector<Type, numMicroArguments> types{pointer, pointer, pointer, pointer, i64, i64, i64, pointer};
     std::string name =
         llvm::formatv("{0}.micro_{1}x{2}", kernel.getName(), shape.rows,
                       shape.tail ? (shape.vectors - 1) * blocking.lanes + shape.tail : shape.vectors * blocking.lanes);
@@ -183,8 +178,8 @@ private:
     BodyEvaluator inside(b, loc);
     inside.width = blocking.lanes;
     auto argument = [&](unsigned i) -> Value { return function.getArgument(i); };
-    MicroArguments arguments{argument(0), argument(1), argument(2), argument(4), argument(5),
-                             argument(6), argument(7), argument(8), {}};
+    MicroArguments arguments{argument(0), argument(1), argument(2), argument(4),
+                             argument(5), argument(6), argument(7), {}};
     for (unsigned i = 0; i <= kernel.getNumArguments(); ++i) {
       Value at = inside.element(argument(3), pointer, inside.constant(i));
       arguments.bindings.push_back(LLVM::LoadOp::create(b, loc, pointer, at));
@@ -212,7 +207,7 @@ private:
   ModuleOp module; // that takes the micro-kernels
   Type pointer;
   int64_t vectors, groups;
-  Value lhs, rhs, rhsOffset, row0, out0, m0, m1; // of the tile
+  Value lhs, rhs, rhsOffset, row0, m0, m1; // of the tile
   std::map<std::tuple<int64_t, int64_t, int64_t>, func::FuncOp> functions;
   bool ok = true;
 };

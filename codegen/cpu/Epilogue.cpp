@@ -28,11 +28,11 @@ bool Epilogue::finishVector(BodyEvaluator &e, const MicroArguments &arguments, c
                             Value sum, Value mask) const {
   auto type = cast<RankedTensorType>(c.value.getType());
   auto flat = RankedTensorType::get({ShapedType::kDynamic}, type.getElementType());
-  Coord to{e.add(e.add(arguments.out0, place.out), n), 1, {}};
+  Value row = e.add(arguments.row0, place.row);
+  Coord to{e.add(e.mul(row, c.n), n), 1, {}};
   Value output = arguments.bindings.back();
   if (c.bare)
     return e.store(sum, output, flat, to, mask);
-  Value row = e.add(arguments.row0, place.row);
   std::map<std::vector<int64_t>, SmallVector<Coord>> forms;
   auto coordsFor = [&](Value value) -> SmallVector<Coord> & {
     auto rows = cast<RankedTensorType>(value.getType()).getShape().drop_back();

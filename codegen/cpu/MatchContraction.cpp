@@ -92,65 +92,14 @@ void mergeAdjacent(SmallVectorImpl<Loop> &loops) {
     if (!merged.empty()) {
       Loop &last = merged.back();
       if (last.lhs == loop.lhs * loop.extent && last.rhs == loop.rhs * loop.extent &&
-          last.row == loop.row * loop.extent && last.out == loop.out * loop.extent) {
-        last = {last.extent * loop.extent, loop.lhs, loop.rhs, loop.row, loop.out};
+          last.row == loop.row * loop.extent) {
+        last = {last.extent * loop.extent, loop.lhs, loop.rhs, loop.row};
         continue;
       }
     }
     merged.push_back(loop);
   }
   loops.assign(merged);
-}
-
-// The value without the border that the kernel gives its result, which the last dimension has none of.
-Value stripBorder(Value result, tensor::PadOp &pad) {
-  auto op = result.getDefiningOp<tensor::PadOp>();
-  if (!op || !op.getSource().hasOneUse() || op.getResultType().getRank() < 2)
-    return result;
-  Value padding = op.getConstantPaddingValue();
-  auto isStatic = [](ArrayRef<int64_t> sizes) {
-    return llvm::none_of(sizes, [](int64_t size) { return ShapedType::isDynamic(size) || size < 0; });
-  };
-  if (!padding || !padding.getDefiningOp<arith::ConstantOp>() || !isStatic(op.getStaticLow()) ||
-      !isStatic(op.getStaticHigh()) || op.getStaticLow().back() != 0 || op.getStaticHigh().back() != 0)
-    return result;
-  pad = op;
-  return op.getSource();
-}
-
-// Finds where rows lie in the output. A border leaves gaps between the rows of different dimensions of the value: a
-// loop across several of them is split.
-bool placeRows(SmallVectorImpl<Loop> &loops, const Contraction &c) {
-  if (!c.pad) {
-    for (Loop &loop : loops)
-      loop.out = loop.row * c.n;
-    return true;
-  }
-  tensor::PadOp pad = c.pad;
-  ArrayRef<int64_t> inside = pad.getSourceType().getShape(), whole = pad.getResultType().getShape();
-  SmallVector<Loop> placed; // innermost first
-  for (Loop loop : llvm::reverse(loops)) {
-    int64_t rows = 1, elements = whole.back(); // of one step of dimension i
-    int64_t i = int64_t(inside.size()) - 2;
-    for (; i >= 0 && loop.extent > 1; --i, elements *= whole[i + 1]) {
-      int64_t dimension = rows * inside[i]; // rows that the dimension has
-      if (loop.row < dimension) {
-        if (loop.row % rows != 0 || dimension % loop.row != 0)
-          return false;
-        loop.out = loop.row / rows * elements;
-        int64_t steps = std::min(loop.extent, dimension / loop.row);
-        if (loop.extent % steps != 0)
-          return false;
-        placed.push_back({steps, loop.lhs, loop.rhs, loop.row, loop.out});
-        loop = {loop.extent / steps, loop.lhs * steps, loop.rhs * steps, loop.row * steps, 0};
-      }
-      rows = dimension;
-    }
-    if (loop.extent > 1)
-      return false;
-  }
-  loops.assign(placed.rbegin(), placed.rend());
-  return true;
 }
 
 } // namespace
@@ -215,22 +164,22 @@ std::optional<Contraction> matchContraction(func::FuncOp kernel, const TargetDes
   }
   if (c.lhsLane > 1 || c.rhsLane < 0 || c.lhsLane < 0 || (c.rhsLane > 1 && c.lhsLane != 0))
     return std::nullopt;
-  c.value = stripBorder(returned->getOperand(0), c.pad);
+  c.value = returned->getOperand(0);
   SmallVector<int64_t> rowStrides(dims.size(), 1);
   for (size_t i = dims.size(); i-- > 0;) {
     rowStrides[i] = c.rows;
     c.rows *= ranges[dims[i]];
   }
   for (auto [dim, row] : llvm::zip(dims, rowStrides)) {
-    Loop loop{ranges[dim], c.lhs.coefficients[dim], c.rhs.coefficients[dim], row, 0};
+    Loop loop{ranges[dim], c.lhs.coefficients[dim], c.rhs.coefficients[dim], row};
     (loop.rhs == 0 ? c.m : c.outer).push_back(loop);
   }
   for (auto [dim, kind] : llvm::enumerate(c.op.getIteratorTypesArray()))
     if (kind == utils::IteratorType::reduction)
-      c.k.push_back({ranges[dim], c.lhs.coefficients[dim], c.rhs.coefficients[dim], 0, 0});
+      c.k.push_back({ranges[dim], c.lhs.coefficients[dim], c.rhs.coefficients[dim], 0});
   mergeAdjacent(c.k);
   if (c.k.empty())
-    c.k.push_back({1, 0, 0, 0, 0});
+    c.k.push_back({1, 0, 0, 0});
   // Forward over reshapes that keep the lanes, and over one crop of the panels' padding.
   c.result = c.op->getResult(0);
   int64_t paddedN = c.n;
@@ -266,16 +215,8 @@ std::optional<Contraction> matchContraction(func::FuncOp kernel, const TargetDes
   c.bare = behind == c.result;
   auto outType = cast<RankedTensorType>(c.value.getType());
   bool keepsLanes = outType.getRank() != 0 && outType.getShape().back() == c.n;
-  if (outType.getNumElements() != c.rows * c.n || (!keepsLanes && (!c.bare || c.pad)) || !placeRows(c.m, c) ||
-      !placeRows(c.outer, c))
+  if (outType.getNumElements() != c.rows * c.n || (!keepsLanes && !c.bare))
     return std::nullopt;
-  if (c.pad) {
-    int64_t stride = 1;
-    for (int64_t i = c.pad.getResultType().getRank() - 1; i >= 0; --i) {
-      c.outOffset += c.pad.getStaticLow()[i] * stride;
-      stride *= c.pad.getResultType().getDimSize(i);
-    }
-  }
   mergeAdjacent(c.m);
   mergeAdjacent(c.outer);
   return c;

@@ -234,11 +234,10 @@ SmallVector<RowPlace> placesOf(BodyEvaluator &e, const Contraction &c, Value m, 
   for (const Loop &loop : c.m)
     sizes.push_back(loop.extent);
   auto place = [&](Value row) {
-    RowPlace result{e.constant(0), e.constant(0), e.constant(0)};
+    RowPlace result{e.constant(0), e.constant(0)};
     for (auto [loop, at] : llvm::zip(c.m, e.delinearize(row, sizes))) {
       result.lhs = e.add(result.lhs, e.mul(at, loop.lhs));
       result.row = e.add(result.row, e.mul(at, loop.row));
-      result.out = e.add(result.out, e.mul(at, loop.out));
     }
     return result;
   };
@@ -247,8 +246,7 @@ SmallVector<RowPlace> placesOf(BodyEvaluator &e, const Contraction &c, Value m, 
   bool oneLine = c.m.size() <= 1 || c.m.back().extent % rows == 0;
   for (int64_t i = 1; i < rows; ++i) {
     if (oneLine)
-      places.push_back({e.add(places[0].lhs, i * c.m.back().lhs), e.add(places[0].row, i * c.m.back().row),
-                        e.add(places[0].out, i * c.m.back().out)});
+      places.push_back({e.add(places[0].lhs, i * c.m.back().lhs), e.add(places[0].row, i * c.m.back().row)});
     else
       places.push_back(place(e.add(m, i)));
   }

@@ -10,16 +10,16 @@ namespace mlc::codegen::cpu {
 
 // Where a row of the result is, seen from the tile's bases.
 struct RowPlace {
-  mlir::Value lhs, row, out; // elements, rows of the result, elements
+  mlir::Value lhs, row; // elements, rows of the result
 };
 
 // What a micro-kernel is called with; a function's arguments on one side, the caller's values on the other.
 struct MicroArguments {
-  mlir::Value lhs, rhs;   // pointers: first row of the outer step; first of the columns at n0
-  mlir::Value sums;       // pointer to scratch for the sums
-  mlir::Value m, n0;      // first row, first column
-  mlir::Value row0, out0; // of the outer step: first row of the result, its element of the output
-  mlir::Value prefetch;   // pointer to what the next columns begin with, as far as this block asks for it
+  mlir::Value lhs, rhs; // pointers: first row of the outer step; first of the columns at n0
+  mlir::Value sums;     // pointer to scratch for the sums
+  mlir::Value m, n0;    // first row, first column
+  mlir::Value row0;     // first row of the outer step in the result
+  mlir::Value prefetch; // pointer to what the next columns begin with, as far as this block asks for it
   llvm::SmallVector<mlir::Value> bindings; // pointers to the kernel's arguments, then its output
 };
 
