@@ -3,9 +3,8 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/FileUtilities.h"
-#include "llvm/Support/MemoryBuffer.h"
+#include "support/MemoryFile.h"
+
 #include <limits>
 
 using mlir::Operation;
@@ -51,19 +50,13 @@ public:
       out(vars) = funcs[region.result](Exprs(vars.begin(), vars.end()));
     }
     schedule();
-    llvm::SmallString<64> path;
-    if (std::error_code error = llvm::sys::fs::createTemporaryFile("mlc-halide", "bc", path)) {
-      result.error = "no temporary file: " + error.message();
-      return result;
-    }
-    llvm::FileRemover remover(path);
-    out.compile_to_module(arguments, "mlc_halide", halideTarget)
-        .compile({{Halide::OutputFileType::bitcode, path.str().str()}});
-    auto bytes = llvm::MemoryBuffer::getFile(path);
-    if (bytes)
-      result.bytes = (*bytes)->getBuffer().str();
-    else
-      result.error = "its output is not readable: " + bytes.getError().message();
+    // Halide writes to a path alone.
+    Result<MemoryFile> file = MemoryFile::create("bitcode of Halide");
+    if (file.ok())
+      out.compile_to_module(arguments, "mlc_halide", halideTarget)
+          .compile({{Halide::OutputFileType::bitcode, file->path()}});
+    Result<std::string> bytes = file.ok() ? file->read() : Result<std::string>(file.status());
+    (bytes.ok() ? result.bytes : result.error) = bytes.ok() ? *bytes : bytes.message();
     return result;
   }
 

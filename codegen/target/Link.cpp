@@ -1,13 +1,16 @@
-// In-process lld. It works on files: they live in a directory of their own that is removed afterwards.
+// In-process lld. It works on files, which are in memory here.
 #include "codegen/target/MachineCode.h"
 #include "lld/Common/Driver.h"
-#include "llvm/ADT/ScopeExit.h"
+#include "support/MemoryFile.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Object/ELFObjectFile.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
-#include "llvm/Support/Path.h"
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
 #include <mutex>
+#include <thread>
+#include <unistd.h>
 
 LLD_HAS_DRIVER(elf)
 
@@ -84,17 +87,42 @@ llvm::Error checkShared(llvm::ArrayRef<char> bytes) {
   return llvm::Error::success();
 }
 
-llvm::Error writeFile(llvm::StringRef path, llvm::StringRef bytes) {
-  std::error_code code;
-  llvm::raw_fd_ostream stream(path, code);
-  if (!code) {
-    stream << bytes;
-    stream.close();
-    code = stream.error();
-    stream.clear_error();
+// What is written to a path. lld would replace a file by a new one of the same name; into a pipe it writes.
+class Collector {
+public:
+  llvm::Error open() {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0)
+      return llvm::createStringError(std::string("cannot make a pipe for the linker: ") + std::strerror(errno));
+    writeEnd = ends[1];
+    reader = std::thread([this, readEnd = ends[0]] {
+      char buffer[1 << 16];
+      ssize_t count;
+      while ((count = read(readEnd, buffer, sizeof buffer)) > 0 || (count < 0 && errno == EINTR))
+        bytes.append(buffer, buffer + std::max<ssize_t>(count, 0));
+      close(readEnd);
+    });
+    return llvm::Error::success();
   }
-  return code ? llvm::createStringError("cannot write '" + path + "': " + code.message()) : llvm::Error::success();
-}
+  std::string path() const { return "/proc/self/fd/" + std::to_string(writeEnd); }
+  // After this no more can be written.
+  llvm::SmallVector<char, 0> take() {
+    finish();
+    return std::move(bytes);
+  }
+  ~Collector() { finish(); }
+
+private:
+  void finish() {
+    if (!reader.joinable())
+      return;
+    close(writeEnd);
+    reader.join();
+  }
+  int writeEnd = -1;
+  std::thread reader;
+  llvm::SmallVector<char, 0> bytes;
+};
 
 llvm::Error runLinker(llvm::ArrayRef<std::string> arguments) {
   // lld keeps global state: one link at a time, and none after it crashed.
@@ -123,24 +151,28 @@ llvm::Expected<llvm::SmallVector<char, 0>> linkSharedObject(llvm::ArrayRef<Kerne
     if (llvm::Error error = checkObject(kernel))
       return error;
   }
-  llvm::SmallString<128> directory;
-  if (std::error_code code = llvm::sys::fs::createUniqueDirectory("mlc-link", directory))
-    return llvm::createStringError("cannot make a temporary directory: " + code.message());
-  llvm::scope_exit cleanup([&] { llvm::sys::fs::remove_directories(directory); });
-  auto pathOf = [&](const llvm::Twine &name) {
-    llvm::SmallString<128> path(directory);
-    llvm::sys::path::append(path, name);
-    return std::string(path);
+  if (kernels.empty())
+    return llvm::createStringError("there is no kernel to link");
+  std::vector<MemoryFile> files;
+  auto newFile = [&](const std::string &name, llvm::StringRef bytes) -> llvm::Expected<std::string> {
+    Result<MemoryFile> file = MemoryFile::create(name);
+    if (!file.ok())
+      return llvm::createStringError(file.message());
+    if (Status status = file->write(std::string_view(bytes)); !status.ok())
+      return llvm::createStringError(status.message());
+    files.push_back(*std::move(file));
+    return files.back().path();
   };
   // Everything but the kernels themselves becomes local.
-  std::string script = "{\n";
-  if (!kernels.empty())
-    script += "global:\n";
+  std::string script = "{\nglobal:\n";
   for (const KernelObject &kernel : kernels)
     script += "  " + kernel.symbol.str() + ";\n";
   script += "local: *;\n};\n";
-  std::string output = pathOf("kernels.so"), scriptPath = pathOf("exports");
-  if (llvm::Error error = writeFile(scriptPath, script))
+  auto scriptPath = newFile("exports", script);
+  if (!scriptPath)
+    return scriptPath.takeError();
+  Collector output;
+  if (llvm::Error error = output.open())
     return error;
   std::vector<std::string> arguments = {"ld.lld",
                                         "-shared",
@@ -154,24 +186,18 @@ llvm::Expected<llvm::SmallVector<char, 0>> linkSharedObject(llvm::ArrayRef<Kerne
                                         "-znow",
                                         "--gc-sections",
                                         "--no-dependent-libraries",
-                                        "--version-script=" + scriptPath,
+                                        "--version-script=" + *scriptPath,
                                         "-o",
-                                        output};
-  for (size_t i = 0; i < kernels.size(); ++i) {
-    arguments.push_back(pathOf(llvm::Twine(i) + ".o"));
-    if (llvm::Error error =
-            writeFile(arguments.back(), llvm::StringRef(kernels[i].object.data(), kernels[i].object.size())))
-      return error;
+                                        output.path()};
+  for (const KernelObject &kernel : kernels) {
+    auto path = newFile(kernel.symbol.str(), llvm::StringRef(kernel.object.data(), kernel.object.size()));
+    if (!path)
+      return path.takeError();
+    arguments.push_back(*path);
   }
-  if (kernels.empty())
-    return llvm::createStringError("there is no kernel to link");
   if (llvm::Error error = runLinker(arguments))
     return error;
-  auto buffer = llvm::MemoryBuffer::getFile(output, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  if (!buffer)
-    return llvm::createStringError("cannot read the linked kernels: " + buffer.getError().message());
-  llvm::StringRef bytes = (*buffer)->getBuffer();
-  llvm::SmallVector<char, 0> shared(bytes.begin(), bytes.end());
+  llvm::SmallVector<char, 0> shared = output.take();
   if (llvm::Error error = checkShared(shared))
     return error;
   return shared;
