@@ -54,7 +54,7 @@ static bool isIr(llvm::StringRef path) { return path == "-" || path.ends_with(".
 bool CommandLine::isAboutModel() const {
   return !isIr(input) || interpret || interpretF64 || check || report || perOpCompare ||
          compareWith.getNumOccurrences() || emit.getNumOccurrences() || compileTo.getNumOccurrences() ||
-         llvm::StringRef(output).ends_with(".mlc");
+         compileFrom.getNumOccurrences() || llvm::StringRef(output).ends_with(".mlc");
 }
 
 FailureOr<CompileOptions> CommandLine::compileOptions() const {

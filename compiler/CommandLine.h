@@ -44,7 +44,9 @@ struct CommandLine {
                            llvm::cl::cat(compiling)};
   llvm::cl::opt<std::string> compileTo{"compile-to", llvm::cl::desc("Stop behind a phase and print what it made"),
                                        llvm::cl::value_desc("phase"), llvm::cl::cat(looking)};
-  llvm::cl::opt<std::string> compileFrom{"compile-from", llvm::cl::desc("The input is IR behind this phase"),
+  llvm::cl::opt<std::string> compileFrom{"compile-from",
+                                         llvm::cl::desc("The input is IR behind this phase: import, simplify, layout "
+                                                        "or fuse"),
                                          llvm::cl::value_desc("phase"), llvm::cl::cat(looking)};
   llvm::cl::opt<bool> report{"report",
                              llvm::cl::desc("Print kernels (ops, precision, emitter, layout, bytes, work), memory, "
@@ -96,6 +98,8 @@ struct CommandLine {
 
   // Is this a command about a model, rather than passes over IR?
   bool isAboutModel() const;
+  // Does it say one thing, with values, that overwrites nothing that is read? Fails with a message on stderr.
+  mlir::LogicalResult validate() const;
   // Fails with a message on stderr.
   mlir::FailureOr<CompileOptions> compileOptions() const;
 };

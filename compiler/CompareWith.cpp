@@ -21,7 +21,10 @@ public:
   LogicalResult run() {
     auto functionsOfA = functions(a), functionsOfB = functions(b);
     if (functionsOfB.empty())
-      return b.emitError("--compare-with: there is no function to compare");
+      return emitError(UnknownLoc::get(b.getContext()))
+             << "--compare-with: '" << request.with << "' has no "
+             << (request.entry.empty() ? std::string("function") : "entry point '" + request.entry + "'")
+             << " to compare";
     bool all = true;
     for (func::FuncOp expected : functionsOfB) {
       auto actual = a.lookupSymbol<func::FuncOp>(expected.getSymName());

@@ -40,8 +40,6 @@ int drivePasses(const CommandLine &line, DialectRegistry &registry) {
 }
 
 LogicalResult work(const CommandLine &line, MLIRContext &context) {
-  if (bool same = false; !llvm::sys::fs::equivalent(line.input, line.output, same) && same)
-    return fail(context, "'" + line.output + "' is the input; name another output");
   FailureOr<CompileOptions> parsed = line.compileOptions();
   if (failed(parsed))
     return failure();
@@ -77,7 +75,19 @@ LogicalResult work(const CommandLine &line, MLIRContext &context) {
   return compileModel(context, options);
 }
 
+// What went to stdout may not have arrived.
+int checkStdout(int code) {
+  llvm::outs().flush();
+  if (!llvm::outs().has_error())
+    return code;
+  llvm::errs() << "mlc-opt: error: cannot write to the standard output: " << llvm::outs().error().message() << "\n";
+  llvm::outs().clear_error();
+  return 1;
+}
+
 int run(const CommandLine &line, DialectRegistry &registry) {
+  if (failed(line.validate()))
+    return 1;
   if (!line.isAboutModel())
     return drivePasses(line, registry);
   // One thread for passes, which take milliseconds: a crash in any is then caught. Code generation has its own threads.
@@ -92,6 +102,10 @@ int run(const CommandLine &line, DialectRegistry &registry) {
 } // namespace mlc
 
 int mlc_compiler_main(int argc, const char *const *argv) {
+  if (argc < 1 || !argv || !argv[0]) {
+    llvm::errs() << "mlc-opt: error: there is no command line: argv[0] is a name, which is followed by options\n";
+    return 1;
+  }
   // LLVM's command line is one per process.
   static std::mutex mutex;
   std::lock_guard<std::mutex> lock(mutex);
@@ -103,7 +117,7 @@ int mlc_compiler_main(int argc, const char *const *argv) {
   }();
   const mlc::CommandLine *line = mlc::parseCommandLine(argc, argv, *registry);
   try {
-    return line ? mlc::run(*line, *registry) : 1;
+    return line ? mlc::checkStdout(mlc::run(*line, *registry)) : 1;
   } catch (const std::bad_alloc &) {
     llvm::errs() << "mlc-opt: error: out of memory: the model's constants and intermediate values must fit\n";
     return 1;

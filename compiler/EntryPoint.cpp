@@ -7,23 +7,55 @@
 #include "support/Npy.h"
 #include "support/RandomTensor.h"
 
+#include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringExtras.h"
+
 #include <unistd.h>
 
 using namespace mlir;
 
 namespace mlc {
 
-FailureOr<func::FuncOp> findEntry(ModuleOp module, StringRef name) {
-  std::string known;
+FailureOr<SmallVector<func::FuncOp>> findBuckets(ModuleOp module, StringRef name) {
+  llvm::SetVector<StringRef> known;
+  SmallVector<func::FuncOp> buckets;
   for (func::FuncOp function : module.getOps<func::FuncOp>()) {
     auto entry = function->getAttrOfType<StringAttr>(kEntryAttr);
     if (!entry)
       continue;
     if (entry.getValue() == name)
-      return function;
-    known += (known.empty() ? "" : ", ") + entry.getValue().str();
+      buckets.push_back(function);
+    known.insert(entry.getValue());
   }
-  return module.emitError("no entry point '") << name << "'; the model has: " << (known.empty() ? "none" : known);
+  if (buckets.empty())
+    return module.emitError("no entry point '")
+           << name << "'; the model has: " << (known.empty() ? "none" : llvm::join(known, ", "));
+  return buckets;
+}
+
+FailureOr<func::FuncOp> chooseBucket(ArrayRef<func::FuncOp> buckets, const GivenInputs &given) {
+  auto fits = [&](func::FuncOp bucket) {
+    for (unsigned i = 0; i < bucket.getNumArguments(); ++i)
+      if (auto tensor = given.tensors.find(argumentName(bucket, i)); tensor != given.tensors.end())
+        if (auto type = dyn_cast<RankedTensorType>(bucket.getArgumentTypes()[i]);
+            type && shapeOf(type) != tensor->second.shape())
+          return false;
+    return true;
+  };
+  // One bucket says itself what is wrong with its inputs.
+  if (buckets.size() == 1)
+    return buckets[0];
+  for (func::FuncOp bucket : buckets)
+    if (fits(bucket))
+      return bucket;
+  InFlightDiagnostic error = emitError(UnknownLoc::get(func::FuncOp(buckets[0]).getContext()), "the inputs fit none of the ");
+  error << buckets.size() << " shape buckets:";
+  for (func::FuncOp bucket : buckets) {
+    error << "\n ";
+    for (unsigned i = 0; i < bucket.getNumArguments(); ++i)
+      error << " " << argumentName(bucket, i) << ": " << bucket.getArgumentTypes()[i];
+  }
+  return failure();
 }
 
 std::string argumentName(func::FuncOp function, unsigned index) {

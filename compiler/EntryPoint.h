@@ -12,8 +12,8 @@
 
 namespace mlc {
 
-// The entry point of this name; of several shape buckets, the first.
-mlir::FailureOr<mlir::func::FuncOp> findEntry(mlir::ModuleOp module, llvm::StringRef name);
+// The functions of the entry point of this name, one for each shape bucket; at least one.
+mlir::FailureOr<llvm::SmallVector<mlir::func::FuncOp>> findBuckets(mlir::ModuleOp module, llvm::StringRef name);
 
 // The public name of an argument or result; without one, "input0", "output0", ..., as in a module
 std::string argumentName(mlir::func::FuncOp function, unsigned index);
@@ -24,6 +24,9 @@ struct GivenInputs {
   std::map<std::string, HostTensor> tensors;
   std::map<std::string, uint64_t> seeds; // of NAME=random:SEED
 };
+
+// Of several buckets the one whose inputs have the shapes of the given tensors: the first that fits.
+mlir::FailureOr<mlir::func::FuncOp> chooseBucket(llvm::ArrayRef<mlir::func::FuncOp> buckets, const GivenInputs &given);
 
 // Reads NAME=FILE.npy, NAME=random:SEED, and FILE.npz, which names its tensors.
 mlir::FailureOr<GivenInputs> readInputs(mlir::MLIRContext &context, llvm::ArrayRef<std::string> texts);

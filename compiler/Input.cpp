@@ -4,6 +4,7 @@
 #include "support/Npy.h"
 
 #include "mlir/IR/Diagnostics.h"
+#include "llvm/Support/FileSystem.h"
 
 using namespace mlir;
 
@@ -14,6 +15,10 @@ LogicalResult fail(MLIRContext &context, const llvm::Twine &message) {
 }
 
 FailureOr<std::pair<std::string, std::string>> splitBinding(MLIRContext &context, StringRef option, StringRef text) {
+  // Names of tensors, and of files, may hold '=': what follows the right one is a file.
+  for (size_t at = text.find('='); at != StringRef::npos; at = text.find('=', at + 1))
+    if (StringRef value = text.substr(at + 1); at && (value.starts_with("random:") || llvm::sys::fs::exists(value)))
+      return std::pair(text.substr(0, at).str(), value.str());
   auto [name, file] = text.split('=');
   if (name.empty() || file.empty())
     return fail(context, "--" + option + "=" + text + ": expected NAME=FILE");
@@ -36,7 +41,8 @@ FailureOr<OwningOpRef<ModuleOp>> importInput(MLIRContext &context, const InputOp
     Result<HostTensor> tensor = readNpy(binding->second);
     if (!tensor.ok())
       return fail(context, "--const=" + text + ": " + tensor.message());
-    importOptions.constants[binding->first] = *tensor;
+    if (!importOptions.constants.emplace(binding->first, *tensor).second)
+      return fail(context, "--const: '" + binding->first + "' is given twice");
   }
   return importModel(context, input.path, importOptions);
 }

@@ -16,12 +16,12 @@ LogicalResult interpretModel(MLIRContext &context, const CompileOptions &options
   Compilation compilation(context, options);
   if (!last || failed(runPhases(compilation, last->name)))
     return failure();
-  auto entry = findEntry(*compilation.module, request.entry);
-  if (failed(entry))
-    return failure();
-
+  auto buckets = findBuckets(*compilation.module, request.entry);
   auto given = readInputs(context, request.inputs);
-  if (failed(given))
+  if (failed(buckets) || failed(given))
+    return failure();
+  auto entry = chooseBucket(*buckets, *given);
+  if (failed(entry))
     return failure();
   auto inputs = bindInputs(*entry, std::move(*given), Missing::IsError);
   if (failed(inputs))

@@ -11,13 +11,17 @@ LogicalResult comparePerOp(MLIRContext &context, const CompileOptions &options, 
   Compilation model(context, options);
   if (failed(runPhases(model, "fuse")))
     return failure();
-  auto entry = findEntry(*model.module, request.entry);
+  auto buckets = findBuckets(*model.module, request.entry);
   auto given = readInputs(context, request.inputs);
-  if (failed(entry) || failed(given))
+  if (failed(buckets) || failed(given))
     return failure();
-  auto inputs = bindInputs(*entry, std::move(*given), Missing::IsRandom);
-  if (failed(inputs))
-    return failure();
+  // Tensors have the shapes of one bucket; without any, all buckets are compared.
+  if (!given->tensors.empty()) {
+    auto chosen = chooseBucket(*buckets, *given);
+    if (failed(chosen))
+      return failure();
+    buckets->assign(1, *chosen);
+  }
   auto compile = [&](OwningOpRef<ModuleOp> probes, const std::string &path) {
     PipelineOptions probeOptions = options;
     probeOptions.from = "fuse";
@@ -27,7 +31,16 @@ LogicalResult comparePerOp(MLIRContext &context, const CompileOptions &options, 
     compilation.module = std::move(probes);
     return runPhases(compilation, "module");
   };
-  return comparePerOp(*entry, std::move(*inputs), {request.tolerance, compile}, llvm::outs());
+  bool same = true;
+  for (auto [i, bucket] : llvm::enumerate(*buckets)) {
+    auto inputs = bindInputs(bucket, *given, Missing::IsRandom);
+    if (failed(inputs))
+      return failure();
+    if (buckets->size() > 1)
+      llvm::outs() << (i ? "\n" : "") << "shape bucket " << i << ": " << bucket.getFunctionType() << "\n";
+    same &= succeeded(comparePerOp(bucket, std::move(*inputs), {request.tolerance, compile}, llvm::outs()));
+  }
+  return success(same);
 }
 
 } // namespace mlc

@@ -14,6 +14,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Signals.h"
 
 using namespace mlir;
 
@@ -170,6 +171,7 @@ public:
     SmallString<64> path;
     if (std::error_code error = llvm::sys::fs::createTemporaryFile("mlc-per-op", "mlc", path))
       return entry.emitError("cannot make a temporary file: ") << error.message();
+    llvm::sys::RemoveFileOnSignal(path);
     llvm::FileRemover remover(path); // a loaded module keeps its mapping
     if (failed(options.compile(std::move(probes), path.str().str())))
       return failure();

@@ -15,6 +15,10 @@
 
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
+#include "mlir/Support/Timing.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
 using namespace mlir;
@@ -125,15 +129,17 @@ static LogicalResult writeModule(Compilation &c) {
   program.compiler = mlc_compiler_version();
   program.source = llvm::sys::path::filename(c.options.input.path).str();
   program.options = {{"target-cpu", c.target.name}};
-  for (const std::string &shape : c.options.input.shapes)
-    program.options.emplace_back("shape", shape);
+  // A list of buckets is one entry: an option is found by its name.
+  if (!c.options.input.shapes.empty())
+    program.options.emplace_back("shape", llvm::join(c.options.input.shapes, " "));
   for (const auto &[phase, passes] : c.options.addedPasses)
     program.options.emplace_back("add-passes", phase + ":" + passes);
   return codegen::writeProgram(*c.schedule, *c.kernels, c.objects, c.target, program, c.options.output);
 }
 
-static LogicalResult runPasses(ModuleOp module, llvm::StringRef passes) {
+static LogicalResult runPasses(ModuleOp module, llvm::StringRef passes, TimingScope &timing) {
   PassManager manager(module.getContext(), ModuleOp::getOperationName());
+  manager.enableTiming(timing);
   if (failed(applyPassManagerCLOptions(manager)) || failed(parsePassPipeline(passes, manager)))
     return failure();
   return manager.run(module);
@@ -151,11 +157,11 @@ const Phase *findPhase(MLIRContext &context, llvm::StringRef option, llvm::Strin
 }
 
 // The phase itself, the passes that the user added to it, and what it promises.
-static LogicalResult runOne(Compilation &c, const Phase &phase) {
-  if (failed(phase.run ? phase.run(c) : runPasses(*c.module, phase.passes)))
+static LogicalResult runOne(Compilation &c, const Phase &phase, TimingScope timing) {
+  if (failed(phase.run ? phase.run(c) : runPasses(*c.module, phase.passes, timing)))
     return failure();
   for (const auto &[name, passes] : c.options.addedPasses)
-    if (name == phase.name && failed(runPasses(*c.module, passes)))
+    if (name == phase.name && failed(runPasses(*c.module, passes, timing)))
       return failure();
   return phase.verify ? phase.verify(c) : success();
 }
@@ -168,9 +174,16 @@ static bool isOnIr(llvm::StringRef name) {
 
 // Options that name what does not exist are errors before any work is done.
 static LogicalResult checkOptions(Compilation &c, llvm::StringRef last) {
-  if (!findPhase(c.context, "compile-to", last) ||
-      (!c.options.from.empty() && !findPhase(c.context, "compile-from", c.options.from)))
+  const Phase *to = findPhase(c.context, "compile-to", last);
+  const Phase *from = c.options.from.empty() ? nullptr : findPhase(c.context, "compile-from", c.options.from);
+  if (!to || (!from && !c.options.from.empty()))
     return failure();
+  if (from && !isOnIr(from->name))
+    return fail(c.context, "--compile-from=" + from->name +
+                               ": what this phase prints cannot be read again; import, simplify, layout and fuse can");
+  if (from && from > to)
+    return fail(c.context,
+                "--compile-from=" + from->name + " is behind '" + to->name + "', where the compilation ends");
   for (const auto &[name, passes] : c.options.addedPasses) {
     const Phase *phase = findPhase(c.context, "add-passes", name);
     if (!phase)
@@ -189,10 +202,27 @@ static LogicalResult checkOptions(Compilation &c, llvm::StringRef last) {
   return success();
 }
 
+// Weights are read from the user's files while the module is written.
+static LogicalResult checkOutputIsNotRead(Compilation &c) {
+  llvm::StringSet<> files;
+  c.module->walk([&](ParamOp param) {
+    if (auto file = dyn_cast<FileAttr>(param.getSource()))
+      files.insert(file.getPath());
+  });
+  for (const auto &file : files)
+    if (bool same = false;
+        c.options.output != "-" && !llvm::sys::fs::equivalent(file.getKey(), c.options.output, same) && same)
+      return fail(c.context, "'" + c.options.output + "' holds weights of the model; name another output");
+  return success();
+}
+
 LogicalResult runPhases(Compilation &c, llvm::StringRef last) {
   if (failed(checkOptions(c, last)))
     return failure();
   PhaseClock clock(c.options.timing);
+  DefaultTimingManager timing; // of --mlir-timing: the passes one by one
+  applyDefaultTimingManagerCLOptions(timing);
+  TimingScope timingRoot = timing.getRootScope();
   // The input is always read by `import`; IR behind a later phase goes on from there.
   bool skipping = false;
   llvm::StringRef before;
@@ -202,7 +232,7 @@ LogicalResult runPhases(Compilation &c, llvm::StringRef last) {
       c.progress.begin(phase.name);
       // What fails without being our fault, a wrong model or a full disk, is nothing to reproduce.
       bool isOurs = phase.run != import && phase.run != writeModule;
-      auto run = [&] { return runOne(c, phase); };
+      auto run = [&] { return runOne(c, phase, timingRoot.nest(phase.name)); };
       LogicalResult result = isOurs ? runReproducibly(c, phase, before, run) : run();
       c.progress.end();
       clock.end();
@@ -212,6 +242,8 @@ LogicalResult runPhases(Compilation &c, llvm::StringRef last) {
     auto isEntry = [](func::FuncOp function) { return function->hasAttr(kEntryAttr); };
     if (phase.run == import && !isOnIr(last) && llvm::none_of(c.module->getOps<func::FuncOp>(), isEntry))
       return c.module->emitError("there is no entry point to compile: no func.func carries '") << kEntryAttr << "'";
+    if (phase.run == import && failed(checkOutputIsNotRead(c)))
+      return failure();
     if (phase.run == import && !c.options.from.empty())
       skipping = true;
     if (phase.name == c.options.from) {

@@ -6,8 +6,22 @@
 #include "llvm/Support/FileSystem.h"
 
 using namespace mlir;
+using namespace mlc;
 
-mlc::ImportResult mlc::importModel(MLIRContext &context, StringRef path, const ImportOptions &options) {
+// Two buckets of the same input shapes: no call could say which it means.
+static LogicalResult checkBuckets(ModuleOp module) {
+  llvm::DenseSet<std::pair<Attribute, Type>> known;
+  for (auto function : module.getOps<func::FuncOp>()) {
+    auto entry = function->getAttrOfType<StringAttr>(kEntryAttr);
+    Type inputs = TupleType::get(module.getContext(), function.getArgumentTypes());
+    if (entry && !known.insert({entry, inputs}).second)
+      return emitError(UnknownLoc::get(module.getContext()), "two shape buckets of entry point ")
+             << entry << " have the same input shapes; leave one out (--shape)";
+  }
+  return success();
+}
+
+static mlc::ImportResult importAny(MLIRContext &context, StringRef path, const ImportOptions &options) {
   context.loadDialect<MlcDialect, func::FuncDialect>();
   if (llvm::sys::fs::is_directory(path))
     return importCheckpoint(context, path, options);
@@ -25,6 +39,13 @@ mlc::ImportResult mlc::importModel(MLIRContext &context, StringRef path, const I
   }
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(path, &context);
   if (!module)
+    return failure();
+  return module;
+}
+
+mlc::ImportResult mlc::importModel(MLIRContext &context, StringRef path, const ImportOptions &options) {
+  ImportResult module = importAny(context, path, options);
+  if (failed(module) || failed(checkBuckets(**module)))
     return failure();
   return module;
 }

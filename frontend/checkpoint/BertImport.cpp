@@ -28,7 +28,8 @@ std::string joinPath(StringRef folder, StringRef file) {
 
 struct BertConfig {
   int64_t hidden = 0, layers = 0, heads = 0, intermediate = 0, positions = 0;
-  double epsilon = 0;
+  int64_t vocabulary = 0, tokenTypes = 0; // 0: as many as are stored
+  double epsilon = 1e-12;
   bool relu = false, tanhGelu = false;
 };
 
@@ -90,7 +91,7 @@ int64_t BertImporter::positive(const Json &json, const char *key) {
   if (json.contains(key) && json[key].is_number_integer() && json[key] > 0)
     return json[key];
   problem(Twine("config.json: '") + key + "' must be a positive integer");
-  return 1;
+  return 0;
 }
 
 void BertImporter::readConfig() {
@@ -101,6 +102,8 @@ void BertImporter::readConfig() {
     return;
   }
   auto text = [&](const char *key, const char *otherwise) {
+    if (json.contains(key) && !json[key].is_string())
+      problem(Twine("config.json: '") + key + "' must be a string");
     return json.contains(key) && json[key].is_string() ? json[key].get<std::string>() : std::string(otherwise);
   };
   if (std::string type = text("model_type", "(none)"); type != "bert")
@@ -119,10 +122,17 @@ void BertImporter::readConfig() {
   config.heads = positive(json, "num_attention_heads");
   config.intermediate = positive(json, "intermediate_size");
   config.positions = positive(json, "max_position_embeddings");
-  config.epsilon = json.contains("layer_norm_eps") && json["layer_norm_eps"].is_number()
-                       ? json["layer_norm_eps"].get<double>()
-                       : 1e-12;
-  if (config.hidden % config.heads)
+  // Stored tables have these many rows, where it is said.
+  config.vocabulary = json.contains("vocab_size") ? positive(json, "vocab_size") : 0;
+  config.tokenTypes = json.contains("type_vocab_size") ? positive(json, "type_vocab_size") : 0;
+  if (json.contains("layer_norm_eps")) {
+    const Json &epsilon = json["layer_norm_eps"];
+    if (epsilon.is_number() && epsilon.get<double>() > 0)
+      config.epsilon = epsilon.get<double>();
+    else
+      problem("config.json: 'layer_norm_eps' must be a positive number");
+  }
+  if (config.heads && config.hidden % config.heads)
     problem("config.json: num_attention_heads " + Twine(config.heads) + " does not divide hidden_size " +
             Twine(config.hidden));
 }
@@ -287,15 +297,18 @@ void BertImporter::buildEntry(int64_t batch, int64_t seq) {
     return graph.make<GatherOp>({weight(std::string("embeddings.") + name + ".weight", {rows, config.hidden}), indices},
                                 graph.integer("axis", 0));
   };
-  auto rows = [&](const char *name) {
+  auto rows = [&](const char *name, int64_t said) {
+    if (said)
+      return said;
     auto found = tensors.find(prefix + "embeddings." + name + ".weight");
     return found == tensors.end() || found->second.shape.empty() ? int64_t{1} : found->second.shape[0];
   };
   Value positions = weight("embeddings.position_embeddings.weight", {config.positions, config.hidden});
   if (positions && seq <= config.positions)
     positions = graph.slice(positions, {0, 0}, {seq, config.hidden}, {1, 1});
-  Value x = graph.make<AddOp>({embedding("word_embeddings", rows("word_embeddings"), inputs[0]),
-                               embedding("token_type_embeddings", rows("token_type_embeddings"), inputs[2])});
+  Value x = graph.make<AddOp>(
+      {embedding("word_embeddings", rows("word_embeddings", config.vocabulary), inputs[0]),
+       embedding("token_type_embeddings", rows("token_type_embeddings", config.tokenTypes), inputs[2])});
   if (seq <= config.positions)
     x = graph.make<AddOp>({x, positions});
   x = layerNorm(x, "embeddings.LayerNorm");
@@ -333,6 +346,8 @@ ImportResult BertImporter::report() {
 
 ImportResult BertImporter::run() {
   readConfig();
+  if (!config.hidden || !config.layers || !config.heads || !config.intermediate || !config.positions)
+    return report(); // what else would be said follows from this
   readSentenceModules();
   Result<TensorIndex> index = readSafetensorsFolder(folder);
   if (!index.ok())

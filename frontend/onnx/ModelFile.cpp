@@ -44,6 +44,8 @@ Result<std::unique_ptr<ModelFile>> ModelFile::load(const std::string &path) {
   std::span<const std::byte> bytes = result->file->bytes();
   if (bytes.empty())
     return Status::error("'" + path + "' is empty; expected an ONNX model");
+  if (std::string_view(reinterpret_cast<const char *>(bytes.data()), std::min<size_t>(bytes.size(), 8)) == "MLCMODUL")
+    return Status::error("'" + path + "' is a compiled module already: mlc-run runs it");
   if (bytes.size() > static_cast<size_t>(std::numeric_limits<int>::max()))
     return Status::error("'" + path +
                          "' exceeds 2 GB, protobuf's limit; save the model with external data "

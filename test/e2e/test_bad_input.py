@@ -400,7 +400,7 @@ def test_standard_output_that_is_full(tools, relu_module):
 def test_output_equal_to_input(tools, relu_model, relu_module, tmp_path):
     before = relu_model.read_bytes()
     tools.refuse(tmp_path, "mlc-opt", relu_model, "--shape", "n=2", "-o", relu_model, "--emit=module",
-                 says=["model.onnx' is the input; name another output"])
+                 says=["model.onnx' is an input; name another output"])
     tools.refuse(tmp_path, "mlc-run", relu_module, "--inputs", tmp_path / "in.npz", "--output", relu_module,
                  says=["o.mlc' is an input; name another output"])
     tools.refuse(tmp_path, "mlc-run", relu_module, "--inputs", tmp_path / "in.npz", "--output", tmp_path / "in.npz",

@@ -1,0 +1,103 @@
+// What a command line of mlc-opt may not say: options without a value, twice, or that contradict each other; outputs
+// that would overwrite what is read.
+#include "compiler/CommandLine.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+#include <cmath>
+
+using namespace mlir;
+using llvm::StringRef;
+
+namespace mlc {
+namespace {
+
+LogicalResult refuse(const llvm::Twine &message) {
+  llvm::errs() << "mlc-opt: error: " << message << "\n";
+  return failure();
+}
+
+bool isSameFile(StringRef a, StringRef b) {
+  bool same = false;
+  return a != "-" && b != "-" && !llvm::sys::fs::equivalent(a, b, same) && same;
+}
+
+// The file of NAME=FILE; the text itself where there is no name.
+StringRef fileOf(StringRef text) { return llvm::sys::fs::exists(text) ? text : text.split('=').second; }
+
+LogicalResult checkValues(const CommandLine &line) {
+  for (const llvm::cl::Option *option : std::initializer_list<const llvm::cl::Option *>{
+           &line.output, &line.head, &line.targetCpu, &line.emit, &line.compileTo, &line.compileFrom, &line.code,
+           &line.jobs, &line.compareWith, &line.tolerance, &line.entry})
+    if (option->getNumOccurrences() > 1)
+      return refuse("-" + StringRef(option->ArgStr.size() > 1 ? "-" : "") + option->ArgStr + " is given " +
+                    llvm::Twine(option->getNumOccurrences()) + " times; give it once");
+  for (const llvm::cl::opt<std::string> *option :
+       {&line.output, &line.targetCpu, &line.compileTo, &line.compileFrom, &line.compareWith, &line.entry})
+    if (option->getNumOccurrences() && option->getValue().empty())
+      return refuse("-" + StringRef(option->ArgStr.size() > 1 ? "-" : "") + option->ArgStr + " has no value");
+  double tolerance = line.tolerance;
+  if (line.tolerance.getNumOccurrences() && (!std::isfinite(tolerance) || tolerance < 0))
+    return refuse("--tolerance is a relative L2 difference: a number of at least 0");
+  return success();
+}
+
+LogicalResult checkCombination(const CommandLine &line) {
+  std::string commands;
+  unsigned count = 0;
+  auto command = [&](const llvm::cl::Option &option) {
+    if (!option.getNumOccurrences())
+      return;
+    commands += (count++ ? " and --" : "--") + option.ArgStr.str();
+  };
+  command(line.check);
+  command(line.interpret);
+  command(line.interpretF64);
+  command(line.perOpCompare);
+  command(line.compareWith);
+  // --interpret-f64 says how --compare-with evaluates.
+  if (count > 1 && !(count == 2 && line.interpretF64 && line.compareWith.getNumOccurrences()))
+    return refuse(commands + " are commands of their own; give one of them");
+  bool evaluates = line.interpret || line.interpretF64 || line.perOpCompare || line.compareWith.getNumOccurrences();
+  const llvm::cl::Option &inputs = line.inputs, &entry = line.entry, &tolerance = line.tolerance;
+  if (!evaluates)
+    for (const llvm::cl::Option *option : {&inputs, &entry, &tolerance})
+      if (option->getNumOccurrences())
+        return refuse("--" + option->ArgStr + " is for --interpret, --per-op-compare and --compare-with");
+  bool emitsCode = line.emit == Emit::Llvm || line.emit == Emit::Asm || line.emit == Emit::Obj;
+  if (emitsCode && line.compileTo.getNumOccurrences() && line.compileTo != "kernels" && line.compileTo != "objects")
+    return refuse("--emit=llvm, asm and obj write what is made behind '" + line.compileTo +
+                  "', where --compile-to ends; give one of them");
+  return success();
+}
+
+LogicalResult checkOutput(const CommandLine &line) {
+  StringRef output = line.output;
+  auto isRead = [&](StringRef path) { return isSameFile(path, output); };
+  std::string code = output.str() + ".so"; // of --code=external
+  bool hasCode = line.code == CodePlace::External;
+  StringRef input = line.input;
+  bool clashes = isRead(input) || isRead(line.compareWith.getValue()) ||
+                 llvm::any_of(line.inputs, [&](StringRef text) { return isRead(fileOf(text)); }) ||
+                 llvm::any_of(line.constants, [&](StringRef text) { return isRead(fileOf(text)); }) ||
+                 (hasCode && isSameFile(input, code));
+  // Of a checkpoint's folder, everything but earlier modules.
+  llvm::SmallString<128> folder(output);
+  llvm::sys::path::remove_filename(folder);
+  StringRef extension = llvm::sys::path::extension(output);
+  clashes |= llvm::sys::fs::is_directory(input) && llvm::sys::fs::exists(output) &&
+             isSameFile(input, folder.empty() ? StringRef(".") : StringRef(folder)) &&
+             (extension == ".json" || extension == ".safetensors");
+  if (clashes)
+    return refuse("'" + output + "' is an input; name another output");
+  return success();
+}
+
+} // namespace
+
+LogicalResult CommandLine::validate() const {
+  return failure(failed(checkValues(*this)) || failed(checkCombination(*this)) || failed(checkOutput(*this)));
+}
+
+} // namespace mlc
