@@ -146,7 +146,9 @@ void OnnxImporter::importNode(const onnx::NodeProto &node, Scope &scope) {
   if (succeeded(done))
     context.finish();
   else if (context.problems.empty())
-    context.problems.push_back("its operands do not fit; check the model with onnx.checker.check_model");
+    context.problems.push_back(context.absent
+                                   ? "operand " + std::to_string(*context.absent) + " is missing"
+                                   : "its operands do not fit; check the model with onnx.checker.check_model");
   for (const std::string &text : context.problems)
     problem(label(node, scope) + text);
   if (!context.problems.empty())
