@@ -53,7 +53,8 @@ public:
     schedule();
     llvm::SmallString<64> path;
     if (std::error_code error = llvm::sys::fs::createTemporaryFile("mlc-halide", "bc", path)) {
-      result.error = "no temporary file: " + error.message();
+      result.error =
+          "cannot make a temporary file: " + error.message() + "; set TMPDIR to a folder that can be written";
       return result;
     }
     llvm::FileRemover remover(path);

@@ -125,7 +125,8 @@ llvm::Expected<llvm::SmallVector<char, 0>> linkSharedObject(llvm::ArrayRef<Kerne
   }
   llvm::SmallString<128> directory;
   if (std::error_code code = llvm::sys::fs::createUniqueDirectory("mlc-link", directory))
-    return llvm::createStringError("cannot make a temporary directory: " + code.message());
+    return llvm::createStringError("cannot make a temporary directory: " + code.message() +
+                                   "; set TMPDIR to a folder that can be written");
   llvm::scope_exit cleanup([&] { llvm::sys::fs::remove_directories(directory); });
   auto pathOf = [&](const llvm::Twine &name) {
     llvm::SmallString<128> path(directory);
