@@ -6,7 +6,7 @@ using namespace llvm;
 Expected<mlc::ShapeBinding> mlc::parseShapeBinding(StringRef text) {
   ShapeBinding binding;
   auto bad = [&](StringRef item) {
-    return createStringError("--shape: '" + item +
+    return createStringError("'" + item +
                              "' is not NAME=SIZE (a symbolic dimension, as batch=8) or "
                              "NAME=AxBxC (an input's shape, as ids=8x128)");
   };
@@ -29,7 +29,7 @@ Expected<mlc::ShapeBinding> mlc::parseShapeBinding(StringRef text) {
     bool isNew = sizes.size() == 1 ? binding.symbols.emplace(name.str(), dims[0]).second
                                    : binding.inputs.emplace(name.str(), dims).second;
     if (!isNew)
-      return createStringError("--shape: '" + name + "' is bound twice");
+      return createStringError("'" + name + "' is bound twice");
   }
   return binding;
 }

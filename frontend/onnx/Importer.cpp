@@ -156,8 +156,6 @@ void OnnxImporter::importNode(const onnx::NodeProto &node, Scope &scope) {
   for (int i = 0; i < node.output_size(); ++i)
     if (!node.output(i).empty() && (context.results[i].value || context.results[i].host))
       define(scope, node.output(i), std::move(context.results[i]));
-    else if (!node.output(i).empty() && i == 0)
-      problem(label(node, scope) + "it has no result");
 }
 
 void OnnxImporter::importNodes(const Nodes &nodes, Scope &scope) {
