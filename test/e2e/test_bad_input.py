@@ -388,7 +388,8 @@ def test_unwritable_output(tools, relu_model, relu_module, tmp_path, tool):
     def refuse(output, *says):
         tools.refuse(tmp_path, *output_of(tool, relu_model, relu_module, output), says=says)
 
-    refuse(tmp_path / "no/such/o.mlc", "cannot write '", "no/such/o.mlc': No such file or directory; its folder must exist and be writable")
+    refuse(tmp_path / "no/such/o.mlc", "cannot write '",
+           "no/such/o.mlc': No such file or directory; its folder must exist and be writable")
     (tmp_path / "folder.mlc").mkdir()
     refuse(tmp_path / "folder.mlc", "folder.mlc': it is a directory; name a file")
     os.mkfifo(tmp_path / "pipe.mlc")
@@ -484,7 +485,7 @@ def test_wrong_run_options(tools, relu_module, tmp_path):
         (["--input", "x"], "--input x: expected NAME=FILE.npy or NAME=random:SEED"),
         (["--input", f"x={tmp_path}"], "not a regular file"),
         (["--input", f"x={tmp_path}/in.npz"], "in.npz' is not a usable .npy file: it does not start with the .npy magic"),
-        (["--inputs", f"{tmp_path}/x.npy"], "x.npy"),
+        (["--inputs", f"{tmp_path}/x.npy"], "x.npy' is not a usable .npz file: "),
         (["--input", "x=random:1", "--expect", f"{tmp_path}/none.npz"], "none.npz"),
         (["--input", "x=random:1", "--bucket", "1"], "--bucket 1: the entry point has 1"),
         (["--input", "x=random:1", "--entry", "main"], "no entry point 'main'; it has infer"),
@@ -520,6 +521,18 @@ def test_npy(tools, relu_module, tmp_path, content, says):
     (tmp_path / "x.npy").write_bytes(content)
     tools.refuse(tmp_path, "mlc-run", relu_module, "--input", f"x={tmp_path}/x.npy",
                  says=["mlc-run: error: '", "x.npy' is not a usable .npy file: ", says])
+
+
+def test_npz_member_that_is_truncated(tools, relu_module, tmp_path):
+    np.savez_compressed(tmp_path / "x.npz", x=np.zeros((2, 3), np.float32))
+    content = bytearray((tmp_path / "x.npz").read_bytes())
+    directory = content.index(b"PK\x01\x02")
+    size, = struct.unpack_from("<I", content, directory + 24)
+    struct.pack_into("<I", content, directory + 24, size + 8)
+    struct.pack_into("<Q", content, content.index(struct.pack("<Q", size)), size + 8)
+    (tmp_path / "x.npz").write_bytes(content)
+    tools.refuse(tmp_path, "mlc-run", relu_module, "--inputs", tmp_path / "x.npz",
+                 says=["x.npz' is not a usable .npz file: member 'x.npy' is truncated"])
 
 
 @pytest.mark.parametrize("array", [np.arange(6, dtype=">f4").reshape(2, 3),

@@ -33,11 +33,13 @@ A = "mlc.variable @a : tensor<4xf32> = dense<1.0> : tensor<4xf32>"
     (entry(f"{FIRST}, %y: tensor<?xf32>"), "has argument 1 of type 'tensor<?xf32>', not a tensor of static shape"),
     (entry(f"{FIRST}, %y: tensor<4xi7>"), "has argument 1 of type 'tensor<4xi7>', whose elements no module stores"),
     (entry(f"{FIRST}, %y: tensor<4xindex>"), "has argument 1 of type 'tensor<4xindex>', whose elements no module stores"),
-    (entry(f"{FIRST}, %y: tensor<1099511627776x64xf32>"), "of type 'tensor<1099511627776x64xf32>', which is too large for any memory"),
+    (entry(f"{FIRST}, %y: tensor<1099511627776x64xf32>"),
+     "of type 'tensor<1099511627776x64xf32>', which is too large for any memory"),
     (entry(body="%c = mlc.broadcast %x {shape = array<i64: 1099511627776, 8, 4>} : (tensor<4xf32>) -> "
            "tensor<1099511627776x8x4xf32>\n return %x : tensor<4xf32>"),
      "'mlc.broadcast' has a value of type 'tensor<1099511627776x8x4xf32>', which is too large for any memory"),
-    (entry('%x: tensor<4xf32> {mlc.name = "x"}, %y: tensor<4xf32> {mlc.name = "x"}'), "has at argument 1 the name 'x' a second time"),
+    (entry('%x: tensor<4xf32> {mlc.name = "x"}, %y: tensor<4xf32> {mlc.name = "x"}'),
+     "has at argument 1 the name 'x' a second time"),
     (entry(results='tensor<4xf32> {mlc.name = "y"}, tensor<4xf32> {mlc.name = "y"}',
            body="return %x, %x : tensor<4xf32>, tensor<4xf32>"), "has at result 1 the name 'y' a second time"),
     (entry('%x: tensor<4xf32> {mlc.variable = "a"}'), "has at argument 0 'mlc.variable' = \"a\", expected a symbol such as @step"),
@@ -68,12 +70,20 @@ def adds_param(source, body="", kind="f32"):
                  f"  return %0 : {type}", before)
 
 
+LOOP = """mlc.param_pack @p : tensor<4xf32> {
+  %0 = mlc.load_param @p : tensor<4xf32>
+  mlc.yield %0 : tensor<4xf32>
+}
+"""
+
+
 @pytest.mark.parametrize("text,says", [
     (adds_param("sparse<[[1]], [2.0]> : tensor<4xf32>"), "'w': the value is neither dense<...> nor dense_resource<...>"),
     (adds_param("dense_resource<gone> : tensor<4xf32>"),
      "'w': the dense resource 'gone' does not hold the 16 bytes of its type"),
     (adds_param("#mlc.seeded<1, normal, 0.0 : f64, 1.0 : f64>", kind="i32"),
      "'w': seeded parameters are f32, f64 or bf16, not i32"),
+    (LOOP + adds_param("", "%w = mlc.load_param @p : tensor<4xf32>"), "'p' loads itself"),
     (adds_param('#mlc.file<"FOLDER/short.bin", 4>'), "short.bin' is too short: f32[4] at byte 4 needs 16 bytes, the file has 16; "
                                                      "fetch it again"),
     (adds_param('#mlc.file<"FOLDER/gone.bin", 0>'), "gone.bin': No such file or directory"),
@@ -117,7 +127,8 @@ TWO_BLOCKS = "cf.br ^bb1\n^bb1:\n  return %x : tensor<4xf32>"
 def test_interpreting(tools, tmp_path, options, says):
     np.savez(tmp_path / "x.npz", x=np.zeros(4, np.float32))
     np.save(tmp_path / "x5.npy", np.zeros(5, np.float32))
-    refuse(tools, tmp_path, entry(), says, "--interpret", *(option.replace("FOLDER", str(tmp_path)) for option in options), output=None)
+    options = [option.replace("FOLDER", str(tmp_path)) for option in options]
+    refuse(tools, tmp_path, entry(), says, "--interpret", *options, output=None)
 
 
 @pytest.mark.parametrize("text,other,says", [
@@ -158,8 +169,8 @@ def test_options(tools, tmp_path, options, says):
 ])
 def test_no_temporary_folder(tools, tmp_path, options, says):
     (tmp_path / "in.mlir").write_text(adds_param("dense<1.0> : tensor<4xf32>"))
-    done = subprocess.run([tools.directory / "mlc-opt", tmp_path / "in.mlir", *options], capture_output=True, text=True, cwd=tmp_path,
-                          env={**os.environ, "TMPDIR": str(tmp_path / "gone")})
+    done = subprocess.run([tools.directory / "mlc-opt", tmp_path / "in.mlir", *options], capture_output=True, text=True,
+                          cwd=tmp_path, env={**os.environ, "TMPDIR": str(tmp_path / "gone")})
     assert done.returncode == 1 and says in done.stderr, done.stderr
     assert not (tmp_path / "o.mlc").exists()
 

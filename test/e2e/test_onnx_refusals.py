@@ -175,7 +175,8 @@ ARITHMETIC = [
     row("NegativeLogLikelihoodLoss", [[2, 3], (INT64, [2])], "attribute 'reduction' = 'max' is not known", reduction="max"),
     row("NegativeLogLikelihoodLoss", [[2, 3], (INT64, [4])], "its target must have the input's shape without dimension 1"),
     row("SoftmaxCrossEntropyLoss", [[2], (INT64, [])], "its scores must have a rank of at least 2"),
-    row("Dropout", [[2], reals(0.5), np.array(True)], "training_mode must be a constant false; export the model in inference mode"),
+    row("Dropout", [[2], reals(0.5), np.array(True)], "training_mode must be a constant false; export the model in "
+        "inference mode"),
     row("Dropout", [[2]], "attribute 'is_test' = 0 is not supported (1 is)", opset=6),
 ]
 
@@ -235,8 +236,9 @@ SHAPES = [
 ]
 
 
-@pytest.mark.parametrize("op,operands,says,opset,outputs,attributes", ATTRIBUTES + ATTENTION + WINDOWS + IMAGES + RESIZES + INDICES
-                         + ARITHMETIC + NORMALISATIONS + QUANTISATION + SHAPES)
+@pytest.mark.parametrize("op,operands,says,opset,outputs,attributes",
+                         ATTRIBUTES + ATTENTION + WINDOWS + IMAGES + RESIZES + INDICES + ARITHMETIC + NORMALISATIONS
+                         + QUANTISATION + SHAPES)
 def test_refused_node(tools, make_model, tmp_path, op, operands, says, opset, outputs, attributes):
     names, inputs, constants = [], [], []
     for i, operand in enumerate(operands):

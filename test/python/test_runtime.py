@@ -92,8 +92,8 @@ def test_compile_errors(tmp_path):
         mlc.compile(tmp_path / "gone.onnx", tmp_path / "o.mlc")
     # What is different is on the standard output, so that the exception has words of its own.
     for name, value in [("a", 1.0), ("b", 2.0)]:
-        (tmp_path / f"{name}.mlir").write_text(f"func.func @f() -> tensor<f32> {{\n  %c = mlc.constant dense<{value}> : tensor<f32>\n"
-                                               "  return %c : tensor<f32>\n}\n")
+        constant = f"%c = mlc.constant dense<{value}> : tensor<f32>"
+        (tmp_path / f"{name}.mlir").write_text(f"func.func @f() -> tensor<f32> {{\n  {constant}\n  return %c : tensor<f32>\n}}\n")
     with pytest.raises(mlc.CompileError, match=r"a.mlir' could not be compiled \(exit code 1\)"):
         mlc.compile(tmp_path / "a.mlir", tmp_path / "o.mlc", options=[f"--compare-with={tmp_path}/b.mlir"])
 
@@ -103,5 +103,5 @@ def test_missing_library_says_where_it_looked():
     code = "import mlc_compiler as m; m.load('x.mlc')"
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert result.returncode != 0
-    assert ("libmlc_runtime.so was not found in\n  /no/such/folder\nBuild it (cmake --preset release && ninja -C build/release), or "
-            "set MLC_LIBRARY_DIR to the folder that holds it" in result.stderr)
+    assert ("libmlc_runtime.so was not found in\n  /no/such/folder\nBuild it (cmake --preset release && "
+            "ninja -C build/release), or set MLC_LIBRARY_DIR to the folder that holds it" in result.stderr)
