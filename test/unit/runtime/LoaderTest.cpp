@@ -242,7 +242,8 @@ TEST(Loader, RepeatsOutOfBounds) {
     return program;
   };
   expectProgramError(broken([](auto &repeat) { repeat.count = 4; }), MLC_INVALID_MODULE, "of output[0]");
-  expectProgramError(broken([](auto &repeat) { repeat.count = 0; }), MLC_INVALID_MODULE, "command 0: Repeat runs 0 times");
+  expectProgramError(broken([](auto &repeat) { repeat.count = 0; }), MLC_INVALID_MODULE,
+                     "command 0: Repeat runs 0 times");
   expectProgramError(broken([](auto &repeat) { repeat.slot = 8; }), MLC_INVALID_MODULE,
                      "Repeat uses slot 8, which is above 7 or in use");
   expectProgramError(broken([](auto &repeat) { repeat.slot = 1; }), MLC_INVALID_MODULE, "no Repeat of that slot");
