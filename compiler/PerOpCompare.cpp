@@ -170,7 +170,8 @@ public:
       addProbe(*probes, op, (kProbe + Twine(i)).str());
     SmallString<64> path;
     if (std::error_code error = llvm::sys::fs::createTemporaryFile("mlc-per-op", "mlc", path))
-      return entry.emitError("cannot make a temporary file: ") << error.message();
+      return entry.emitError("cannot make a temporary file: ")
+             << error.message() << "; set TMPDIR to a folder that can be written";
     llvm::sys::RemoveFileOnSignal(path);
     llvm::FileRemover remover(path); // a loaded module keeps its mapping
     if (failed(options.compile(std::move(probes), path.str().str())))

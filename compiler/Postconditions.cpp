@@ -1,11 +1,14 @@
 #include "compiler/Postconditions.h"
 
 #include "codegen/lower/Lower.h"
+#include "compiler/EntryPoint.h"
 #include "compiler/Pipeline.h"
+#include "dialects/mlc/ConstantTensor.h"
 #include "dialects/mlc/MlcDialect.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/IR/Module.h"
 
 using namespace mlir;
@@ -28,6 +31,55 @@ LogicalResult checkEntries(Compilation &c, llvm::function_ref<LogicalResult(Oper
   return success();
 }
 
+// Why no value of an entry point can be of `type`; empty where it can.
+std::string whyNot(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor || !tensor.hasStaticShape())
+    return "not a tensor of static shape";
+  if (!toDType(tensor.getElementType()))
+    return "whose elements no module stores";
+  return elementCount(shapeOf(type)) ? "" : "which is too large for any memory";
+}
+
+// An argument or result that is the value of a variable: it exists, is of this type, and is there once.
+LogicalResult checkVariable(func::FuncOp entry, const std::string &what, Type type, Attribute name,
+                            llvm::DenseSet<Attribute> &seen) {
+  if (!isa<FlatSymbolRefAttr>(name))
+    return broken(entry, "import") << "has at " << what << " 'mlc.variable' = " << name
+                                   << ", expected a symbol such as @step";
+  auto variable = SymbolTable::lookupNearestSymbolFrom<VariableOp>(entry, cast<FlatSymbolRefAttr>(name));
+  if (!variable)
+    return broken(entry, "import") << "has at " << what << " the variable " << name
+                                   << ", but there is no mlc.variable of that name";
+  if (variable.getType() != type)
+    return broken(entry, "import") << "has at " << what << " the variable " << name << " as " << type
+                                   << ", but it is declared as " << variable.getType();
+  if (!seen.insert(name).second)
+    return broken(entry, "import") << "has at " << what << " the variable " << name << " a second time";
+  return success();
+}
+
+// Arguments and results: types that a program can pass, names that tell them apart, variables that exist.
+LogicalResult checkInterface(func::FuncOp entry) {
+  for (bool isResult : {false, true}) {
+    llvm::StringSet<> names;
+    llvm::DenseSet<Attribute> variables;
+    for (auto [i, type] : llvm::enumerate(isResult ? entry.getResultTypes() : entry.getArgumentTypes())) {
+      std::string what = (isResult ? "result " : "argument ") + std::to_string(i);
+      if (std::string why = whyNot(type); !why.empty())
+        return broken(entry, "import") << "has " << what << " of type " << type << ", " << why;
+      if (Attribute variable = isResult ? entry.getResultAttr(i, kVariableAttr) : entry.getArgAttr(i, kVariableAttr)) {
+        if (failed(checkVariable(entry, what, type, variable, variables)))
+          return failure();
+      } else if (std::string name = isResult ? resultName(entry, i) : argumentName(entry, i);
+                 !names.insert(name).second) {
+        return broken(entry, "import") << "has at " << what << " the name '" << name << "' a second time";
+      }
+    }
+  }
+  return success();
+}
+
 bool isView(Operation *op) { return isa<ReshapeOp, LoadParamOp, ConstantOp>(op); }
 
 // Is everything that `op` computes known when the module is written? Decided for operands first.
@@ -47,15 +99,20 @@ LogicalResult verifyImported(Compilation &c) {
   for (Operation &op : *c.module->getBody())
     if (!isa<func::FuncOp>(op) && !isa_and_nonnull<MlcDialect>(op.getDialect()))
       return broken(&op, "import") << "is neither a function nor of dialect mlc";
-  for (auto function : c.module->getOps<func::FuncOp>())
-    if (function->hasAttr(kEntryAttr) && !function.getBody().hasOneBlock())
+  for (auto function : c.module->getOps<func::FuncOp>()) {
+    if (!function->hasAttr(kEntryAttr))
+      continue;
+    if (!function.getBody().hasOneBlock())
       return broken(function, "import") << "is an entry point of other than one block";
+    if (failed(checkInterface(function)))
+      return failure();
+  }
   return checkEntries(c, [](Operation *op) -> LogicalResult {
     if (!isa<func::ReturnOp>(op) && !isa_and_nonnull<MlcDialect>(op->getDialect()))
       return broken(op, "import") << "is not of dialect mlc";
     for (Type type : llvm::concat<const Type>(op->getOperandTypes(), op->getResultTypes()))
-      if (auto tensor = dyn_cast<RankedTensorType>(type); !tensor || !tensor.hasStaticShape())
-        return broken(op, "import") << "has a value of type " << type << ", not a tensor of static shape";
+      if (std::string why = whyNot(type); !why.empty())
+        return broken(op, "import") << "has a value of type " << type << ", " << why;
     return success();
   });
 }

@@ -57,7 +57,10 @@ HostTensor evaluatePackedMatmul(PackedMatmulOp op, Operands operands) {
   Values result = emptyResult(op, operands);
   int64_t n = b.shape[1], k = b.shape[0];
   int64_t m = product(std::span(result.shape).first(result.shape.size() - 1));
-  gemm(m, n, k, {a.reals.data(), k, 1}, {b.reals.data(), n, 1}, result.reals.data(), n);
+  if (isFloat(result.dtype))
+    gemm(m, n, k, {a.reals.data(), k, 1}, {b.reals.data(), n, 1}, result.reals.data(), n);
+  else
+    integerProduct(m, n, k, a.ints.data(), k, 1, b.ints.data(), n, 1, result.ints.data());
   return pack(result);
 }
 
@@ -106,35 +109,37 @@ std::vector<int64_t> filterToFront(size_t rank) {
   return permutation;
 }
 
-HostTensor convChannelsLast(Operation *op, Operands operands, const HostTensor &filter,
-                            const ConvAttributes &attributes) {
-  std::vector<int64_t> shape = shapeOf(op->getResult(0).getType()), first;
+HostTensor convolve(Operation *op, const HostTensor &input, const HostTensor &filter, const ConvAttributes &attributes,
+                    Layout layout) {
+  DType declared = dtypeOf(op->getResult(0).getType());
+  if (!isFloat(input.dtype())) // sums of integer products are exact in f64
+    return convert(convolve(op, convert(input, DType::F64), convert(filter, DType::F64), attributes, layout), declared);
+  DType type = input.dtype() == DType::F64 ? DType::F64 : declared;
+  std::vector<int64_t> shape = shapeOf(op->getResult(0).getType());
+  if (layout == Layout::ChannelsFirst) {
+    Values result(type, shape);
+    convChannelsFirst(unpack(input), unpack(filter), attributes, result);
+    return pack(result);
+  }
+  std::vector<int64_t> first;
   for (int64_t d : channelsToFront(shape.size()))
     first.push_back(shape[static_cast<size_t>(d)]);
-  Values result(resultType(op, operands), first);
-  convChannelsFirst(unpack(transpose(operands[0], channelsToFront(shape.size()))),
+  Values result(type, first);
+  convChannelsFirst(unpack(transpose(input, channelsToFront(shape.size()))),
                     unpack(transpose(filter, filterToFront(shape.size()))), attributes, result);
   return transpose(pack(result), channelsToBack(shape.size()));
 }
 
 HostTensor evaluateConv(ConvOp op, Operands operands) {
-  // Sums of integer products are exact in f64.
-  if (!isFloat(operands[0].dtype())) {
-    HostTensor wide[] = {convert(operands[0], DType::F64), convert(operands[1], DType::F64)};
-    return convert(evaluateConv(op, wide), dtypeOf(op.getType()));
-  }
-  ConvAttributes attributes{op.getStrides(), op.getPadLow(), op.getDilations(), static_cast<int64_t>(op.getGroups())};
-  if (op.getLayout() == Layout::ChannelsLast)
-    return convChannelsLast(op, operands, operands[1], attributes);
-  Values result = emptyResult(op, operands);
-  convChannelsFirst(unpack(operands[0]), unpack(operands[1]), attributes, result);
-  return pack(result);
+  return convolve(op, operands[0], operands[1],
+                  {op.getStrides(), op.getPadLow(), op.getDilations(), static_cast<int64_t>(op.getGroups())},
+                  op.getLayout());
 }
 
 HostTensor evaluatePackedConv(PackedConvOp op, Operands operands) {
   SmallVector<int64_t> noPadding(op.getStrides().size(), 0);
-  return convChannelsLast(op, operands, unpackPanels(operands[1], static_cast<int64_t>(op.getOutChannels())),
-                          {op.getStrides(), noPadding, op.getDilations(), 1});
+  return convolve(op, operands[0], unpackPanels(operands[1], static_cast<int64_t>(op.getOutChannels())),
+                  {op.getStrides(), noPadding, op.getDilations(), 1}, Layout::ChannelsLast);
 }
 
 // Softmax of a row of scores in place; all -inf gives NaN.

@@ -151,7 +151,7 @@ Result<HostTensor> parseNpy(const std::string &name, std::span<const std::byte> 
   int major = static_cast<unsigned char>(text[6]);
   size_t lengthBytes = major == 1 ? 2 : 4;
   if (major < 1 || major > 3 || text.size() < 8 + lengthBytes)
-    return bad("unknown format version");
+    return bad("it has format version " + std::to_string(major) + ", expected 1 to 3; write it with numpy.save");
   size_t length = 0;
   for (size_t i = 0; i < lengthBytes; ++i)
     length |= static_cast<size_t>(static_cast<unsigned char>(text[8 + i])) << (8 * i);
@@ -170,7 +170,7 @@ Result<HostTensor> parseNpy(const std::string &name, std::span<const std::byte> 
   std::optional<std::string_view> shapeText = valueOf(dict, "shape");
   std::optional<std::vector<int64_t>> shape = shapeText ? parseShape(*shapeText) : std::nullopt;
   if (!shape || !elementCount(*shape))
-    return bad("its shape cannot be read");
+    return bad("its header lacks a shape of numbers from 0 on that fits in memory");
   std::optional<std::string_view> order = valueOf(dict, "fortran_order");
   if (!order)
     return bad("its header lacks fortran_order");

@@ -77,7 +77,10 @@ Result<TensorIndex> readSafetensors(const std::string &path) {
   if (bytes.size() < sizeof(length))
     return bad("it is shorter than its 8-byte header length");
   std::memcpy(&length, bytes.data(), sizeof(length));
-  if (length > kMaxHeaderBytes || length > bytes.size() - sizeof(length))
+  if (length > kMaxHeaderBytes && length <= bytes.size() - sizeof(length))
+    return bad("the header length " + std::to_string(length) + " is above the format's limit of " +
+               std::to_string(kMaxHeaderBytes));
+  if (length > bytes.size() - sizeof(length))
     return bad("the header length " + std::to_string(length) + " exceeds the file of " + std::to_string(bytes.size()) +
                " bytes; it is truncated or of another format");
   const char *text = reinterpret_cast<const char *>(bytes.data()) + sizeof(length);

@@ -28,8 +28,8 @@ public:
         returned(entry.getBody().front().getTerminator()->getOperands()) {}
 
   FailureOr<MemoryMap> run() {
-    if (failed(bindArguments()) || failed(describeResults()))
-      return failure();
+    bindArguments();
+    describeResults();
     findSteps();
     placeResults();
     if (failed(bindStored()))
@@ -75,45 +75,34 @@ private:
     return {given ? given.str() : otherwise.str(), dtypeOf(tensor.getElementType()), tensor.getShape().vec()};
   }
 
-  LogicalResult bindArguments() {
+  void bindArguments() {
     for (auto [i, argument] : llvm::enumerate(entry.getArguments())) {
       uint64_t bytes = countBytes(argument.getType());
       if (Attribute name = entry.getArgAttr(i, kVariableAttr)) {
-        auto variable = tensors.findVariable(entry, name, argument.getType());
-        if (failed(variable))
-          return failure();
-        if (!argumentOf.try_emplace(*variable, argument).second)
-          return entry.emitOpError("takes the variable ") << name << " twice";
-        variableOf[argument] = *variable;
-        map.bindings[argument] = {Base::variable, *variable, 0, bytes};
+        uint32_t variable = tensors.findVariable(name);
+        argumentOf[variable] = argument;
+        variableOf[argument] = variable;
+        map.bindings[argument] = {Base::variable, variable, 0, bytes};
         continue;
       }
       uint32_t index = map.inputs.size();
       map.inputs.push_back(specOf(argument.getType(), entry.getArgAttr(i, kNameAttr), "input" + Twine(i)));
       map.bindings[argument] = {Base::input, index, 0, bytes};
     }
-    return success();
   }
 
-  LogicalResult describeResults() {
-    llvm::DenseSet<uint32_t> written;
+  void describeResults() {
     for (auto [i, value] : llvm::enumerate(returned)) {
       std::optional<uint32_t> variable;
       StringAttr publicName = entry.getResultAttrOfType<StringAttr>(i, kNameAttr);
       if (Attribute name = entry.getResultAttr(i, kVariableAttr)) {
-        auto found = tensors.findVariable(entry, name, value.getType());
-        if (failed(found))
-          return failure();
-        if (!written.insert(*found).second)
-          return entry.emitOpError("gives the variable ") << name << " two values";
-        variable = *found;
-        map.tiedResults.emplace_back(i, *found);
+        variable = tensors.findVariable(name);
+        map.tiedResults.emplace_back(i, *variable);
       }
       tied.push_back(variable);
       std::string otherwise = variable ? tensors.variables[*variable].name : ("output" + Twine(i)).str();
       map.outputs.push_back(specOf(value.getType(), publicName, otherwise));
     }
-    return success();
   }
 
   void findSteps() {

@@ -19,8 +19,7 @@ public:
 
   FailureOr<Schedule> run() {
     schedule.kernelModule = ModuleOp::create(module.getLoc());
-    if (failed(schedule.tensors.addVariables(module)))
-      return failure();
+    schedule.tensors.addVariables(module);
     for (auto function : module.getOps<func::FuncOp>())
       if (function->hasAttr(kEntryAttr) && failed(addEntry(function)))
         return failure();
@@ -37,16 +36,12 @@ private:
   llvm::StringMap<unsigned> known; // outlined function as text -> kernel
 
   LogicalResult addEntry(func::FuncOp function) {
-    if (!function.getBody().hasOneBlock())
-      return function.emitOpError("an entry point has one block");
     EntrySchedule entry;
     auto given = dyn_cast<StringAttr>(function->getAttr(kEntryAttr));
     entry.name = given && !given.empty() ? given.str() : function.getSymName().str();
     for (Operation &op : function.getBody().front().without_terminator()) {
       if (isa<ReshapeOp, LoadParamOp, ConstantOp>(op)) // views and data
         continue;
-      if (!isa_and_nonnull<MlcDialect>(op.getDialect()))
-        return op.emitOpError("does not belong into an entry point");
       if (llvm::all_of(op.getResultTypes(), [](Type type) { return countElements(type) == 0; }))
         continue; // nothing to compute
       Launch launch;

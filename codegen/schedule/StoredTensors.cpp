@@ -39,7 +39,7 @@ DType dtypeOf(Type element) {
   llvm_unreachable("the schema has every type of the dialect");
 }
 
-LogicalResult StoredTensors::addVariables(ModuleOp module) {
+void StoredTensors::addVariables(ModuleOp module) {
   for (VariableOp op : module.getOps<VariableOp>()) {
     VariableDesc variable;
     variable.name = op.getSymName().str();
@@ -48,23 +48,15 @@ LogicalResult StoredTensors::addVariables(ModuleOp module) {
     variable.shape = type.getShape().vec();
     variable.size = countBytes(type);
     variable.trainable = op.getTrainable();
-    std::string roles;
-    bool known = false;
-    for (VariableRole role : program::EnumValuesVariableRole()) {
-      StringRef name = program::EnumNameVariableRole(role);
-      if (name == op.getRole()) {
-        variable.role = role;
-        known = true;
-      }
-      roles += (roles.empty() ? "" : ", ") + name.str();
-    }
-    if (!known)
-      return op.emitOpError("has the role '") << op.getRole() << "'; roles are " << roles;
+    const auto *role = llvm::find_if(program::EnumValuesVariableRole(), [&](VariableRole role) {
+      return op.getRole() == program::EnumNameVariableRole(role);
+    });
+    MLC_CHECK(role != std::end(program::EnumValuesVariableRole()), "the schema has every role of the dialect");
+    variable.role = *role;
     if (!isZero(op.getSource()))
       variable.initialParam = addParam(op, type);
     variables.push_back(variable);
   }
-  return success();
 }
 
 uint32_t StoredTensors::addParam(Operation *op, Type type) {
@@ -106,20 +98,11 @@ FailureOr<BindingDesc> StoredTensors::bindConstant(ConstantOp constant) {
   return entry->second;
 }
 
-FailureOr<uint32_t> StoredTensors::findVariable(Operation *user, Attribute name, Type type) const {
-  auto symbol = dyn_cast<FlatSymbolRefAttr>(name);
-  if (!symbol)
-    return user->emitOpError("'mlc.variable' is a symbol such as @step, got ") << name;
-  auto tensor = cast<RankedTensorType>(type);
-  for (auto [index, variable] : llvm::enumerate(variables)) {
-    if (variable.name != symbol.getValue())
-      continue;
-    if (variable.dtype != dtypeOf(tensor.getElementType()) || ArrayRef(variable.shape) != tensor.getShape())
-      return user->emitOpError("variable ")
-             << symbol << " is used as " << type << ", but is declared with another type";
-    return uint32_t(index);
-  }
-  return user->emitOpError("there is no mlc.variable ") << symbol;
+uint32_t StoredTensors::findVariable(Attribute name) const {
+  StringRef wanted = cast<FlatSymbolRefAttr>(name).getValue();
+  auto found = llvm::find_if(variables, [&](const VariableDesc &variable) { return variable.name == wanted; });
+  MLC_CHECK(found != variables.end(), "the variables of an entry point exist");
+  return static_cast<uint32_t>(found - variables.begin());
 }
 
 } // namespace mlc::codegen

@@ -12,13 +12,13 @@ DType dtypeOf(mlir::Type element);
 
 class StoredTensors {
 public:
-  // Lists the variables of the module. Fails with a diagnostic.
-  mlir::LogicalResult addVariables(mlir::ModuleOp module);
+  // Lists the variables of the module.
+  void addVariables(mlir::ModuleOp module);
 
   BindingDesc bindParam(mlir::Operation *param, mlir::Type type); // an mlc.param or mlc.param_pack
   mlir::FailureOr<BindingDesc> bindConstant(ConstantOp constant);
-  // Index of a variable; fails on `user` when there is none of that name, or of another type.
-  mlir::FailureOr<uint32_t> findVariable(mlir::Operation *user, mlir::Attribute name, mlir::Type type) const;
+  // Index of the variable that `mlc.variable` names.
+  uint32_t findVariable(mlir::Attribute name) const;
 
   std::vector<ParamDesc> params;           // laid out
   std::vector<mlir::Operation *> paramOps; // that compute them

@@ -24,7 +24,8 @@ def Mlc_ParamOp : Mlc_Op<"param", [Symbol]> {
   let summary = "A stored tensor that does not change; its bytes stay where they are";
   let description = [{
     `source` is `#mlc.file<"path", offset>`, `#mlc.seeded<...>`, or a dense attribute of the param's type.
-    (C1) type is a static tensor. (C2) source is one of these. (C3) A dense source has the param's type.
+    (C1) type is a static tensor. (C2) source is one of these, an offset at least 0.
+    (C3) A dense source has the param's type.
     Example: `mlc.param @w : tensor<768x768xf32> = #mlc.file<"model.safetensors", 1024>`
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, Mlc_StoredTypeAttr:$type, AnyAttr:$source);
@@ -69,6 +70,7 @@ def Mlc_VariableOp : Mlc_Op<"variable", [Symbol]> {
     Entry points take a variable's value as an argument and return the new one as a result; both carry
     `mlc.variable = @name`, and the pair is updated in place. `source` is the initial value, as for `param`; `role` says what it is for:
     `state`, `weight`, `optimizer_state`, `hyperparameter`, `rng_state` or `statistics`. (C1) type is a static tensor. (C2), (C3) as for param.
+    (C4) role is one of these.
     Example: `mlc.variable @step : tensor<i64> = dense<0> : tensor<i64> {role = "optimizer_state"}`
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, Mlc_StoredTypeAttr:$type, AnyAttr:$source, UnitAttr:$trainable,

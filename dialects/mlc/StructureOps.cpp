@@ -3,6 +3,7 @@
 #include "dialects/mlc/MlcDialect.h"
 
 #include "mlir/IR/OpImplementation.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace mlc;
@@ -24,6 +25,8 @@ OpFoldResult ConstantOp::fold(FoldAdaptor) { return getValue(); }
 
 // (C2) and (C3) of param and variable; (C1) is the attribute's own constraint.
 static LogicalResult verifyStored(Operation *op, Type type, Attribute source) {
+  if (auto file = dyn_cast<FileAttr>(source); file && file.getOffset() < 0)
+    return op->emitOpError("(C2) expects #mlc.file with an offset of at least 0, got ") << file.getOffset();
   if (isa<FileAttr, SeededAttr>(source))
     return success();
   auto elements = dyn_cast<ElementsAttr>(source);
@@ -35,7 +38,15 @@ static LogicalResult verifyStored(Operation *op, Type type, Attribute source) {
 }
 
 LogicalResult ParamOp::verify() { return verifyStored(*this, getType(), getSource()); }
-LogicalResult VariableOp::verify() { return verifyStored(*this, getType(), getSource()); }
+
+LogicalResult VariableOp::verify() {
+  constexpr StringLiteral kRoles[] = {"state",          "weight",    "optimizer_state",
+                                      "hyperparameter", "rng_state", "statistics"};
+  if (!llvm::is_contained(kRoles, getRole()))
+    return emitOpError("(C4) expects a role of ")
+           << llvm::join(std::begin(kRoles), std::end(kRoles), ", ") << ", got '" << getRole() << "'";
+  return verifyStored(*this, getType(), getSource());
+}
 
 LogicalResult ParamPackOp::verifyRegions() {
   if (getBody().getNumArguments() != 0)

@@ -334,7 +334,7 @@ void BertImporter::buildEntry(int64_t batch, int64_t seq) {
   if (llvm::all_of(results, [](auto &result) { return static_cast<bool>(result.second); }))
     graph.endEntry(results);
   else if (problems.empty())
-    problem("the encoder cannot be built from these tensors");
+    problem("the encoder cannot be built with these shapes");
 }
 
 ImportResult BertImporter::report() {

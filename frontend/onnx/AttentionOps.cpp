@@ -73,6 +73,8 @@ std::optional<Bias> readBias(NodeContext &n, const AttentionInputs &in) {
   }
   // Where a key is visible: by order, by distance, and by the number of keys that are there.
   Value visible, key = c.iota(keys), position = c.iota(queries, 1);
+  if (!key || !position)
+    return std::nullopt;
   auto require = [&](Value condition) { visible = visible ? c.apply<AndOp>(visible, condition) : condition; };
   if (padded) {
     Value count = c.g.reshape(c.g.cast(n.operand(6), c.i64()), {Compose::shape(in.query)[0], 1, 1, 1});
@@ -231,6 +233,10 @@ LogicalResult rotaryEmbedding(NodeContext &n) {
     Value table = n.operand(index);
     if (n.has(3))
       table = c.gather(table, n.operand(3), 0);
+    if (table && Compose::type(table).getRank() != 3) {
+      (void)n.unsupported("its caches must have rank 3, or rank 2 and position_ids of rank 2");
+      return Value();
+    }
     return c.expand(table, threeD ? 2 : 1);
   };
   Value cosine = cache(1), sine = cache(2);

@@ -22,7 +22,7 @@ bool OnnxImporter::importCall(const Node &node) {
   static const llvm::StringMap<Importer> importers = {
       {"If", &OnnxImporter::importIf}, {"Loop", &OnnxImporter::importLoop}, {"Scan", &OnnxImporter::importScan}};
   auto found = importers.find(node.proto.op_type());
-  if (!domain.empty() || found == importers.end())
+  if (!domain.empty() || found == importers.end() || !node.scope.opsets.contains(""))
     return false;
   if (llvm::none_of(node.inputs, [](GraphValue *input) { return input && input->poisoned; }))
     (this->*found->second)(node);
@@ -35,6 +35,10 @@ void OnnxImporter::inlineFunction(const Node &node, const onnx::FunctionProto &f
     return problem(label(node.proto, node.scope) + "the function calls itself");
   if (activeFunctions.size() == kMaxFunctionDepth)
     return problem(label(node.proto, node.scope) + "functions are nested deeper than " + Twine(kMaxFunctionDepth));
+  if (node.proto.input_size() > function.input_size() || node.proto.output_size() > function.output_size())
+    return problem(label(node.proto, node.scope) + "its function has " + Twine(function.input_size()) + " inputs and " +
+                   Twine(function.output_size()) + " outputs, the node " + Twine(node.proto.input_size()) + " and " +
+                   Twine(node.proto.output_size()));
   AttributeMap bound = node.attributes;
   for (const onnx::AttributeProto &otherwise : function.attribute_proto())
     bound.try_emplace(otherwise.name(), &otherwise);

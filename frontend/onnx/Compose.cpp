@@ -51,6 +51,10 @@ Value Compose::table(ArrayRef<int64_t> values) {
 }
 
 Value Compose::iota(int64_t size, int64_t behind) {
+  if (size > kMaxTable) {
+    emitError(g.getLocation()) << "it needs a table of " << size << " positions, more than " << kMaxTable;
+    return {};
+  }
   Dims values(size), shape(behind + 1, 1);
   std::iota(values.begin(), values.end(), 0);
   shape[0] = size;

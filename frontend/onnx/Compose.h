@@ -45,7 +45,7 @@ public:
   mlir::Value clamp(mlir::Value value, double low, double high);
 
   // Constants: a scalar of the element type of `value`; a small or large table; 0, 1, ... along the last dimension of a
-  // tensor of rank 1 + `behind` whose other dimensions are 1.
+  // tensor of rank 1 + `behind` whose other dimensions are 1 (null, and a diagnostic, above kMaxTable).
   mlir::Value like(mlir::Value value, double number) { return value ? g.scalar(element(value), number) : value; }
   mlir::Value table(const HostTensor &tensor);
   mlir::Value table(llvm::ArrayRef<int64_t> values);

@@ -15,7 +15,7 @@ namespace {
 using Number = long double;
 
 // Elements of a folded tensor. Weights stay references, and large tables are the program's work; a range is data.
-constexpr int64_t kLimit = 65536, kFloatLimit = 64, kMaxRange = 1 << 26;
+constexpr int64_t kLimit = 65536, kFloatLimit = 64;
 
 struct Numbers {
   DType type;
@@ -234,7 +234,7 @@ std::optional<Numbers> expand(ArrayRef<Numbers> operands) {
 std::optional<Numbers> range(ArrayRef<Numbers> operands) {
   Number start = operands[0].values[0], stop = operands[1].values[0], step = operands[2].values[0];
   Number count = step == 0 ? -1 : std::max<Number>(0, std::ceil((stop - start) / step));
-  if (count < 0 || count > kMaxRange)
+  if (count < 0 || count > kMaxTable)
     return std::nullopt;
   Numbers result{operands[0].type, {static_cast<int64_t>(count)}, {}};
   for (int64_t i = 0; i < result.shape[0]; ++i)

@@ -2,6 +2,7 @@
 #include "frontend/onnx/Compose.h"
 
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 using namespace mlir;
@@ -109,6 +110,9 @@ LogicalResult pad(NodeContext &n) {
       continue;
     if (size == 0)
       return n.unsupported("mode '" + mode + "' needs an element in dimension " + Twine(d));
+    if (low > kMaxTable || high > kMaxTable)
+      return n.unsupported("mode '" + mode + "' pads dimension " + Twine(d) + " by " + Twine(std::max(low, high)) +
+                           " elements, more than " + Twine(kMaxTable));
     // Each side by itself: most are slices.
     auto side = [&](int64_t begin, int64_t end) {
       Dims positions;
@@ -131,7 +135,8 @@ LogicalResult depthToSpace(NodeContext &n) {
   int64_t block = n.intAttr("blocksize", 0);
   std::string mode = n.stringAttr("mode", "DCR");
   ArrayRef<int64_t> s = n.shapeOf(0);
-  if (s.size() != 4 || block < 1 || s[1] % (block * block) || (mode != "DCR" && mode != "CRD"))
+  if (s.size() != 4 || block < 1 || block > std::numeric_limits<int32_t>::max() || s[1] % (block * block) ||
+      (mode != "DCR" && mode != "CRD"))
     return n.unsupported(
         "it needs an image of rank 4 whose channels are a multiple of blocksize^2, and mode DCR or CRD");
   int64_t depth = s[1] / (block * block);
@@ -174,7 +179,7 @@ LogicalResult centerCropPad(NodeContext &n) {
       return failure();
     int64_t missing = (*target)[i] - n.shapeOf(0)[*axis];
     if ((*target)[i] < 0)
-      return n.unsupported("a size is negative");
+      return n.unsupported("its sizes must be at least 0, got " + Twine((*target)[i]));
     // An odd element is added behind, but cropped in front of the centre's end.
     padding.low[*axis] = missing >= 0 ? missing / 2 : -((-missing) / 2);
     padding.high[*axis] = missing - padding.low[*axis];
@@ -197,12 +202,14 @@ LogicalResult col2Im(NodeContext &n) {
   int64_t blockSize = productOf(*block);
   if (s.size() != 3 || block->size() != rank || strides.size() != rank || dilations.size() != rank ||
       pads.size() != 2 * rank || blockSize == 0 || s[1] % blockSize)
-    return n.unsupported("its shapes and attributes do not fit");
+    return n.unsupported(
+        "image_shape, block_shape and its attributes need one entry (pads two) for each dimension of the "
+        "image, and its input the shape [N, C * block, L]");
   // Positions in the padded image of element k of block l, on the host.
   Dims padded, blocks;
   for (size_t d = 0; d < rank; ++d) {
     if (strides[d] < 1)
-      return n.unsupported("a stride is less than 1");
+      return n.unsupported("its strides must be at least 1, got " + Twine(strides[d]));
     padded.push_back((*image)[d] + pads[d] + pads[rank + d]);
     blocks.push_back((padded[d] - dilations[d] * ((*block)[d] - 1) - 1) / strides[d] + 1);
   }

@@ -146,7 +146,9 @@ void OnnxImporter::importNode(const onnx::NodeProto &node, Scope &scope) {
   if (succeeded(done))
     context.finish();
   else if (context.problems.empty())
-    context.problems.push_back("its operands do not fit; check the model with onnx.checker.check_model");
+    context.problems.push_back(context.absent
+                                   ? "operand " + std::to_string(*context.absent) + " is missing"
+                                   : "its operands do not fit; check the model with onnx.checker.check_model");
   for (const std::string &text : context.problems)
     problem(label(node, scope) + text);
   if (!context.problems.empty())
@@ -154,8 +156,6 @@ void OnnxImporter::importNode(const onnx::NodeProto &node, Scope &scope) {
   for (int i = 0; i < node.output_size(); ++i)
     if (!node.output(i).empty() && (context.results[i].value || context.results[i].host))
       define(scope, node.output(i), std::move(context.results[i]));
-    else if (!node.output(i).empty() && i == 0)
-      problem(label(node, scope) + "it has no result");
 }
 
 void OnnxImporter::importNodes(const Nodes &nodes, Scope &scope) {

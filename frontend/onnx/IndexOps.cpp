@@ -72,6 +72,9 @@ LogicalResult scatterElements(NodeContext &n) {
     return failure();
   if (n.rankOf(1) != n.rankOf(0) || n.shapeOf(1) != n.shapeOf(2))
     return n.unsupported("indices and updates must have one shape, of the data's rank");
+  for (auto [d, size] : llvm::enumerate(n.shapeOf(1)))
+    if (static_cast<int64_t>(d) != *axis && size > n.shapeOf(0)[d])
+      return n.unsupported("indices exceed the data in dimension " + Twine(d));
   Compose c(n.g);
   ArrayRef<int64_t> shape = n.shapeOf(0);
   int64_t count = productOf(n.shapeOf(1));
@@ -256,6 +259,8 @@ LogicalResult tensorScatter(NodeContext &n) {
     return failure();
   if (*axis == 0 || (mode != "linear" && mode != "circular"))
     return n.unsupported("attribute 'axis' must not be the batch's and 'mode' linear or circular");
+  if (n.rankOf(1) != n.rankOf(0))
+    return n.unsupported("data and update must have the same rank");
   Compose c(n.g);
   Value past = c.moveAxis(n.operand(0), *axis, 1), update = c.moveAxis(n.operand(1), *axis, 1);
   if (!past || !update)

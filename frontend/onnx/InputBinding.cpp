@@ -59,6 +59,20 @@ std::optional<SmallVector<int64_t>> OnnxImporter::bindShape(const onnx::ValueInf
   return ok ? std::optional(result) : std::nullopt;
 }
 
+// The declared shape of `input` as text, where the value does not have it. A symbolic dimension may have any size.
+static std::string shapeThatDiffers(const onnx::ValueInfoProto &input, const HostTensor &value) {
+  const onnx::TypeProto_Tensor &type = input.type().tensor_type();
+  bool differs = type.has_shape() && type.shape().dim_size() != static_cast<int>(value.shape().size());
+  std::string text;
+  for (int i = 0; i < type.shape().dim_size(); ++i) {
+    const onnx::TensorShapeProto_Dimension &dim = type.shape().dim(i);
+    bool fixed = dim.has_dim_value() && dim.dim_value() >= 0;
+    text += (i ? "," : "") + (fixed ? std::to_string(dim.dim_value()) : "?");
+    differs = differs || (fixed && dim.dim_value() != value.shape()[static_cast<size_t>(i)]);
+  }
+  return differs ? "[" + text + "]" : "";
+}
+
 bool OnnxImporter::bindInputs(const ShapeBinding &shape, SmallVector<Port> &ports) {
   bool ok = true;
   for (const onnx::ValueInfoProto &input : file->proto().graph().input()) {
@@ -81,6 +95,12 @@ bool OnnxImporter::bindInputs(const ShapeBinding &shape, SmallVector<Port> &port
       if (frozen->second.dtype() != *type) {
         problem("--const gives input '" + input.name() + "' elements of " +
                 std::string(nameOf(frozen->second.dtype())) + ", the model declares " + std::string(nameOf(*type)));
+        ok = false;
+      }
+      if (std::string declared = shapeThatDiffers(input, frozen->second); !declared.empty()) {
+        problem("--const gives input '" + input.name() + "' the value " +
+                describe(frozen->second.dtype(), frozen->second.shape()) + ", the model declares the shape " +
+                declared);
         ok = false;
       }
       continue;

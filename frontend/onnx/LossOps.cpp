@@ -13,8 +13,11 @@ LogicalResult negativeLogLikelihood(NodeContext &n, Value logProbabilities) {
   std::string reduction = n.stringAttr("reduction", "mean");
   if (reduction != "none" && reduction != "sum" && reduction != "mean")
     return n.unsupported("attribute 'reduction' = '" + reduction + "' is not known");
-  if (n.rankOf(0) < 2 || n.rankOf(1) != n.rankOf(0) - 1)
-    return n.unsupported("its target must have the input's rank less 1");
+  Dims targetShape(n.shapeOf(0));
+  if (targetShape.size() > 1)
+    targetShape.erase(targetShape.begin() + 1);
+  if (n.rankOf(0) < 2 || n.shapeOf(1) != ArrayRef<int64_t>(targetShape))
+    return n.unsupported("its target must have the input's shape without dimension 1");
   Value target = c.g.cast(n.operand(1), c.i64()), ignored;
   if (n.hasAttr("ignore_index")) {
     ignored = c.compare(ComparePredicate::EQ, target, static_cast<double>(n.intAttr("ignore_index", 0)));

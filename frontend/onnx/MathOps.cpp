@@ -23,7 +23,7 @@ Value secondOperand(NodeContext &n) {
   if (!broadcast || !n.hasAttr("axis") || !value)
     return value;
   int64_t axis = n.intAttr("axis", 0), behind = rank - own - (axis < 0 ? axis + rank : axis);
-  if (behind < 0) {
+  if (behind < 0 || behind > rank - own) {
     (void)n.unsupported("attribute 'axis' = " + Twine(axis) + " leaves no place for the second operand");
     return {};
   }

@@ -8,8 +8,10 @@ using namespace mlc::frontend;
 static constexpr int64_t kInlineElements = 64;
 
 Value NodeContext::operand(size_t index) {
-  if (!has(index))
+  if (!has(index)) {
+    absent = index;
     return {};
+  }
   GraphValue &input = *inputs[index];
   if (input.value)
     return input.value;
@@ -68,23 +70,34 @@ const onnx::AttributeProto *NodeContext::rawAttr(StringRef name) {
   return attributes.lookup(name);
 }
 
+const onnx::AttributeProto *NodeContext::typedAttr(StringRef name, onnx::AttributeProto::AttributeType type) {
+  using Attribute = onnx::AttributeProto;
+  const Attribute *attribute = rawAttr(name);
+  // Files of the first IR version do not say types.
+  if (!attribute || attribute->type() == Attribute::UNDEFINED || attribute->type() == type)
+    return attribute;
+  (void)unsupported("attribute '" + name + "' is of type " + Attribute::AttributeType_Name(attribute->type()) +
+                    ", expected " + Attribute::AttributeType_Name(type));
+  return nullptr;
+}
+
 int64_t NodeContext::intAttr(StringRef name, int64_t otherwise) {
-  const onnx::AttributeProto *attribute = rawAttr(name);
+  const onnx::AttributeProto *attribute = typedAttr(name, onnx::AttributeProto::INT);
   return attribute ? attribute->i() : otherwise;
 }
 
 double NodeContext::floatAttr(StringRef name, double otherwise) {
-  const onnx::AttributeProto *attribute = rawAttr(name);
+  const onnx::AttributeProto *attribute = typedAttr(name, onnx::AttributeProto::FLOAT);
   return attribute ? attribute->f() : otherwise;
 }
 
 std::string NodeContext::stringAttr(StringRef name, StringRef otherwise) {
-  const onnx::AttributeProto *attribute = rawAttr(name);
+  const onnx::AttributeProto *attribute = typedAttr(name, onnx::AttributeProto::STRING);
   return attribute ? attribute->s() : otherwise.str();
 }
 
 std::optional<std::vector<int64_t>> NodeContext::intsAttr(StringRef name) {
-  const onnx::AttributeProto *attribute = rawAttr(name);
+  const onnx::AttributeProto *attribute = typedAttr(name, onnx::AttributeProto::INTS);
   if (!attribute)
     return std::nullopt;
   return std::vector<int64_t>(attribute->ints().begin(), attribute->ints().end());
@@ -127,8 +140,10 @@ std::optional<SmallVector<int64_t>> NodeContext::axes(ArrayRef<int64_t> values, 
 }
 
 LogicalResult NodeContext::result(size_t index, Value value) {
-  if (!value || index >= results.size())
+  if (!value)
     return failure();
+  if (index >= results.size())
+    return unsupported("output " + Twine(index) + " is missing");
   results[index].value = value;
   return success();
 }
@@ -140,7 +155,7 @@ LogicalResult NodeContext::result(HostTensor tensor) {
 
 LogicalResult NodeContext::alias(size_t input) {
   if (!has(input))
-    return unsupported("it has no operand");
+    return unsupported("operand " + Twine(input) + " is missing");
   std::string name = results[0].name;
   results[0] = *inputs[input];
   return success();

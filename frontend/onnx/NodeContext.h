@@ -26,6 +26,9 @@ struct GraphValue {
   }
 };
 
+// Elements of a table that the importer makes: of positions, or of a range.
+constexpr int64_t kMaxTable = 1 << 26;
+
 using AttributeMap = llvm::StringMap<const onnx::AttributeProto *>;
 
 class NodeContext {
@@ -61,6 +64,8 @@ public:
   std::optional<std::vector<int64_t>> intsAttr(llvm::StringRef name);
   std::vector<int64_t> intsAttr(llvm::StringRef name, std::vector<int64_t> otherwise);
   const onnx::AttributeProto *rawAttr(llvm::StringRef name);
+  // One of another type is a problem, and as absent.
+  const onnx::AttributeProto *typedAttr(llvm::StringRef name, onnx::AttributeProto::AttributeType type);
   // An attribute that may only have one value.
   bool requireInt(llvm::StringRef name, int64_t only, int64_t otherwise);
   // Brings an axis into [0, rank), or reports it.
@@ -80,6 +85,8 @@ public:
   // Problems so far, unread attributes included once `finish` was called.
   void finish();
   std::vector<std::string> problems;
+  // An operand that a handler asked for in vain.
+  std::optional<size_t> absent;
   std::vector<GraphValue> results;
 
 private:

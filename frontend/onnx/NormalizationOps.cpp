@@ -58,8 +58,9 @@ LogicalResult batchNormTraining(NodeContext &n) {
 }
 
 LogicalResult batchNorm(NodeContext &n) {
-  if (n.numInputs() != 5)
-    return n.unsupported("it must have 5 operands");
+  for (size_t i = 0; i < 5; ++i)
+    if (!n.has(i) || n.numInputs() != 5)
+      return n.unsupported("it must have 5 operands");
   if (n.rankOf(0) < 2)
     return n.unsupported("its input must have a rank of at least 2");
   if (!n.requireInt("spatial", 1, 1))

@@ -37,7 +37,7 @@ Value granular(NodeContext &n, size_t index, ArrayRef<int64_t> shape, int64_t ax
     value = c.g.reshape(c.broadcast(c.expand(value, axis + 1), repeated), merged);
     return c.slice(value, axis, 0, shape[axis]);
   }
-  if (own.size() != 1 || own[0] != shape[axis]) {
+  if (own.size() != 1 || shape.empty() || own[0] != shape[axis]) {
     (void)n.unsupported("its scale and zero point must be scalars, or have one element for each of dimension " +
                         Twine(axis) + ", or blocks with attribute 'block_size'");
     return {};

@@ -2,6 +2,7 @@
 // are tables; along each axis it is a weighted sum of a few shifted operands.
 #include "frontend/onnx/Compose.h"
 
+#include "llvm/Support/Format.h"
 #include <cmath>
 
 using namespace mlir;
@@ -169,6 +170,9 @@ FailureOr<Value> resizeAxis(NodeContext &n, const ResizeSpec &spec, const Resize
 }
 
 LogicalResult resizeAll(NodeContext &n, const ResizeSpec &spec, ArrayRef<ResizeAxis> axes) {
+  constexpr StringRef kNearest[] = {"floor", "ceil", "round_prefer_floor", "round_prefer_ceil"};
+  if (spec.mode == "nearest" && !llvm::is_contained(kNearest, spec.nearest))
+    return n.unsupported("attribute 'nearest_mode' = '" + spec.nearest + "' is not known");
   Compose c(n.g);
   Value x = n.operand(0);
   Type type = n.typeOf(0).getElementType();
@@ -179,8 +183,17 @@ LogicalResult resizeAll(NodeContext &n, const ResizeSpec &spec, ArrayRef<ResizeA
       x = c.g.cast(x, c.f32());
   }
   for (const ResizeAxis &a : axes) {
-    if (a.in < 1 || a.out < 0)
-      return n.unsupported("it resizes " + Twine(a.in) + " elements to " + Twine(a.out));
+    if (a.in < 1 || a.out < 0 || a.out > kMaxTable)
+      return n.unsupported("it resizes " + Twine(a.in) + " elements to " + Twine(a.out) +
+                           "; there must be an element, and a result of 0 to " + Twine(kMaxTable));
+    if (a.out == 0) {
+      x = c.slice(x, a.axis, 0, 0);
+      continue;
+    }
+    // The filter of antialiasing is a table of all inputs and results.
+    if (spec.mode != "nearest" && spec.antialias && a.in > kMaxTable / a.out)
+      return n.unsupported("attribute 'antialias' needs a table of " + Twine(a.in) + " by " + Twine(a.out) +
+                           " elements, more than " + Twine(kMaxTable));
     if (a.in == a.out && a.scale == 1 && spec.coordinates != "tf_crop_and_resize")
       continue;
     FailureOr<Value> result = resizeAxis(n, spec, a, x);
@@ -213,8 +226,11 @@ std::optional<SmallVector<ResizeAxis>> axesOfScales(NodeContext &n, ArrayRef<int
   }
   for (auto [axis, scale] : llvm::zip(axes, scales)) {
     int64_t in = n.shapeOf(0)[axis];
-    if (!(scale > 0) || scale * static_cast<double>(in) > 0x1p40) {
-      (void)n.unsupported("a scale is " + Twine(std::to_string(scale)));
+    if (!(scale > 0) || scale * static_cast<double>(in) > static_cast<double>(kMaxTable)) {
+      std::string text;
+      llvm::raw_string_ostream(text) << llvm::format("%g", scale);
+      (void)n.unsupported("its scales must be above 0, and its results have at most " + Twine(kMaxTable) +
+                          " elements along an axis, got the scale " + text + " of " + Twine(in) + " elements");
       return std::nullopt;
     }
     result.push_back({axis, in, static_cast<int64_t>(std::floor(static_cast<double>(in) * scale)), scale});
@@ -309,7 +325,7 @@ LogicalResult upsample(NodeContext &n) {
     return n.unsupported("attribute 'mode' = '" + spec.mode + "' is not known");
   std::vector<double> scales;
   if (n.opset < 9) {
-    if (const onnx::AttributeProto *attribute = n.rawAttr("scales"))
+    if (const auto *attribute = n.typedAttr("scales", onnx::AttributeProto::FLOATS))
       scales.assign(attribute->floats().begin(), attribute->floats().end());
   } else if (auto given = constantReals(n, 1, "scales")) {
     scales = *given;

@@ -1,6 +1,7 @@
 // Ops of ONNX that make or move elements.
 #include "frontend/onnx/NodeContext.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include <numeric>
 
 using namespace mlir;
@@ -15,8 +16,10 @@ int64_t product(ArrayRef<int64_t> dims) {
 
 // A constant keeps its place in the file under another shape.
 LogicalResult reshapeTo(NodeContext &n, ArrayRef<int64_t> shape) {
-  if (product(shape) != product(n.shapeOf(0)))
-    return n.unsupported("it reshapes " + Twine(product(n.shapeOf(0))) + " elements to " + Twine(product(shape)));
+  if (elementCount(shape) != product(n.shapeOf(0)))
+    return n.unsupported("it reshapes " + Twine(product(n.shapeOf(0))) + " elements to the shape [" +
+                         llvm::join(llvm::map_range(shape, [](int64_t dim) { return std::to_string(dim); }), ", ") +
+                         "]");
   if (const HostTensor *tensor = n.constant(0)) {
     if (failed(n.alias(0)))
       return failure();
@@ -71,7 +74,7 @@ LogicalResult flatten(NodeContext &n) {
   ArrayRef<int64_t> shape = n.shapeOf(0);
   int64_t rank = static_cast<int64_t>(shape.size()), axis = n.intAttr("axis", 1);
   if (axis < -rank || axis > rank)
-    return n.unsupported("axis " + Twine(axis) + " is out of range");
+    return n.unsupported("axis " + Twine(axis) + " is outside of [" + Twine(-rank) + ", " + Twine(rank) + "]");
   size_t split = static_cast<size_t>(axis < 0 ? axis + rank : axis);
   return reshapeTo(n, {product(shape.take_front(split)), product(shape.drop_front(split))});
 }
@@ -245,7 +248,7 @@ LogicalResult tile(NodeContext &n) {
   SmallVector<int64_t> apart, repeated, result;
   for (auto [dim, count] : llvm::zip(from, *repeats)) {
     if (count < 0)
-      return n.unsupported("a repeat is negative");
+      return n.unsupported("its repeats must be at least 0, got " + Twine(count));
     apart.append({1, dim});
     repeated.append({count, dim});
     result.push_back(dim * count);
@@ -274,13 +277,14 @@ LogicalResult size(NodeContext &n) {
 }
 
 LogicalResult constant(NodeContext &n) {
-  if (const onnx::AttributeProto *value = n.rawAttr("value"))
+  using Attribute = onnx::AttributeProto;
+  if (const Attribute *value = n.typedAttr("value", Attribute::TENSOR))
     return n.tensorResult(value->t());
-  if (const onnx::AttributeProto *value = n.rawAttr("value_float"))
+  if (const Attribute *value = n.typedAttr("value_float", Attribute::FLOAT))
     return n.result(HostTensor::from(DType::F32, {}, std::vector<float>{value->f()}));
-  if (const onnx::AttributeProto *value = n.rawAttr("value_int"))
+  if (const Attribute *value = n.typedAttr("value_int", Attribute::INT))
     return n.result(HostTensor::from(DType::I64, {}, std::vector<int64_t>{value->i()}));
-  if (const onnx::AttributeProto *value = n.rawAttr("value_floats"))
+  if (const Attribute *value = n.typedAttr("value_floats", Attribute::FLOATS))
     return n.result(HostTensor::from(DType::F32, {value->floats_size()},
                                      std::vector<float>(value->floats().begin(), value->floats().end())));
   if (std::optional<std::vector<int64_t>> values = n.intsAttr("value_ints"))
@@ -296,7 +300,7 @@ LogicalResult constantOfShape(NodeContext &n) {
   if (!count)
     return n.unsupported("its shape has negative or too large dimensions");
   HostTensor element(DType::F32, {});
-  if (const onnx::AttributeProto *value = n.rawAttr("value")) {
+  if (const auto *value = n.typedAttr("value", onnx::AttributeProto::TENSOR)) {
     if (failed(n.tensorResult(value->t())))
       return failure();
     element = *n.results[0].host;
@@ -326,7 +330,7 @@ LogicalResult range(NodeContext &n) {
     return n.unsupported("its step is 0");
   if (DType type = n.constant(0)->dtype(); type == DType::F16 || type == DType::BF16)
     return n.unsupported("elements of " + Twine(nameOf(type)) + " are not supported; cast a range of f32");
-  return n.unsupported("it has more than 67108864 elements, or bounds that are no numbers");
+  return n.unsupported("it has more than " + Twine(kMaxTable) + " elements, or bounds that are no numbers");
 }
 
 // Keeps the lower or upper triangle of the last two dimensions.
@@ -338,9 +342,11 @@ LogicalResult trilu(NodeContext &n) {
   if (n.has(1)) {
     std::optional<std::vector<int64_t>> given = n.constantInts(1, "k");
     if (!given || given->size() != 1)
-      return given ? n.unsupported("k must be a scalar") : failure();
+      return given ? n.unsupported("its k must be a scalar") : failure();
     k = given->front();
   }
+  if (dims[dims.size() - 2] > kMaxTable || dims.back() > kMaxTable)
+    return n.unsupported("it needs a table of more than " + Twine(kMaxTable) + " positions");
   std::vector<int64_t> rows(static_cast<size_t>(dims[dims.size() - 2])), columns(static_cast<size_t>(dims.back()));
   std::iota(rows.begin(), rows.end(), k);
   std::iota(columns.begin(), columns.end(), 0);

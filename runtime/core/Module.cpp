@@ -127,7 +127,7 @@ void Module::checkHeader() {
   if (header.file_size() != size)
     damaged(concat("it has ", size, " bytes, expected ", header.file_size()));
   if (header.flags() != 0)
-    damaged("unknown flags");
+    damaged(concat("its header has the flags ", header.flags(), ", which this runtime does not know"));
 }
 
 void Module::readContainer() {

@@ -287,9 +287,14 @@ void Session::runNamed(const char *entryName, const char *const *inputNames, con
     while (position < orderedOutputs.size() &&
            strcmp(outputSpecs->Get(first.visibleOutputs[position])->name()->c_str(), outputNames[i]) != 0)
       ++position;
-    if (position == orderedOutputs.size())
+    if (position == orderedOutputs.size()) {
+      std::string known; // results of variables are none of the caller's
+      for (uint32_t output : first.visibleOutputs)
+        known += concat(known.empty() ? "" : ", ", outputSpecs->Get(output)->name()->c_str(), ": ",
+                        describe(*outputSpecs->Get(output)));
       fail(MLC_INVALID_ARGUMENT, concat("entry point '", entryName, "' has no output '", outputNames[i],
-                                        "'; its outputs are ", names(outputSpecs)));
+                                        "'; its outputs are ", known.empty() ? "none" : known));
+    }
     if (orderedOutputs[position].dtype != 0)
       fail(MLC_INVALID_ARGUMENT, concat("output '", outputNames[i], "' is given twice"));
     if (mlc_dtype_size(outputs[i].dtype) == 0)

@@ -11,7 +11,7 @@
 // RUN: mlc-opt %t/weights.mlir --add-passes='fuse:cse' --compile-to=fuse | FileCheck %s --check-prefix=ADDED
 
 // IMPORT: foreign.mlir:2:{{[0-9]+}}: error: behind phase 'import': 'arith.addf' is not of dialect mlc
-// SIMPLIFY: error: behind phase 'simplify': 'mlc.batch_norm' is left
+// SIMPLIFY: error: behind phase 'simplify': 'mlc.batch_norm' is left: it should be in a convolution, or a multiplication and an addition
 // LAYOUT: error: behind phase 'layout': 'mlc.transpose' computes on parameters alone
 // IMAGES: error: behind phase 'layout': 'mlc.pool' is channels_first
 // FUSE: error: behind phase 'fuse': 'mlc.transpose' is in no mlc.fused region

@@ -31,6 +31,11 @@ def test_not_a_model(tools, tmp_path, content, says):
     tools.refuse(tmp_path, "mlc-opt", path, "-o", tmp_path / "o.mlc", says=says)
 
 
+def test_pipe(tools, relu_model, tmp_path):
+    os.mkfifo(tmp_path / "pipe.onnx")
+    tools.refuse(tmp_path, "mlc-opt", tmp_path / "pipe.onnx", "-o", tmp_path / "o.mlc", says=["pipe.onnx': not a regular file"])
+
+
 def test_truncated(tools, relu_model, tmp_path):
     relu_model.write_bytes(relu_model.read_bytes()[:-9])
     tools.refuse(tmp_path, "mlc-opt", relu_model, "-o", tmp_path / "o.mlc", "--shape", "n=2",
@@ -124,9 +129,12 @@ def test_unbound_dimension(tools, relu_model, tmp_path):
     ("n=2,x=3x3", "--shape gives dimension 0 of input 'x' the size 3, its symbol is bound to 2"),
     ("x=2x3x1", "--shape gives input 'x' 3 dimensions, the model declares 2"),
     ("n=99999999999999999", "too large"),
-    ("n=two", "--shape=n=two: "),
-    ("n=-1", "--shape=n=-1: "),
-    ("n", "--shape=n: "),
+    ("n=two", "--shape=n=two: 'n=two' is not NAME=SIZE (a symbolic dimension, as batch=8) or NAME=AxBxC (an input's shape, as "
+     "ids=8x128)"),
+    ("n=-1", "--shape=n=-1: 'n=-1' is not NAME=SIZE"),
+    ("n", "--shape=n: 'n' is not NAME=SIZE"),
+    ("n=2,n=3", "--shape=n=2,n=3: 'n' is bound twice"),
+    ("n=2,z=2x4", "--shape names 'z', which is no input of the model"),
 ])
 def test_wrong_shapes(tools, relu_model, tmp_path, shape, says):
     shapes = ["--shape", shape] if shape != "m=2" else ["--shape", "n=2,m=2"]
@@ -236,7 +244,8 @@ def test_the_checkpoint_itself_is_good(tools, tmp_path, checkpoint):
     ({"hidden_size": None}, "config.json: 'hidden_size' must be a positive integer"),
     ({"hidden_size": "4"}, "config.json: 'hidden_size' must be a positive integer"),
     ({"num_attention_heads": 3}, "config.json: num_attention_heads 3 does not divide hidden_size 4"),
-    ({"num_hidden_layers": 10**15}, "config.json: num_hidden_layers is 1000000000000000, but tensors of 1 layers are stored"),
+    ({"num_hidden_layers": 10**15}, "config.json: num_hidden_layers is 1000000000000000, but tensors of 1 layers are stored; "
+     "config.json and the tensors are of different models"),
     ({"hidden_act": "mish"}, "config.json: hidden_act 'mish' is not supported (gelu, gelu_new, gelu_pytorch_tanh, relu are)"),
     ({"is_decoder": True}, "config.json: is_decoder is not supported"),
     ({"position_embedding_type": "relative_key"}, "position_embedding_type 'relative_key' is not supported (absolute is)"),
@@ -260,11 +269,42 @@ def test_config_file(tools, tmp_path, checkpoint):
 @pytest.mark.parametrize("shape,says", [
     (None, "dimension 'batch' is unbound; pass --shape batch=1,seq=128"),
     ("batch=1,seq=7", "--shape: seq=7 exceeds the checkpoint's 6 positions"),
-    ("batch=0,seq=3", "'batch'"),
+    ("batch=0,seq=3", "--shape: 'batch' must be at least 1"),
+    ("batch=1,seq=3,ids=1x3", "--shape: bind batch and seq instead of the shape of 'ids'"),
+    ("batch=4611686018427387904,seq=3", "the encoder cannot be built with these shapes"),
     ("batch=1,seq=3,length=2", "--shape: a checkpoint has no dimension 'length' (batch and seq are its dimensions)"),
 ])
 def test_checkpoint_shapes(tools, tmp_path, checkpoint, shape, says):
     refuse_checkpoint(tools, tmp_path, checkpoint, says, shape=shape)
+
+
+def test_checkpoint_constants(tools, tmp_path, checkpoint):
+    np.save(tmp_path / "x.npy", np.zeros(3, np.float32))
+    tools.refuse(tmp_path, "mlc-opt", checkpoint, "-o", tmp_path / "o.mlc", "--shape=batch=1,seq=3", f"--const=x={tmp_path}/x.npy",
+                 says=["--const does not apply to checkpoints: all inputs are data"])
+
+
+TRANSFORMER = {"path": "", "type": "sentence_transformers.models.Transformer"}
+POOLING = {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}
+
+
+@pytest.mark.parametrize("modules,pooling,says", [
+    ({"a": 1}, {}, "modules.json is not a list of modules"),
+    ([TRANSFORMER, {"path": ""}], {}, "modules.json: a module has no type"),
+    ([TRANSFORMER, {"type": "models.Dense"}], {}, "modules.json: module 'models.Dense' is not supported (Transformer, Pooling, "
+                                                  "Normalize are)"),
+    ([TRANSFORMER, POOLING], [1], "modules.json: the configuration of Pooling is not a JSON object"),
+    ([TRANSFORMER, POOLING], {}, "modules.json: Pooling has no mode; pass --head to choose a head"),
+    ([TRANSFORMER, POOLING], {"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": True},
+     "modules.json: two modes of pooling at once are not supported; pass --head to choose a head"),
+    ([TRANSFORMER, POOLING], {"pooling_mode_max_tokens": True}, "modules.json: pooling_mode_max_tokens is not supported "
+     "(pooling_mode_mean_tokens and pooling_mode_cls_token are); pass --head to choose another head"),
+])
+def test_sentence_modules(tools, tmp_path, checkpoint, modules, pooling, says):
+    (checkpoint / "modules.json").write_text(json.dumps(modules))
+    (checkpoint / "1_Pooling").mkdir()
+    (checkpoint / "1_Pooling/config.json").write_text(json.dumps(pooling))
+    refuse_checkpoint(tools, tmp_path, checkpoint, says)
 
 
 def test_safetensors(tools, tmp_path, checkpoint):
@@ -283,6 +323,12 @@ def test_safetensors(tools, tmp_path, checkpoint):
                                             "header length"]),
         (lambda: write_safetensors(path, header, size, length=1 << 62),
          ["the header length 4611686018427387904 exceeds the file of", "it is truncated or of another format"]),
+        (lambda: path.write_bytes(struct.pack("<Q", 10**8 + 1)) and os.truncate(path, 2 * 10**8),
+         ["the header length 100000001 is above the format's limit of 100000000"]),
+        (lambda: path.write_bytes(struct.pack("<Q", 15) + b'{"a":{},"a":{}}'), ["a name occurs twice in its header"]),
+        (lambda: write_safetensors(path, {"a": {"dtype": "F32"}}, size),
+         ["tensor 'a': the header entry needs dtype, shape and data_offsets [begin, end]"]),
+        (lambda: write_safetensors(path, *changed(first, shape=[2**40, 2**40])), [f"tensor '{first}': the shape is too large"]),
         (lambda: write_safetensors(path, [1, 2], size), ["its header is not a JSON object"]),
         (lambda: path.write_bytes(struct.pack("<Q", 9) + b'{"a": {,}'), ["its header is not a JSON object"]),
         (lambda: write_safetensors(path, *changed(first, dtype="Q4")),
@@ -342,7 +388,8 @@ def test_unwritable_output(tools, relu_model, relu_module, tmp_path, tool):
     def refuse(output, *says):
         tools.refuse(tmp_path, *output_of(tool, relu_model, relu_module, output), says=says)
 
-    refuse(tmp_path / "no/such/o.mlc", "cannot write '", "no/such/o.mlc': No such file or directory; its folder must exist")
+    refuse(tmp_path / "no/such/o.mlc", "cannot write '",
+           "no/such/o.mlc': No such file or directory; its folder must exist and be writable")
     (tmp_path / "folder.mlc").mkdir()
     refuse(tmp_path / "folder.mlc", "folder.mlc': it is a directory; name a file")
     os.mkfifo(tmp_path / "pipe.mlc")
@@ -438,7 +485,7 @@ def test_wrong_run_options(tools, relu_module, tmp_path):
         (["--input", "x"], "--input x: expected NAME=FILE.npy or NAME=random:SEED"),
         (["--input", f"x={tmp_path}"], "not a regular file"),
         (["--input", f"x={tmp_path}/in.npz"], "in.npz' is not a usable .npy file: it does not start with the .npy magic"),
-        (["--inputs", f"{tmp_path}/x.npy"], "x.npy"),
+        (["--inputs", f"{tmp_path}/x.npy"], "x.npy' is not a usable .npz file: "),
         (["--input", "x=random:1", "--expect", f"{tmp_path}/none.npz"], "none.npz"),
         (["--input", "x=random:1", "--bucket", "1"], "--bucket 1: the entry point has 1"),
         (["--input", "x=random:1", "--entry", "main"], "no entry point 'main'; it has infer"),
@@ -455,22 +502,37 @@ def npy(header, data):
 
 @pytest.mark.parametrize("content,says", [
     (b"", "it does not start with the .npy magic; write it with numpy.save"),
-    (b"\x93NUMPY\x09\x00" + bytes(20), "unknown format version"),
+    (b"\x93NUMPY\x09\x00" + bytes(20), "it has format version 9, expected 1 to 3; write it with numpy.save"),
+    (b"\x93NUMPY\x01\x00\xff\xff" + bytes(20), "its header is truncated"),
     (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", bytes(23)),
      "truncated: f32[2,3] needs 24 bytes of data, 23 are there"),
-    (npy("{'descr': '<c8', 'fortran_order': False, 'shape': (2, 3), }", bytes(48)), "<c8"),
-    (npy("{'descr': '|O', 'fortran_order': False, 'shape': (2, 3), }", bytes(48)), "|O"),
+    (npy("{'descr': '<c8', 'fortran_order': False, 'shape': (2, 3), }", bytes(48)),
+     "unsupported element type '<c8'; convert it, for instance with .astype('<f4')"),
+    (npy("{'descr': '|O', 'fortran_order': False, 'shape': (2, 3), }", bytes(48)), "unsupported element type '|O'"),
     (npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2, 3), }", bytes(24)),
      "structured arrays are not supported"),
-    (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (-2, 3), }", bytes(24)), "shape"),
-    (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4), }", bytes(24)), "shape"),
-    (npy("{'descr': '<f4', 'fortran_order': False, }", bytes(24)), "shape"),
+    (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (-2, 3), }", bytes(24)),
+     "its header lacks a shape of numbers from 0 on that fits in memory"),
+    (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4), }", bytes(24)), "its header lacks a shape"),
+    (npy("{'descr': '<f4', 'fortran_order': False, }", bytes(24)), "its header lacks a shape"),
     (npy("{'descr': '<f4', 'shape': (2, 3), }", bytes(24)), "its header lacks fortran_order"),
 ])
 def test_npy(tools, relu_module, tmp_path, content, says):
     (tmp_path / "x.npy").write_bytes(content)
     tools.refuse(tmp_path, "mlc-run", relu_module, "--input", f"x={tmp_path}/x.npy",
                  says=["mlc-run: error: '", "x.npy' is not a usable .npy file: ", says])
+
+
+def test_npz_member_that_is_truncated(tools, relu_module, tmp_path):
+    np.savez_compressed(tmp_path / "x.npz", x=np.zeros((2, 3), np.float32))
+    content = bytearray((tmp_path / "x.npz").read_bytes())
+    directory = content.index(b"PK\x01\x02")
+    size, = struct.unpack_from("<I", content, directory + 24)
+    struct.pack_into("<I", content, directory + 24, size + 8)
+    struct.pack_into("<Q", content, content.index(struct.pack("<Q", size)), size + 8)
+    (tmp_path / "x.npz").write_bytes(content)
+    tools.refuse(tmp_path, "mlc-run", relu_module, "--inputs", tmp_path / "x.npz",
+                 says=["x.npz' is not a usable .npz file: member 'x.npy' is truncated"])
 
 
 @pytest.mark.parametrize("array", [np.arange(6, dtype=">f4").reshape(2, 3),

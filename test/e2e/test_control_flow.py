@@ -128,6 +128,11 @@ def test_scan(judge, axis, back):
     judge([scan], "y ys", [constant("s0", np.zeros(size), np.float32)])
 
 
+def scan_of(inputs, **attributes):
+    """y = the sums of slices of two inputs"""
+    return node("Scan", inputs, "y", num_scan_inputs=2, body=graph([node("Add", "a b", "c")], ["a", "b"], ["c"]), **attributes)
+
+
 @pytest.mark.parametrize("nodes,initializers,says", [
     ([node("If", "q", "y", **branches())], [], "its condition is computed from data at run time; freeze the input"),
     ([helper.make_node("Loop", ["m", "", "x"], ["y", ""], body=loop_body())], [],
@@ -143,11 +148,32 @@ def test_scan(judge, axis, back):
     ([helper.make_node("Scan", ["x", "x"], ["y"], num_scan_inputs=1, scan_input_axes=[7],
                        body=graph([node("Add", "s xi", "s2")], ["s", "xi"], ["s2"]))], [],
      "axis 7 is outside of [-2, 2)"),
+    ([node("If", "yes", "y")], [], "op If, domain ai.onnx, opset 17: attribute 'then_branch' is missing, or no graph"),
+    ([node("If", "yes", "y", then_branch=graph([]))], [], "its then_branch does not define output 0"),
+    ([helper.make_node("Loop", ["one", "q", "x"], ["y", ""], body=loop_body())], [],
+     "its condition is computed from data at run time; loops are unrolled, and need a constant one"),
+    ([helper.make_node("Loop", ["one"], ["y", ""], body=loop_body())], [], "its body has 3 inputs, expected 2"),
+    ([helper.make_node("Loop", ["one", "", "x"], ["y"], body=graph([], ["i", "c", "v"], ["c", "gone"]))], [],
+     "its body does not define output 'gone'"),
+    ([helper.make_node("Scan", ["x", "x"], ["y"], num_scan_inputs=1, body=graph([], ["s", "xi"]))], [],
+     "its body has 0 outputs, too few for 1 carried values and the node's 1 outputs"),
+    ([scan_of("x x", scan_input_axes=[0, 1])], [], "its scan inputs have the lengths 2 and 3"),
+    ([scan_of("x x", scan_input_axes=[0])], [], "attribute 'scan_input_axes' has 1 entries for 2"),
+    ([scan_of("x x", scan_output_axes=[5])], [], "attribute 'scan_output_axes' has the entry 5 for a rank of 2"),
+    ([scan_of("none none")], [constant("none", np.zeros((0, 3)), np.float32)],
+     "it runs for no iteration: the shape of output 'y' is not known"),
 ])
 def test_what_does_not_fold(tools, make_model, tmp_path, nodes, initializers, says):
     inputs = [("x", FLOAT, [2, 3]), ("q", BOOL, []), ("m", INT64, [])]
+    initializers = [*initializers, constant("one", 1, np.int64), constant("yes", True, bool)]
     path = make_model(nodes, inputs, [("y", FLOAT, None)], initializers)
     tools.refuse(tmp_path, "mlc-opt", path, "-o", tmp_path / "o.mlc", says=[says])
+
+
+def test_the_first_scan(tools, make_model, tmp_path):
+    path = make_model([scan_of("x x")], [("x", FLOAT, [2, 3])], [("y", FLOAT, None)], opset=8)
+    tools.refuse(tmp_path, "mlc-opt", path, "-o", tmp_path / "o.mlc",
+                 says=["opset 8: Scan is supported since opset 9; convert the model with onnx.version_converter"])
 
 
 def test_a_frozen_condition_folds(tools, make_model, tmp_path):

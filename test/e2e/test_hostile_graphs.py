@@ -55,11 +55,23 @@ def call(name, inputs="a", outputs="b"):
     ({"F": [call("F40")], "F0": [node("Relu", "a", "b")],
       **{f"F{i}": [call(f"F{i - 1}", "a", "t"), call(f"F{i - 1}", "t", "b")] for i in range(1, 41)}},
      "the graph has over 1048576 nodes once functions are inlined and loops unrolled"),
+    ({"F": [node("Relu", "a", "c")]}, "op F, domain my, opset 1: its function does not define output 'b'"),
+    ({"F": [call("G", "a a")], "G": [node("Relu", "a", "b")]}, "its function has 1 inputs and 1 outputs, the node 2 and 1"),
+    ({"F": [call("G", "a", "b c")], "G": [node("Relu", "a", "b")]}, "its function has 1 inputs and 1 outputs, the node 1 and 2"),
 ])
-def test_functions_without_end(tools, tmp_path, calls, says):
+def test_wrong_functions(tools, tmp_path, calls, says):
     path = with_functions(tmp_path, calls)
     message = tools.refuse(tmp_path, "mlc-opt", path, "-o", tmp_path / "o.mlc", says=[says])
     assert len(message) < 1000, message
+
+
+@pytest.mark.parametrize("op", ["Scan", "Relu"])
+def test_domain_that_is_not_imported(tools, tmp_path, op):
+    infos = [helper.make_tensor_value_info(n, FLOAT, [2]) for n in "xy"]
+    graph = helper.make_graph([node(op, "x", "y")], "g", infos[:1], infos[1:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("my", 1)], ir_version=9), tmp_path / "f.onnx")
+    tools.refuse(tmp_path, "mlc-opt", tmp_path / "f.onnx", "-o", tmp_path / "o.mlc",
+                 says=[f"op {op}, domain ai.onnx, opset not imported: the op is not supported"])
 
 
 def test_nodes_of_one_name_keep_their_constants(tools, tmp_path):
@@ -107,7 +119,8 @@ def test_more_memory_than_there_is(tools, make_model, tmp_path):
                  says=["interpreting it takes 8796093022208 bytes for the tensors that are alive at the same time, "
                        "the machine has ", "; bind smaller shapes"])
     tools.compile(path, tmp_path / "o.mlc")
-    tools.refuse(tmp_path, "mlc-run", tmp_path / "o.mlc", "--input", "x=random:1", says=["out of memory"])
+    tools.refuse(tmp_path, "mlc-run", tmp_path / "o.mlc", "--input", "x=random:1",
+                 says=["mlc-run: error: out of memory: the inputs and the module's arena must fit"])
 
 
 def test_a_long_range(tools, make_model, tmp_path):

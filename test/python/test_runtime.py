@@ -1,6 +1,7 @@
 """The Python package on the example module that mlc_write_example makes (test/unit/runtime/TestModules.h)."""
 
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -70,14 +71,38 @@ def test_load_errors(path, tmp_path):
     (tmp_path / "foreign.mlc").write_bytes(b"something else")
     with pytest.raises(mlc.RuntimeFailure, match="not an mlc module"):
         mlc.load(tmp_path / "foreign.mlc")
-    with pytest.raises(ValueError, match="it has main, count, rows"):
+    with pytest.raises(ValueError, match="has no entry point 'mane'; it has main, count, rows"):
         mlc.load(path, entry="mane")
-    with pytest.raises(TypeError, match="complex128"):
+    with pytest.raises(TypeError, match="input 'x' has elements of complex128, which mlc does not know; convert it with .astype"):
         mlc.load(path)(x=np.zeros(8, complex), ids=IDS)
+    with pytest.raises(TypeError, match="input 'x' has foreign byte order; convert it with .astype"):
+        mlc.load(path)(x=np.zeros(8, ">f4"), ids=IDS)
+
+
+def test_bf16_without_its_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ml_dtypes", None)
+    with pytest.raises(ImportError, match="the module has bf16 tensors, which NumPy lacks: install ml_dtypes"):
+        mlc.runtime._bfloat16()
+
+
+def test_compile_errors(tmp_path):
+    if not (pathlib.Path(os.environ["MLC_LIBRARY_DIR"]) / "libmlc_compiler.so").exists():
+        pytest.skip("the compiler is not built")
+    with pytest.raises(mlc.CompileError, match="gone.onnx': No such file or directory"):
+        mlc.compile(tmp_path / "gone.onnx", tmp_path / "o.mlc")
+    # What is different is on the standard output, of a process of its own here, so that the exception has its own words.
+    for name, value in [("a", 1.0), ("b", 2.0)]:
+        constant = f"%c = mlc.constant dense<{value}> : tensor<f32>"
+        (tmp_path / f"{name}.mlir").write_text(f"func.func @f() -> tensor<f32> {{\n  {constant}\n  return %c : tensor<f32>\n}}\n")
+    code = "import mlc_compiler as m; m.compile('a.mlir', 'o.mlc', options=['--compare-with=b.mlir'])"
+    result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert "CompileError: 'a.mlir' could not be compiled (exit code 1)" in result.stderr and "DIFFERENT" in result.stdout
 
 
 def test_missing_library_says_where_it_looked():
     environment = dict(os.environ, MLC_LIBRARY_DIR="/no/such/folder")
     code = "import mlc_compiler as m; m.load('x.mlc')"
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
-    assert result.returncode != 0 and "/no/such/folder" in result.stderr
+    assert result.returncode != 0
+    assert ("libmlc_runtime.so was not found in\n  /no/such/folder\nBuild it (cmake --preset release && "
+            "ninja -C build/release), or set MLC_LIBRARY_DIR to the folder that holds it" in result.stderr)

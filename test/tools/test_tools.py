@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 from pathlib import Path
 
@@ -11,8 +12,12 @@ import pytest
 BIN = Path(os.environ["MLC_BIN_DIR"])
 
 
-def run(tool, *arguments):
-    return subprocess.run([BIN / tool, *map(str, arguments)], capture_output=True, text=True, timeout=60)
+def run(tool, *arguments, limits=()):
+    def set_limits():
+        for kind, size in limits:
+            resource.setrlimit(kind, (size, size))
+
+    return subprocess.run([BIN / tool, *map(str, arguments)], capture_output=True, text=True, timeout=60, preexec_fn=set_limits)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +59,7 @@ def test_files_in_and_out(module, files):
         ("bad", 1, "MISMATCH"),
         ("nan", 1, "MISMATCH"),
         ("shape", 1, "y: shape is f32[16], expected f32[8]"),
-        ("names", 1, "the outputs are y, z"),
+        ("names", 1, "names.npz' holds 1 arrays, of which 0 are outputs; the outputs are y, z"),
     ],
 )
 def test_expect(module, files, reference, code, text):
@@ -103,6 +108,22 @@ def test_shape_that_was_not_compiled(module, tmp_path):
 def test_output_that_cannot_be_written(module, files):
     result = run("mlc-run", module, "--inputs", files / "in.npz", "--output", "/no-such-folder/out.npz")
     assert result.returncode == 1 and "/no-such-folder/out.npz" in result.stderr
+
+
+def test_less_memory_than_is_asked_for(module, tmp_path):
+    space = [(resource.RLIMIT_AS, 4 << 30)]
+    result = run("mlc-run", module, "--threads", 65536, "--input", "x=random:1", "--input", "ids=random:1", "--bucket", 0,
+                 limits=space)  # fmt: skip
+    assert result.returncode == 1 and "cannot start 65536 threads (" in result.stderr
+    assert "Ask for fewer, by the session's options or MLC_NUM_THREADS" in result.stderr
+    with open(tmp_path / "huge.mlc", "wb") as file:
+        file.truncate(1 << 40)  # a hole: no bytes on the disk
+    result = run("mlc-run", tmp_path / "huge.mlc", limits=space)
+    assert result.returncode == 1 and "huge.mlc': Cannot allocate memory" in result.stderr and "cannot map '" in result.stderr
+    # The code is a file in memory, which a limit of files holds for.
+    result = run("mlc-run", module, limits=[(resource.RLIMIT_FSIZE, 100)])
+    assert result.returncode == 1 and "example.mlc': File too large" in result.stderr
+    assert "cannot store the code of '" in result.stderr
 
 
 def test_inspect_and_verify(module, tmp_path):

@@ -13,8 +13,8 @@ mlc.param @normal : tensor<4xf32> = #mlc.seeded<42, normal, 0.000000e+00 : f64, 
 mlc.param @uniform : tensor<4xf32> = #mlc.seeded<18446744073709551615, uniform, -1.000000e+00 : f64, 1.000000e+00 : f64>
 // CHECK: mlc.param @dense : tensor<2xi64> = dense<[1, 2]> : tensor<2xi64>
 mlc.param @dense : tensor<2xi64> = dense<[1, 2]> : tensor<2xi64>
-// CHECK: mlc.variable @step : tensor<i64> = dense<0> : tensor<i64> {role = "step"}
-mlc.variable @step : tensor<i64> = dense<0> : tensor<i64> {role = "step"}
+// CHECK: mlc.variable @step : tensor<i64> = dense<0> : tensor<i64> {role = "optimizer_state"}
+mlc.variable @step : tensor<i64> = dense<0> : tensor<i64> {role = "optimizer_state"}
 // CHECK: mlc.variable @weight : tensor<4xf32> = #mlc.seeded<1, normal, 0.000000e+00 : f64, 1.000000e+00 : f64> {role = "weight", trainable}
 mlc.variable @weight : tensor<4xf32> = #mlc.seeded<1, normal, 0.000000e+00 : f64, 1.000000e+00 : f64> {role = "weight", trainable}
 // CHECK: mlc.variable @state : tensor<4xf32> = #mlc.file<"state.npy", 128>

@@ -26,6 +26,16 @@ mlc.param @w : tensor<4xf32> = dense<0.0> : tensor<5xf32>
 
 // -----
 
+// expected-error@+1 {{'mlc.param' op (C2) expects #mlc.file with an offset of at least 0, got -4}}
+mlc.param @w : tensor<4xf32> = #mlc.file<"w.npy", -4>
+
+// -----
+
+// expected-error@+1 {{'mlc.variable' op (C4) expects a role of state, weight, optimizer_state, hyperparameter, rng_state, statistics, got 'step'}}
+mlc.variable @w : tensor<4xf32> = dense<0.0> : tensor<4xf32> {role = "step"}
+
+// -----
+
 // expected-error@+1 {{'mlc.variable' op attribute 'type' failed to satisfy constraint: (C1) a tensor type of static shape}}
 mlc.variable @w : tensor<?xf32> = #mlc.file<"w.npy", 128>
 

@@ -81,6 +81,10 @@ TEST_F(Reference, InputErrorsNameTheInput) {
   auto tooFew = runModule(kFusedModule);
   ASSERT_FALSE(tooFew.ok());
   EXPECT_NE(tooFew.message().find("takes 1 inputs, 0 are given"), std::string::npos) << tooFew.message();
+  auto noTensor = runModule("func.func @main(%x: i32) -> i32 {\n  func.return %x : i32\n}", {f32({}, {1})});
+  ASSERT_FALSE(noTensor.ok());
+  EXPECT_NE(noTensor.message().find("argument 0 is no tensor of a static shape"), std::string::npos)
+      << noTensor.message();
 }
 
 TEST_F(Reference, OpsWithoutAModelAreNamed) {
@@ -100,7 +104,7 @@ TEST_F(Reference, StoredTensorsOfFilesAndSeeds) {
                       "mlc.param @short : tensor<3xf32> = #mlc.file<\"" + std::string(path) + "\", 4>\n" +
                       "mlc.param @ones : tensor<3xf32> = #mlc.seeded<7, ones, 0.0 : f64, 0.0 : f64>\n"
                       "mlc.param @draw : tensor<1000xf32> = #mlc.seeded<7, uniform, 2.0 : f64, 3.0 : f64>\n"
-                      "mlc.variable @step : tensor<i64> = dense<5> : tensor<i64> {role = \"step\"}\n"
+                      "mlc.variable @step : tensor<i64> = dense<5> : tensor<i64> {role = \"optimizer_state\"}\n"
                       "mlc.param @mask : tensor<4xi1> = dense<[true, false, false, true]> : tensor<4xi1>\n");
   ParamStore params;
   auto evaluate = [&](const char *name) { return evaluateParam(module->lookupSymbol(name), params); };

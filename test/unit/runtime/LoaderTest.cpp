@@ -1,4 +1,5 @@
 // Everything that may be wrong with a module file is an error with a message, never a crash.
+#include "mlc/kernel_abi.h"
 #include "mlc/runtime.h"
 #include "runtime/core/Format.h"
 #include "test/unit/runtime/TestModules.h"
@@ -152,38 +153,45 @@ TEST(Loader, Versions) {
     const auto *sections = reinterpret_cast<const program::SectionHeader *>(bytes.data() + sizeof(header));
     header.mutate_header_checksum(format::headerChecksum(header, sections));
     writeFile(path, bytes);
-    expectLoadError(path, MLC_UNSUPPORTED, "format version");
+    expectLoadError(path, MLC_UNSUPPORTED,
+                    ", but this runtime reads 1.0 to 1.0. Use the runtime that belongs to the compiler, or compile the "
+                    "model again");
   }
 }
 
 TEST(Loader, MissingCpuFeature) {
   ProgramDesc program = exampleProgram();
   program.targets[0].requiredFeatures = {"sse2", "avx1024", "amx_quantum"};
-  expectProgramError(program, MLC_UNSUPPORTED, "this CPU lacks avx1024, amx_quantum; compile with --target-cpu");
+  expectProgramError(program, MLC_UNSUPPORTED,
+                     "this CPU lacks avx1024, amx_quantum; compile with --target-cpu=native here, or with "
+                     "--target-cpu=x86-64-v3 for most machines");
 }
 
 TEST(Loader, KernelAbi) {
   ProgramDesc program = exampleProgram();
   program.targets[0].kernelAbi = 999;
-  expectProgramError(program, MLC_UNSUPPORTED, "kernel ABI 999");
+  expectProgramError(program, MLC_UNSUPPORTED,
+                     "cannot run on this machine. Its targets:\n  x86-64: kernel ABI 999, but this runtime has " +
+                         std::to_string(MLC_KERNEL_ABI_VERSION) + "; compile the model again");
 }
 
 TEST(Loader, GpuTargetOnly) {
   ProgramDesc program = exampleProgram();
   program.targets[0].device = codegen::DeviceKind::cuda;
-  expectProgramError(program, MLC_UNSUPPORTED, "not a CPU target");
+  expectProgramError(program, MLC_UNSUPPORTED, "Its targets:\n  x86-64: not a CPU target");
 }
 
 TEST(Loader, MissingKernelSymbol) {
   ProgramDesc program = exampleProgram();
   program.kernels[1].symbol = "nowhere";
-  expectProgramError(program, MLC_INVALID_MODULE, "lacks the kernel 'nowhere'");
+  expectProgramError(program, MLC_INVALID_MODULE, "its code for target x86-64 lacks the kernel 'nowhere'");
 }
 
 TEST(Loader, CodeThatIsNotElf) {
   ProgramDesc program = exampleProgram();
   program.targets[0].code = "not an ELF file";
-  expectProgramError(program, MLC_UNSUPPORTED, "cannot load the code");
+  expectProgramError(program, MLC_UNSUPPORTED,
+                     ". Where code may not be loaded from memory, compile with --code=external");
 }
 
 TEST(Loader, ExternalCode) {
@@ -194,7 +202,8 @@ TEST(Loader, ExternalCode) {
   std::string code = readFile(path + ".so");
   code.back() ^= 1;
   writeFile(path + ".so", code);
-  expectLoadError(path, MLC_INVALID_MODULE, "is not the code of");
+  expectLoadError(path, MLC_INVALID_MODULE,
+                  "external.mlc.so' is not the code of '" + path + "': its checksum does not match");
   std::filesystem::remove(path + ".so");
   expectLoadError(path, MLC_NOT_FOUND, "external.mlc.so");
 }
@@ -206,17 +215,24 @@ TEST(Loader, BindingsOutOfBounds) {
     return program;
   };
   using codegen::Base;
-  expectProgramError(broken([](auto &launch) { launch.bindings[0].size = 33; }), MLC_INVALID_MODULE, "of input[0]");
-  expectProgramError(broken([](auto &launch) { launch.bindings[0].index = 2; }), MLC_INVALID_MODULE, "input[2]");
+  expectProgramError(broken([](auto &launch) { launch.bindings[0].size = 33; }), MLC_INVALID_MODULE,
+                     "entry point 'main', command 0: a binding covers bytes 0 + 33 of input[0], which has 32");
+  expectProgramError(broken([](auto &launch) { launch.bindings[0].index = 2; }), MLC_INVALID_MODULE,
+                     "a binding refers to input[2], but there are 2");
   expectProgramError(broken([](auto &launch) { launch.bindings[1].offset = 64; }), MLC_INVALID_MODULE, "of params");
   expectProgramError(broken([](auto &launch) { launch.bindings[2].offset = ~0ull; }), MLC_INVALID_MODULE, "of arena");
-  expectProgramError(broken([](auto &launch) { launch.bindings[2].index = 1; }), MLC_INVALID_MODULE, "arena[1]");
+  expectProgramError(broken([](auto &launch) { launch.bindings[2].index = 1; }), MLC_INVALID_MODULE,
+                     "a binding refers to arena[1], but there are 1");
   expectProgramError(broken([](auto &launch) { launch.bindings[2].base = Base(77); }), MLC_INVALID_MODULE, "refers");
-  expectProgramError(broken([](auto &launch) { launch.bindings[0].slotStride = 4; }), MLC_INVALID_MODULE, "no Repeat");
+  expectProgramError(broken([](auto &launch) { launch.bindings[0].slotStride = 4; }), MLC_INVALID_MODULE,
+                     "a binding moves with slot 0, but stands in no Repeat of that slot");
   expectProgramError(broken([](auto &launch) { launch.kernel = 3; }), MLC_INVALID_MODULE, "kernel 3 does not exist");
-  expectProgramError(broken([](auto &launch) { launch.tiles = -1; }), MLC_INVALID_MODULE, "-1 tiles");
-  expectProgramError(broken([](auto &launch) { launch.bindings.pop_back(); }), MLC_INVALID_MODULE, "3 bindings");
-  expectProgramError(broken([](auto &launch) { launch.constants.clear(); }), MLC_INVALID_MODULE, "1 constants");
+  expectProgramError(broken([](auto &launch) { launch.tiles = -1; }), MLC_INVALID_MODULE,
+                     "kernel 'add' is launched over -1 tiles");
+  expectProgramError(broken([](auto &launch) { launch.bindings.pop_back(); }), MLC_INVALID_MODULE,
+                     "kernel 'add' takes 3 bindings and 1 constants, but gets 2 and 1");
+  expectProgramError(broken([](auto &launch) { launch.constants.clear(); }), MLC_INVALID_MODULE,
+                     "kernel 'add' takes 3 bindings and 1 constants, but gets 3 and 0");
 }
 
 TEST(Loader, RepeatsOutOfBounds) {
@@ -226,8 +242,10 @@ TEST(Loader, RepeatsOutOfBounds) {
     return program;
   };
   expectProgramError(broken([](auto &repeat) { repeat.count = 4; }), MLC_INVALID_MODULE, "of output[0]");
-  expectProgramError(broken([](auto &repeat) { repeat.count = 0; }), MLC_INVALID_MODULE, "0 times");
-  expectProgramError(broken([](auto &repeat) { repeat.slot = 8; }), MLC_INVALID_MODULE, "slot 8");
+  expectProgramError(broken([](auto &repeat) { repeat.count = 0; }), MLC_INVALID_MODULE,
+                     "command 0: Repeat runs 0 times");
+  expectProgramError(broken([](auto &repeat) { repeat.slot = 8; }), MLC_INVALID_MODULE,
+                     "Repeat uses slot 8, which is above 7 or in use");
   expectProgramError(broken([](auto &repeat) { repeat.slot = 1; }), MLC_INVALID_MODULE, "no Repeat of that slot");
   expectProgramError(broken([](auto &repeat) {
                        auto &copy = std::get<codegen::CopyDesc>(repeat.body[0].commands[0].op);
@@ -238,7 +256,7 @@ TEST(Loader, RepeatsOutOfBounds) {
                        auto &copy = std::get<codegen::CopyDesc>(repeat.body[0].commands[0].op);
                        copy.destination = copy.source;
                      }),
-                     MLC_INVALID_MODULE, "read-only");
+                     MLC_INVALID_MODULE, "the destination writes to input, which is read-only");
 }
 
 TEST(Loader, Tables) {
@@ -250,10 +268,11 @@ TEST(Loader, Tables) {
   expectProgramError(program, MLC_INVALID_MODULE, "8 bytes, expected 4");
   program = exampleProgram();
   program.entryPoints[1].buckets[0].tiedResults = {{0, 2}};
-  expectProgramError(program, MLC_INVALID_MODULE, "tied result");
+  expectProgramError(program, MLC_INVALID_MODULE,
+                     "tied result 0 refers to an output or variable that does not exist, or is tied twice");
   program = exampleProgram();
   program.entryPoints[0].buckets[1].inputs[0].name = "other";
-  expectProgramError(program, MLC_INVALID_MODULE, "different inputs");
+  expectProgramError(program, MLC_INVALID_MODULE, "buckets of entry point 'main' have different inputs or outputs");
   program = exampleProgram();
   program.entryPoints[0].buckets[0].inputs[0].shape = {int64_t(1) << 62, 4};
   expectProgramError(program, MLC_INVALID_MODULE, "impossible shape");

@@ -143,7 +143,7 @@ TEST_F(SessionTest, ErrorsSayWhatWasExpected) {
     return [&session, this, inputs, entry] { session.run(module, entry, inputs); };
   };
   expectError(run({{"x", good}, {"ids", idView}}, "mane"), MLC_NOT_FOUND, "it has main, count, rows");
-  expectError(run({{"x", good}}), MLC_INVALID_ARGUMENT, "also needs the inputs ids: i64[4]");
+  expectError(run({{"x", good}}), MLC_INVALID_ARGUMENT, "entry point 'main' also needs the inputs ids: i64[4]");
   expectError(run({{"x", good}, {"idz", idView}}), MLC_INVALID_ARGUMENT,
               "has no input 'idz'; its inputs are x: f32[8], ids: i64[4]");
   expectError(run({{"x", good}, {"x", good}, {"ids", idView}}), MLC_INVALID_ARGUMENT, "'x' is given twice");

@@ -25,6 +25,12 @@ __attribute__((visibility("default"))) int32_t lookup(const mlc_kernel_args *arg
   return MLC_KERNEL_OK;
 }
 
+/* Fails with a code that the ABI does not have. */
+__attribute__((visibility("default"))) int32_t fail_unknown(const mlc_kernel_args *args, const mlc_worker *worker,
+                                                            int64_t begin, int64_t end) {
+  return 77;
+}
+
 /* Writes all of its scratch, then b[i] = a[i] through it; a tile is one element. */
 __attribute__((visibility("default"))) int32_t through_scratch(const mlc_kernel_args *args, const mlc_worker *worker,
                                                                int64_t begin, int64_t end) {

@@ -74,7 +74,7 @@ TEST_F(SupportTest, BadNpyIsNamed) {
   ASSERT_TRUE(writeNpy(at("t.npy"), HostTensor(DType::F32, {100})).ok());
   fs::resize_file(at("t.npy"), 200);
   expectError(readNpy(at("t.npy")).status(), "truncated");
-  expectError(readNpz(put("x.npz", "not a zip")).status(), "x.npz");
+  expectError(readNpz(put("x.npz", "not a zip")).status(), "x.npz' is not a usable .npz file: ");
 }
 
 TEST_F(SupportTest, UncommittedFileLeavesTheOldOne) {
@@ -86,6 +86,10 @@ TEST_F(SupportTest, UncommittedFileLeavesTheOldOne) {
   }
   EXPECT_EQ(fs::file_size(at("out")), 3u);
   EXPECT_EQ(filesInFolder(), 1u);
+  Result<FileWriter> complete = FileWriter::create(at("complete"));
+  ASSERT_TRUE(complete.ok() && complete->commit().ok());
+  expectError(complete->write("more"), "complete': an earlier write failed or the file is complete");
+  expectError(complete->commit(), "complete': an earlier write failed or the file is complete");
   expectError(FileWriter::create(at("no/such/folder/x")).status(), "No such file");
 }
 
@@ -156,6 +160,12 @@ TEST_F(SupportTest, ParamStoreReadsFilesAndSeeds) {
   EXPECT_EQ(tensor->at<float>(2), 3);
   expectError(store.read({DType::F32, {4}, FileSource{path, 1}}).status(), "too short");
   expectError(store.read({DType::F32, {1}, FileSource{path, UINT64_MAX}}).status(), "too short");
+  expectError(store.read({DType::F32, {INT64_MAX, 8}, FileSource{path, 1}}).status(),
+              "a parameter's shape must be static and of a size that fits in memory");
+  expectError(store.read({DType::F32, {2}, InlineSource{std::vector<std::byte>(3)}}).status(),
+              "f32[2] needs 8 bytes, 3 are given");
+  expectError(store.read({DType::I32, {2}, SeededSource{7, SeededSource::Distribution::Ones}}).status(),
+              "seeded parameters are f32, f64 or bf16, not i32");
 
   SeededSource normal{7, SeededSource::Distribution::Normal, 1, 2};
   Result<HostTensor> a = store.read({DType::F32, {20000}, normal}), b = store.read({DType::F32, {20000}, normal});
