@@ -4,6 +4,7 @@
 // FreeBSD's msun (e_log.c) so that nothing cancels.
 #include "codegen/math/Formula.h"
 #include "codegen/math/Math.h"
+#include "mlir/IR/Matchers.h"
 #include <cmath>
 #include <limits>
 
@@ -73,7 +74,44 @@ Value buildLogBase(OpBuilder &b, Location loc, Value x, double base) {
   return roundedTo(b, loc, f.mul(buildLog(b, loc, wide), f.number(1 / std::log(base))), x.getType());
 }
 
+static std::optional<double> constantOf(Value value) {
+  if (auto extended = value.getDefiningOp<arith::ExtFOp>())
+    value = extended.getIn();
+  Attribute attribute;
+  if (!matchPattern(value, m_Constant(&attribute)))
+    return std::nullopt;
+  if (auto splat = dyn_cast<SplatElementsAttr>(attribute))
+    attribute = splat.getSplatValue<Attribute>();
+  auto number = dyn_cast<FloatAttr>(attribute);
+  return number ? std::optional(number.getValueAsDouble()) : std::nullopt;
+}
+
+// Exponents that models are full of, by a few roundings; null: another one.
+static Value buildPowOf(OpBuilder &b, Location loc, Value x, double exponent) {
+  Formula f(b, loc, x.getType());
+  auto root = [&] { // of -0 it is 0, of -inf it is inf
+    Value sum = f.add(math::SqrtOp::create(b, loc, x), f.number(0));
+    return f.select(f.equal(x, f.number(-kInfinity)), f.number(kInfinity), sum);
+  };
+  if (exponent == 1)
+    return x;
+  if (exponent == 2)
+    return f.mul(x, x);
+  if (exponent == 3)
+    return f.mul(f.mul(x, x), x);
+  if (exponent == -1)
+    return f.div(f.number(1), x);
+  if (exponent == 0.5)
+    return root();
+  if (exponent == -0.5)
+    return f.div(f.number(1), root());
+  return {};
+}
+
 Value buildPow(OpBuilder &b, Location loc, Value x, Value y) {
+  if (std::optional<double> exponent = constantOf(y))
+    if (Value power = buildPowOf(b, loc, x, *exponent))
+      return power;
   Type type = x.getType();
   x = extended(b, loc, x);
   y = extended(b, loc, y);

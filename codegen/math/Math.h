@@ -25,7 +25,8 @@ mlir::Value buildLogBase(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x, 
 mlir::Value buildTanh(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
 mlir::Value buildSigmoid(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
 mlir::Value buildErf(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
-// f32 through f64. Special cases as in C's pow.
+// f32 through f64; constant exponents of 1, 2, 3, -1, 0.5 and -0.5 by products, quotients and roots, 1.5 ulp at most.
+// Special cases as in C's pow.
 mlir::Value buildPow(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x, mlir::Value y);
 // f32 through f64, for every x. f64 for |x| up to 2^30; beyond, it carries no promise.
 mlir::Value buildSin(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);

@@ -24,12 +24,22 @@ static int64_t product(ArrayRef<int64_t> values) {
   return result;
 }
 
+// A sum of no products, everywhere in the result.
+static OpFoldResult zeros(RankedTensorType type) {
+  return DenseElementsAttr::get(type, Builder(type.getContext()).getZeroAttr(type.getElementType()));
+}
+
 //===-- matmul
 //------------------------------------------------------------------------------------------------------------===//
 
 int64_t MatmulOp::flops() {
   ArrayRef<int64_t> lhs = shapeOf(getLhs());
   return 2 * countElements(getType()) * (getTransposeLhs() ? lhs[lhs.size() - 2] : lhs.back());
+}
+
+OpFoldResult MatmulOp::fold(FoldAdaptor) {
+  ArrayRef<int64_t> lhs = shapeOf(getLhs());
+  return (getTransposeLhs() ? lhs[lhs.size() - 2] : lhs.back()) == 0 ? zeros(getType()) : OpFoldResult();
 }
 
 LogicalResult MatmulOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,
@@ -70,6 +80,11 @@ int64_t ConvOp::flops() {
   ArrayRef<int64_t> filter = shapeOf(getFilter());
   int64_t outChannels = getLayout() == Layout::ChannelsLast ? filter.back() : filter.front();
   return outChannels == 0 ? 0 : 2 * countElements(getType()) * (product(filter) / outChannels);
+}
+
+OpFoldResult ConvOp::fold(FoldAdaptor) {
+  ArrayRef<int64_t> filter = shapeOf(getFilter());
+  return filter[getLayout() == Layout::ChannelsLast ? filter.size() - 2 : 1] == 0 ? zeros(getType()) : OpFoldResult();
 }
 
 LogicalResult ConvOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,

@@ -18,6 +18,7 @@ def Mlc_MatmulOp : Mlc_Contraction<"matmul"> {
     Example: `%c = mlc.matmul %a, %b {transpose_rhs} : (tensor<4x8xf32>, tensor<16x8xf32>) -> tensor<4x16xf32>`
   }];
   let arguments = (ins Mlc_NumberTensor:$lhs, Mlc_NumberTensor:$rhs, UnitAttr:$transpose_lhs, UnitAttr:$transpose_rhs);
+  let hasFolder = 1;
 }
 
 def Mlc_ConvOp : Mlc_Contraction<"conv"> {
@@ -36,6 +37,7 @@ def Mlc_ConvOp : Mlc_Contraction<"conv"> {
                    DenseI64ArrayAttr:$pad_low, DenseI64ArrayAttr:$pad_high, DenseI64ArrayAttr:$dilations,
                    DefaultValuedAttr<I64Attr, "1">:$groups,
                    DefaultValuedAttr<Mlc_LayoutAttr, "::mlc::Layout::ChannelsFirst">:$layout);
+  let hasFolder = 1;
 }
 
 def Mlc_PackOp : Mlc_TensorOp<"pack", "Injective"> {

@@ -391,12 +391,18 @@ ImportResult BertImporter::run() {
   for (const ShapeBinding &shape : shapes)
     buildEntry(shape.symbols.at("batch"), shape.symbols.at("seq"));
   for (auto &[name, tensor] : tensors) {
-    // Heads beside the encoder are other models; position ids are 0, 1, 2, ...
+    // The pooler, and heads of pre-training, are left out where they are not asked for; position ids are 0, 1, 2, ...
     StringRef own = name;
-    bool encoder = own.consume_front(prefix);
-    if (encoder && !used.contains(name) && !own.starts_with("pooler.") && own != "embeddings.position_ids" &&
-        own != "embeddings.token_type_ids" && !own.starts_with("cls."))
+    bool encoder = own.consume_front(prefix) && (own.starts_with("embeddings.") || own.starts_with("encoder."));
+    if (used.contains(name) || own.starts_with("pooler.") || own == "embeddings.position_ids" ||
+        own == "embeddings.token_type_ids" || own.starts_with("cls."))
+      continue;
+    if (encoder)
       problem("tensor '" + name + "' is unexpected in a bert encoder");
+    else if (options.head == Head::Auto)
+      problem("tensor '" + name +
+              "' is of a head that is not supported; export the model to ONNX, or leave its head out "
+              "(--head=none, mean, cls or pooler)");
   }
   if (!problems.empty())
     return report();

@@ -96,6 +96,8 @@ void OnnxImporter::importNode(const onnx::NodeProto &node, Scope &scope) {
       poisoned = true;
     }
     poisoned |= value && value->poisoned;
+    if (value && !value->unreadable.empty())
+      problem(value->unreadable);
     inputs.push_back(value);
   }
   while (!inputs.empty() && !inputs.back())
@@ -191,6 +193,8 @@ void OnnxImporter::importBucket(const ShapeBinding &shape) {
       problem("output '" + output.name() + "' is not defined by any node");
       continue;
     }
+    if (!value->unreadable.empty())
+      problem(value->unreadable);
     if (value->poisoned)
       continue;
     if (!value->value) {

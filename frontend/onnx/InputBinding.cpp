@@ -127,8 +127,8 @@ void OnnxImporter::defineInitializers(const onnx::GraphProto &proto, Scope &scop
       value.file = data->file;
       value.offset = data->offset;
     } else {
-      problem(data.message());
       value.poisoned = true;
+      value.unreadable = data.message();
     }
     define(scope, tensor.name(), std::move(value));
   }

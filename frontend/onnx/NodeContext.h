@@ -19,6 +19,8 @@ struct GraphValue {
   uint64_t offset = 0;
   // Its node could not be imported; users are skipped without another message.
   bool poisoned = false;
+  // Of a poisoned constant: why it cannot be read. No matter, where nothing uses it.
+  std::string unreadable;
 
   mlir::RankedTensorType type(mlir::MLIRContext *context) const {
     return host ? toTensorType(context, host->dtype(), host->shape())

@@ -20,7 +20,7 @@ namespace {
 using namespace test;
 
 constexpr int64_t kBlock = 4096;
-using BuildFunction = mlir::Value (*)(mlir::OpBuilder &, mlir::Location, mlir::Value);
+using BuildFunction = std::function<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::Value)>;
 
 // A math op of one or two operands, compiled over blocks of kBlock elements.
 template <typename T> class Compiled {
@@ -182,6 +182,27 @@ TEST(MathF32, Pow) {
     worst = std::max(worst, error);
   }
   std::printf("math.powf    f32 %zu samples, max %.2f ulp\n", x.size(), worst);
+}
+
+// Constant exponents have formulas of their own.
+TEST(MathF32, PowOfConstant) {
+  std::vector<float> x = denseFloats(65521);
+  for (float special : {0.f, -0.f, INFINITY, -INFINITY, NAN, 1.f, -1.f})
+    x.push_back(special);
+  for (double exponent : {1., 2., 3., -1., 0.5, -0.5}) {
+    Compiled<float> compiled("math.exp", 1, [&](mlir::OpBuilder &b, mlir::Location loc, mlir::Value base) {
+      auto constant = mlir::arith::ConstantOp::create(b, loc, b.getFloatAttr(base.getType(), exponent));
+      return buildPow(b, loc, base, constant);
+    });
+    std::vector<float> got = compiled(x);
+    double worst = 0;
+    for (size_t i = 0; i < x.size(); ++i) {
+      double error = ulps(got[i], std::pow((long double)x[i], (long double)exponent));
+      EXPECT_LE(error, 1.5) << x[i] << " ^ " << exponent << " gave " << got[i];
+      worst = std::max(worst, error);
+    }
+    std::printf("x^%-4g        f32 %zu samples, max %.2f ulp\n", exponent, x.size(), worst);
+  }
 }
 
 #define F80(function) [](long double x) { return std::function(x); }
