@@ -57,7 +57,9 @@ struct EntryPlan {
 
 class Module {
 public:
-  static std::shared_ptr<const Module> loadFile(const char *path);
+  // To run it; or to describe it, whatever this machine is: then without entries and code.
+  enum class Purpose { run, describe };
+  static std::shared_ptr<const Module> loadFile(const char *path, Purpose purpose);
   static std::shared_ptr<const Module> loadMemory(const void *data, size_t size);
   ~Module();
 
@@ -77,6 +79,7 @@ public:
   std::vector<mlc_kernel_fn> kernels; // null for those of other targets
   uint64_t maxScratchBytes = 0;
   std::string name; // for messages: the path
+  Purpose purpose = Purpose::run;
 
 private:
   Module() = default;
@@ -84,6 +87,8 @@ private:
   void checkHeader();
   void selectTarget();
   void loadCode(const program::Target &target);
+  std::string findExternalCode(const program::Target &target) const;
+  void openFromMemory(const program::Target &target);
   void resolveKernels();
   [[noreturn]] void damaged(const std::string &what) const;
 
@@ -94,7 +99,6 @@ private:
   uint32_t sectionCount = 0;
   const program::SectionHeader *paramsSection = nullptr;
   uint32_t target = 0;
-  int codeFd = -1;
   void *codeHandle = nullptr;
 };
 
