@@ -144,7 +144,7 @@ void mlc_module_destroy(mlc_module *module) { delete module; }
 mlc_status mlc_module_verify(const mlc_module *module) {
   return guarded([&] {
     require(module, "module");
-    module->module->verifyParams();
+    module->module->verify();
   });
 }
 

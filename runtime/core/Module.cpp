@@ -299,9 +299,13 @@ void Module::resolveKernels() {
   }
 }
 
-void Module::verifyParams() const {
+void Module::verify() const {
   if (paramsSection && XXH3_64bits(params, paramsSize) != paramsSection->checksum())
     damaged("the checksum of its parameters does not match");
+  if (mapped && program->targets())
+    for (const program::Target *candidate : *program->targets())
+      if (candidate->code() == program::CodeLocation::external)
+        findExternalCode(*candidate);
 }
 
 const EntryPlan &Module::entry(size_t index) const {

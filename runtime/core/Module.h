@@ -63,7 +63,8 @@ public:
   static std::shared_ptr<const Module> loadMemory(const void *data, size_t size);
   ~Module();
 
-  void verifyParams() const;
+  // What loading does not read: the parameters, and code in files of all targets.
+  void verify() const;
 
   const EntryPlan &entry(size_t index) const;
   size_t findEntry(const char *name) const;

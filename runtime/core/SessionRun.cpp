@@ -100,9 +100,12 @@ void Session::launch(const EntryPlan &entry, const BucketPlan &plan, const Bucke
     if (hostPool) {
       hostPool->parallel(hostPool->context, runHostTiles, &launch);
       const uint32_t finished = launch.finished.load(std::memory_order_acquire);
-      if (finished != workers || launch.misused)
+      if (launch.misused)
+        fail(MLC_INVALID_ARGUMENT,
+             concat("the host's pool called `body` twice for a worker, or for one that is not in [0, ", workers, ")"));
+      if (finished != workers)
         fail(MLC_INVALID_ARGUMENT, concat("the host's pool ran ", finished, " of ", workers,
-                                          " workers; `parallel` must call `body` exactly once for each, and wait"));
+                                          " workers; `parallel` must call `body` for each, and wait"));
     } else {
       pool->run(runTiles, &launch);
     }

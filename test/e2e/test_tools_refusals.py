@@ -126,8 +126,8 @@ def test_updates_are_no_outputs(tools, tmp_path):
 def test_module_without_its_code_is_described(tools, relu, tmp_path):
     module = relu("x", "y", "--code=external")
     (tmp_path / "relu.mlc.so").unlink()
-    out, _ = tools.run("mlc-run", module, "--inspect", "--verify")
-    assert '"missing_here": []' in out
+    assert '"missing_here": []' in tools.run("mlc-run", module, "--inspect")[0]
+    tools.refuse(tmp_path, "mlc-run", module, "--verify", says=["relu.mlc.so"])
 
 
 @pytest.mark.parametrize("name", ["a=b", "a=b=c", "="])

@@ -252,6 +252,7 @@ int main(int argc, char **argv) {
           ->type_name("FILE.json"));
   app.add_flag("--inspect", options.inspect,
                "Prints what the module holds, and what it needs that is missing here, as JSON");
-  app.add_flag("--verify", options.verify, "Compares the parameters with their checksum, too");
+  app.add_flag("--verify", options.verify,
+               "Compares parameters, and code in a file beside the module, with their checksums, too");
   return runMain("mlc-run", app, argc, argv, [&] { return run(options); });
 }

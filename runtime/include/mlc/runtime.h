@@ -132,7 +132,7 @@ MLC_API mlc_status mlc_module_load_memory(const void *data, size_t size, mlc_mod
 /* Releases the caller's reference. NULL is allowed. */
 MLC_API void mlc_module_destroy(mlc_module *module);
 
-/* Compares the parameters with their checksum. Reads all of them. */
+/* Compares the parameters, and code in files beside the module, with their checksums. Reads all of them. */
 MLC_API mlc_status mlc_module_verify(const mlc_module *module);
 
 /* All counts are 0 for a module that is NULL, and for an entry point that does not exist. */
