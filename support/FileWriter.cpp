@@ -16,6 +16,11 @@ static std::string folderOf(const std::string &path) {
   return folder.empty() ? "." : folder;
 }
 
+// A name beside `path` that fits where the path's own name is as long as names may be.
+static std::string nameAside(const std::string &path, const std::string &unique) {
+  return folderOf(path) + "/.mlc-" + unique + ".tmp";
+}
+
 // Gives the nameless file `fd` the name `name`. Its link in /proc leads to it (open(2), O_TMPFILE).
 static int linkTo(int fd, const std::string &name) {
   const std::string self = "/proc/self/fd/" + std::to_string(fd);
@@ -36,10 +41,16 @@ Result<FileWriter> FileWriter::create(const std::string &path) {
     return Status::error("cannot write '" + path + "': it is a directory; name a file");
   if (fs::exists(target, ignored) && !fs::is_regular_file(target, ignored))
     return Status::error("cannot write '" + path + "': it is not a regular file, and the output replaces a file");
+  // What replaces a file has its mode: a private one stays private.
+  struct stat old;
+  const bool replaces = stat(target.c_str(), &old) == 0;
   if (access("/proc/self/fd", X_OK) == 0)
-    if (int fd = open(folderOf(target).c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666); fd >= 0)
+    if (int fd = open(folderOf(target).c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666); fd >= 0) {
+      if (replaces)
+        fchmod(fd, old.st_mode & 0777);
       return FileWriter(std::move(target), "", fd);
-  std::string aside = target + ".XXXXXX.tmp";
+    }
+  std::string aside = nameAside(target, "XXXXXX");
   int fd = mkostemps(aside.data(), 4, O_CLOEXEC);
   if (fd < 0)
     return Status::error("cannot write '" + path + "': " + std::strerror(errno) +
@@ -47,7 +58,7 @@ Result<FileWriter> FileWriter::create(const std::string &path) {
   // mkstemp makes the file private: give it what open() would have.
   mode_t mask = umask(0);
   umask(mask);
-  fchmod(fd, 0666 & ~mask);
+  fchmod(fd, replaces ? old.st_mode & 0777 : 0666 & ~mask);
   return FileWriter(std::move(target), std::move(aside), fd);
 }
 
@@ -120,7 +131,7 @@ Status FileWriter::commit() {
   if (fsync(fd) != 0)
     return fail("write", errno);
   for (uint32_t attempt = 0; aside.empty(); ++attempt) {
-    std::string name = path + "." + std::to_string(getpid()) + "." + std::to_string(attempt) + ".tmp";
+    std::string name = nameAside(path, std::to_string(getpid()) + "-" + std::to_string(attempt));
     if (linkTo(fd, name) == 0)
       aside = std::move(name);
     else if (errno != EEXIST)

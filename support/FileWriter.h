@@ -1,6 +1,7 @@
 // Writes a file aside (in the same folder), syncs it, and renames it into place: a reader sees the old file or the
-// whole new one. Where anything fails the old file stays and the temporary one is removed; where the file system can
-// (O_TMPFILE) it has no name until it is complete, so that a killed process leaves nothing either.
+// whole new one, which has the mode of the old one. Where anything fails the old file stays and the temporary one is
+// removed; where the file system can (O_TMPFILE) it has no name until it is complete, so that a killed process leaves
+// nothing either.
 #pragma once
 
 #include "support/Status.h"

@@ -15,10 +15,11 @@ namespace {
 constexpr std::string_view kMagic = "\x93NUMPY";
 
 std::optional<DType> parseDescr(std::string_view descr) {
-  // '|' stands before types of one byte, '<' and '>' before little- and big-endian ones; '=' does not occur in files.
-  if (descr.size() < 3 || (descr[0] != '<' && descr[0] != '|' && descr[0] != '>'))
-    return std::nullopt;
-  std::string_view code = descr.substr(1);
+  // '|' stands before types of one byte, '<' and '>' before little- and big-endian ones. NumPy writes these, and reads
+  // '=' and nothing, too, as the machine's order.
+  std::string_view code = descr;
+  if (code.starts_with('<') || code.starts_with('|') || code.starts_with('>') || code.starts_with('='))
+    code.remove_prefix(1);
   static constexpr std::pair<std::string_view, DType> kCodes[] = {
       {"f4", DType::F32}, {"f8", DType::F64}, {"f2", DType::F16}, {"V2", DType::BF16}, {"b1", DType::I1},
       {"i1", DType::I8},  {"u1", DType::U8},  {"i2", DType::I16}, {"u2", DType::U16},  {"i4", DType::I32},
@@ -52,6 +53,8 @@ std::string_view descrOf(DType type) {
 std::optional<std::string_view> valueOf(std::string_view header, std::string_view key) {
   size_t at = header.find("'" + std::string(key) + "'");
   if (at == std::string_view::npos)
+    at = header.find("\"" + std::string(key) + "\"");
+  if (at == std::string_view::npos)
     return std::nullopt;
   at = header.find(':', at);
   if (at == std::string_view::npos)
@@ -60,6 +63,14 @@ std::optional<std::string_view> valueOf(std::string_view header, std::string_vie
   if (at == std::string_view::npos)
     return std::nullopt;
   return header.substr(at);
+}
+
+// True or False, and nothing else.
+std::optional<bool> parseBool(std::string_view text) {
+  for (auto [word, value] : {std::pair<std::string_view, bool>("True", true), {"False", false}})
+    if (text.starts_with(word) && text.substr(word.size()).find_first_of(" ,}\n") == 0)
+      return value;
+  return std::nullopt;
 }
 
 std::optional<std::vector<int64_t>> parseShape(std::string_view text) {
@@ -161,9 +172,12 @@ Result<HostTensor> parseNpy(const std::string &name, std::span<const std::byte> 
   std::string_view dict = text.substr(8 + lengthBytes, length);
 
   std::optional<std::string_view> descr = valueOf(dict, "descr");
-  if (!descr || descr->empty() || (*descr)[0] != '\'')
+  if (!descr || descr->empty())
+    return bad("its header lacks descr");
+  const char quote = (*descr)[0];
+  if (quote != '\'' && quote != '"')
     return bad("structured arrays are not supported");
-  std::string_view code = descr->substr(1, descr->find('\'', 1) - 1);
+  std::string_view code = descr->substr(1, descr->find(quote, 1) - 1);
   std::optional<DType> type = parseDescr(code);
   if (!type)
     return bad("unsupported element type '" + std::string(code) + "'; convert it, for instance with .astype('<f4')");
@@ -171,18 +185,31 @@ Result<HostTensor> parseNpy(const std::string &name, std::span<const std::byte> 
   std::optional<std::vector<int64_t>> shape = shapeText ? parseShape(*shapeText) : std::nullopt;
   if (!shape || !elementCount(*shape))
     return bad("its header lacks a shape of numbers from 0 on that fits in memory");
-  std::optional<std::string_view> order = valueOf(dict, "fortran_order");
-  if (!order)
-    return bad("its header lacks fortran_order");
+  std::optional<std::string_view> orderText = valueOf(dict, "fortran_order");
+  std::optional<bool> isFortran = orderText ? parseBool(*orderText) : std::nullopt;
+  if (!isFortran)
+    return bad("its header lacks fortran_order, True or False");
 
   size_t expected = static_cast<size_t>(*elementCount(*shape)) * sizeOf(*type);
   if (text.size() - start < expected)
     return bad("truncated: " + describe(*type, *shape) + " needs " + std::to_string(expected) + " bytes of data, " +
                std::to_string(text.size() - start) + " are there");
+  if (text.size() - start > expected)
+    return bad(std::to_string(text.size() - start - expected) + " bytes follow the data of " + describe(*type, *shape));
   HostTensor tensor = HostTensor::borrow(*type, *shape, bytes.data() + start, std::move(owner));
   if (code[0] == '>')
     tensor = swapBytes(tensor);
-  return order->starts_with("True") ? toRowMajor(tensor) : tensor;
+  return *isFortran ? toRowMajor(tensor) : tensor;
+}
+
+Status checkMemberName(const std::string &name) {
+  for (size_t at = 0; at <= name.size();) {
+    const size_t end = std::min(name.find_first_of("/\\", at), name.size());
+    if (name.substr(at, end - at) == "..")
+      return Status::error("'" + name + "' cannot be a name in an .npz: unpacked, it would lie outside of its folder");
+    at = end + 1;
+  }
+  return Status::success();
 }
 
 Result<HostTensor> readNpy(const std::string &path) {
@@ -273,6 +300,8 @@ Status writeNpz(const std::string &path, const NamedTensors &tensors) {
   std::vector<std::string> members;
   members.reserve(tensors.size());
   for (const auto &[name, tensor] : tensors) {
+    if (Status status = checkMemberName(name); !status.ok())
+      return status;
     std::string &content = members.emplace_back(header(tensor));
     content.append(reinterpret_cast<const char *>(tensor.bytes()), tensor.sizeBytes());
     zip_source_t *source = zip_source_buffer(archive.get(), content.data(), content.size(), 0);

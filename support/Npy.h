@@ -20,6 +20,8 @@ Result<HostTensor> readNpy(const std::string &path);
 Status writeNpy(const std::string &path, const HostTensor &tensor);
 
 Result<NamedTensors> readNpz(const std::string &path);
+// What writeNpz refuses about names, to be asked before work is done.
+Status checkMemberName(const std::string &name);
 Status writeNpz(const std::string &path, const NamedTensors &tensors);
 
 } // namespace mlc

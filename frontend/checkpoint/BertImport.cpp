@@ -346,8 +346,6 @@ ImportResult BertImporter::report() {
 
 ImportResult BertImporter::run() {
   readConfig();
-  if (!config.hidden || !config.layers || !config.heads || !config.intermediate || !config.positions)
-    return report(); // what else would be said follows from this
   readSentenceModules();
   Result<TensorIndex> index = readSafetensorsFolder(folder);
   if (!index.ok())
@@ -368,7 +366,8 @@ ImportResult BertImporter::run() {
         problem("--shape: a checkpoint has no dimension '" + symbol + "' (batch and seq are its dimensions)");
     for (auto &[input, dims] : shape.inputs)
       problem("--shape: bind batch and seq instead of the shape of '" + input + "'");
-    if (auto seq = shape.symbols.find("seq"); seq != shape.symbols.end() && seq->second > config.positions)
+    if (auto seq = shape.symbols.find("seq");
+        config.positions && seq != shape.symbols.end() && seq->second > config.positions)
       problem("--shape: seq=" + Twine(seq->second) + " exceeds the checkpoint's " + Twine(config.positions) +
               " positions");
   }

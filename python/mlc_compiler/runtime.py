@@ -2,7 +2,10 @@
 
 import ctypes
 import functools
+import operator
+import os
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +20,7 @@ _DTYPES = {
 }  # fmt: skip
 _BF16 = 4
 _CODES = {dtype: code for code, dtype in _DTYPES.items()}
+_MAX_THREADS = 65536
 
 
 class _Tensor(ctypes.Structure):
@@ -107,6 +111,38 @@ def _bfloat16() -> np.dtype:
     return np.dtype(ml_dtypes.bfloat16)
 
 
+# Names in modules are bytes, mostly but not always UTF-8.
+def _text(name: bytes) -> str:
+    return name.decode(errors="surrogateescape")
+
+
+def _bytes(name) -> bytes:
+    if not isinstance(name, str):
+        raise TypeError(f"names of tensors are strings; got {name!r}")
+    if "\0" in name:
+        raise ValueError(f"the name {name!r} has a NUL character")
+    return name.encode(errors="surrogateescape")
+
+
+def _path(path) -> bytes:
+    encoded = os.fsencode(path)
+    if b"\0" in encoded:
+        raise ValueError("the path of a module has no NUL character; a module in memory must be written to a file first")
+    return encoded
+
+
+def _threads(threads) -> int:
+    if threads is None:
+        return 0
+    try:
+        count = operator.index(threads)
+    except TypeError:
+        raise TypeError(f"threads must be a number or None; got {threads!r}") from None
+    if not 0 <= count <= _MAX_THREADS:
+        raise ValueError(f"threads must be from 1 to {_MAX_THREADS}, or None; got {count}")
+    return count
+
+
 def _code(name: str, dtype: np.dtype) -> int:
     if dtype in _CODES:
         return _CODES[dtype]
@@ -136,18 +172,30 @@ def _as_input(name: str, value) -> np.ndarray:
 
 
 class Module:
-    """A loaded module with a session of its own. Calls from several threads take turns."""
+    """A loaded module with a session of its own. Calls from several threads take turns.
+
+    Tensors of bf16 are arrays of ml_dtypes.bfloat16. After os.fork() (multiprocessing's "fork", too) a module of several
+    threads does not run in the child, which says so: load it there, or use the start method "spawn". It cannot be copied
+    or pickled.
+    """
 
     def __init__(self, path, threads=None, entry=None):
+        """Loads the module at `path` and starts `threads` threads: MLC_NUM_THREADS when None, else all CPUs. Calls run
+        `entry`, by default "main", or the first of the module's where there is no such.
+
+        RuntimeFailure says why a module cannot be loaded or run here.
+        """
         library = _library()
+        encoded, thread_count = _path(path), _threads(threads)
         self._module = ctypes.c_void_p()
         self._session = ctypes.c_void_p()
         self._lock = threading.Lock()
-        _check(library.mlc_module_load(str(path).encode(), ctypes.byref(self._module)))
-        options = _SessionOptions(struct_size=ctypes.sizeof(_SessionOptions), threads=threads or 0)
+        self._process = os.getpid()
+        _check(library.mlc_module_load(encoded, ctypes.byref(self._module)))
+        options = _SessionOptions(struct_size=ctypes.sizeof(_SessionOptions), threads=thread_count)
         _check(library.mlc_session_create(self._module, ctypes.byref(options), ctypes.byref(self._session)))
         count = library.mlc_module_entry_count(self._module)
-        self.entries = [library.mlc_module_entry_name(self._module, i).decode() for i in range(count)]
+        self.entries = [_text(library.mlc_module_entry_name(self._module, i)) for i in range(count)]
         if entry is None:
             entry = "main" if "main" in self.entries or not self.entries else self.entries[0]
         if entry not in self.entries:
@@ -161,6 +209,10 @@ class Module:
         if getattr(self, "_module", None):
             _library().mlc_module_destroy(self._module)
 
+    def __reduce_ex__(self, protocol):
+        # A copy would share the session's handle, and free it while the other uses it.
+        raise TypeError("a Module cannot be copied or pickled: load the file again where another one is needed")
+
     def _specs(self, kind: str, entry: str, bucket: int) -> list:
         library, index = _library(), self.entries.index(entry)
         specs = []
@@ -168,7 +220,7 @@ class Module:
             spec = _TensorSpec()
             _check(getattr(library, f"mlc_module_{kind}_spec")(self._module, index, bucket, i, ctypes.byref(spec)))
             dtype = _bfloat16() if spec.dtype == _BF16 else _DTYPES[spec.dtype]
-            specs.append(TensorSpec(spec.name.decode(), dtype, tuple(spec.shape[: spec.rank])))
+            specs.append(TensorSpec(_text(spec.name), dtype, tuple(spec.shape[: spec.rank])))
         return specs
 
     @property
@@ -178,6 +230,7 @@ class Module:
 
     @property
     def outputs(self) -> list:
+        """What a call gives, in its first shape bucket; without results that only update variables."""
         return self._specs("output", self.entry, 0)
 
     @property
@@ -191,10 +244,15 @@ class Module:
         _check(_library().mlc_module_verify(self._module))
 
     def __call__(self, **inputs) -> dict:
+        """Runs on arrays by input name (or what NumPy makes arrays of), and gives a dict of arrays by output name."""
         return self.run(inputs)
 
     def run(self, inputs: dict) -> dict:
         """Runs on a dict by input name: for names that are no Python identifiers, such as "input:0"."""
+        if not isinstance(inputs, Mapping):
+            raise TypeError(f"inputs must be a dict of arrays by name; got {type(inputs).__name__}")
+        for name in inputs:
+            _bytes(name)
         arrays = {name: _as_input(name, value) for name, value in inputs.items()}
         bucket = 0
         for index, specs in enumerate(self.buckets):
@@ -204,14 +262,17 @@ class Module:
         outputs = {s.name: np.empty(s.shape, s.dtype) for s in self._specs("output", self.entry, bucket)}
 
         def pack(arrays):
-            names = (ctypes.c_char_p * len(arrays))(*(name.encode() for name in arrays))
+            names = (ctypes.c_char_p * len(arrays))(*(_bytes(name) for name in arrays))
             views = (_Tensor * len(arrays))(*(_view(name, array) for name, array in arrays.items()))
             return names, views, len(arrays)
 
+        if self._process != os.getpid():
+            # Forked: the lock may be held by a thread that does not exist here.
+            self._lock, self._process = threading.Lock(), os.getpid()
         with self._lock:
             # Missing, unknown and ill-shaped inputs are the runtime's to name.
             _check(
-                _library().mlc_session_run_named(self._session, self.entry.encode(), *pack(arrays), *pack(outputs))
+                _library().mlc_session_run_named(self._session, _bytes(self.entry), *pack(arrays), *pack(outputs))
             )
         return outputs
 

@@ -1,6 +1,8 @@
 // The C interface: argument checks, and exceptions turned into status and message.
 #include "runtime/core/Session.h"
 #include "runtime/core/Tensor.h"
+#include "runtime/cpu/CpuFeatures.h"
+#include <algorithm>
 #include <cstdio>
 #include <mutex>
 #include <new>
@@ -55,6 +57,35 @@ void require(const void *pointer, const char *what) {
     fail(MLC_INVALID_ARGUMENT, concat("`", what, "` is NULL"));
 }
 
+// Sets what a function gives to what it is where the function fails: before anything can.
+template <typename T> void clear(T *result, const char *what, T failed = {}) {
+  require(result, what);
+  *result = failed;
+}
+
+mlc_status loadFile(const char *path, Module::Purpose purpose, mlc_module **module) {
+  return guarded([&] {
+    clear(module, "module");
+    require(path, "path");
+    *module = new mlc_module{Module::loadFile(path, purpose)};
+  });
+}
+
+// The members of `given` that this runtime knows. The rest asks for what it cannot do, unless it is zero.
+mlc_session_options knownOptions(const mlc_session_options &given) {
+  mlc_session_options known{};
+  constexpr size_t largest = 4096; // far beyond what options will ever take: more is a size that was not set
+  if (given.struct_size < sizeof(known) || given.struct_size > largest)
+    fail(MLC_INVALID_ARGUMENT, concat("`options->struct_size` is ", given.struct_size,
+                                      "; set it to sizeof(mlc_session_options), which is ", sizeof(known)));
+  known = given;
+  const char *bytes = reinterpret_cast<const char *>(&given);
+  if (known.reserved != 0 || !std::all_of(bytes + sizeof(known), bytes + given.struct_size, [](char c) { return !c; }))
+    fail(MLC_INVALID_ARGUMENT,
+         "`options` has members set that this runtime does not know; zero what is not in its header");
+  return known;
+}
+
 const BucketPlan &bucketOf(const mlc_module *handle, size_t entry, size_t bucket) {
   require(handle, "module");
   const EntryPlan &plan = handle->module->entry(entry);
@@ -91,29 +122,29 @@ void mlc_set_log(mlc_log_fn log, void *context) {
 }
 
 mlc_status mlc_module_load(const char *path, mlc_module **module) {
-  return guarded([&] {
-    require(path, "path");
-    require(module, "module");
-    *module = nullptr;
-    *module = new mlc_module{Module::loadFile(path)};
-  });
+  return loadFile(path, Module::Purpose::run, module);
+}
+
+mlc_status mlc_module_open(const char *path, mlc_module **module) {
+  return loadFile(path, Module::Purpose::describe, module);
 }
 
 mlc_status mlc_module_load_memory(const void *data, size_t size, mlc_module **module) {
   return guarded([&] {
+    clear(module, "module");
     require(data, "data");
-    require(module, "module");
-    *module = nullptr;
     *module = new mlc_module{Module::loadMemory(data, size)};
   });
 }
+
+int mlc_cpu_has_feature(const char *name) { return name && cpuHasFeature(name); }
 
 void mlc_module_destroy(mlc_module *module) { delete module; }
 
 mlc_status mlc_module_verify(const mlc_module *module) {
   return guarded([&] {
     require(module, "module");
-    module->module->verifyParams();
+    module->module->verify();
   });
 }
 
@@ -125,9 +156,9 @@ const char *mlc_module_entry_name(const mlc_module *module, size_t entry) {
 
 mlc_status mlc_module_find_entry(const mlc_module *module, const char *name, size_t *entry) {
   return guarded([&] {
+    clear(entry, "entry", SIZE_MAX);
     require(module, "module");
     require(name, "name");
-    require(entry, "entry");
     *entry = module->module->findEntry(name);
   });
 }
@@ -147,7 +178,7 @@ size_t mlc_module_output_count(const mlc_module *module, size_t entry) {
 mlc_status mlc_module_input_spec(const mlc_module *module, size_t entry, size_t bucket, size_t input,
                                  mlc_tensor_spec *spec) {
   return guarded([&] {
-    require(spec, "spec");
+    clear(spec, "spec");
     const BucketPlan &plan = bucketOf(module, entry, bucket);
     if (input >= plan.inputBytes.size())
       fail(MLC_INVALID_ARGUMENT, concat("input ", input, " does not exist: there are ", plan.inputBytes.size()));
@@ -158,7 +189,7 @@ mlc_status mlc_module_input_spec(const mlc_module *module, size_t entry, size_t 
 mlc_status mlc_module_output_spec(const mlc_module *module, size_t entry, size_t bucket, size_t output,
                                   mlc_tensor_spec *spec) {
   return guarded([&] {
-    require(spec, "spec");
+    clear(spec, "spec");
     const BucketPlan &plan = bucketOf(module, entry, bucket);
     if (output >= plan.visibleOutputs.size())
       fail(MLC_INVALID_ARGUMENT, concat("output ", output, " does not exist: there are ", plan.visibleOutputs.size()));
@@ -169,8 +200,8 @@ mlc_status mlc_module_output_spec(const mlc_module *module, size_t entry, size_t
 mlc_status mlc_module_find_bucket(const mlc_module *module, size_t entry, const mlc_tensor *inputs, size_t input_count,
                                   size_t *bucket) {
   return guarded([&] {
+    clear(bucket, "bucket", SIZE_MAX);
     require(module, "module");
-    require(bucket, "bucket");
     if (input_count)
       require(inputs, "inputs");
     *bucket = module->module->findBucket(module->module->entry(entry), inputs, input_count);
@@ -179,9 +210,9 @@ mlc_status mlc_module_find_bucket(const mlc_module *module, size_t entry, const 
 
 mlc_status mlc_module_program(const mlc_module *module, const void **data, size_t *size) {
   return guarded([&] {
+    clear(data, "data");
+    clear(size, "size");
     require(module, "module");
-    require(data, "data");
-    require(size, "size");
     *data = module->module->programData;
     *size = module->module->programSize;
   });
@@ -189,16 +220,11 @@ mlc_status mlc_module_program(const mlc_module *module, const void **data, size_
 
 mlc_status mlc_session_create(mlc_module *module, const mlc_session_options *options, mlc_session **session) {
   return guarded([&] {
+    clear(session, "session");
     require(module, "module");
-    require(session, "session");
-    *session = nullptr;
-    mlc_session_options known{};
-    if (options) {
-      if (options->struct_size < sizeof(known))
-        fail(MLC_INVALID_ARGUMENT, "`options->struct_size` is too small; set it to sizeof(mlc_session_options)");
-      known = *options;
-    }
-    *session = new mlc_session{Session(module->module, known)};
+    if (module->module->purpose == Module::Purpose::describe)
+      fail(MLC_INVALID_ARGUMENT, "the module was opened to be described; use mlc_module_load to run it");
+    *session = new mlc_session{Session(module->module, options ? knownOptions(*options) : mlc_session_options{})};
   });
 }
 
@@ -244,8 +270,8 @@ size_t mlc_module_variable_count(const mlc_module *module) {
 
 mlc_status mlc_module_variable_spec(const mlc_module *module, size_t variable, mlc_tensor_spec *spec) {
   return guarded([&] {
+    clear(spec, "spec");
     require(module, "module");
-    require(spec, "spec");
     if (variable >= mlc_module_variable_count(module))
       fail(MLC_INVALID_ARGUMENT,
            concat("variable ", variable, " does not exist: there are ", mlc_module_variable_count(module)));

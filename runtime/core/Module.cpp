@@ -1,6 +1,7 @@
 // Reading, verifying, and loading of module files. docs/module-format.md describes them.
 #include "runtime/core/Module.h"
 
+#include "runtime/core/Checks.h"
 #include "runtime/core/Format.h"
 #include "runtime/core/Tensor.h"
 #include "runtime/cpu/CpuFeatures.h"
@@ -32,7 +33,8 @@ struct Mapping {
 
 // Maps a whole file. The message of a failure names the path.
 Mapping mapFile(const std::string &path) {
-  File file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  // Without O_NONBLOCK a FIFO would be waited for.
+  File file{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (file.fd < 0) {
     int error = errno;
     fail(error == ENOENT || error == ENOTDIR ? MLC_NOT_FOUND : MLC_IO_ERROR,
@@ -73,8 +75,9 @@ void Module::damaged(const std::string &what) const {
   fail(MLC_INVALID_MODULE, concat("'", name, "' is damaged: ", what, ". Copy or compile it again"));
 }
 
-std::shared_ptr<const Module> Module::loadFile(const char *path) {
+std::shared_ptr<const Module> Module::loadFile(const char *path, Purpose purpose) {
   std::shared_ptr<Module> module(new Module);
+  module->purpose = purpose;
   module->name = path;
   Mapping mapping = mapFile(path);
   module->data = mapping.data;
@@ -98,8 +101,6 @@ std::shared_ptr<const Module> Module::loadMemory(const void *data, size_t size) 
 Module::~Module() {
   if (codeHandle)
     dlclose(codeHandle);
-  if (codeFd >= 0)
-    close(codeFd);
   if (mapped)
     munmap(const_cast<char *>(data), size);
 }
@@ -173,6 +174,8 @@ void Module::readContainer() {
     damaged("its program is not well-formed");
   program = program::GetProgram(programData);
   checkProgram(*this);
+  if (purpose == Purpose::describe)
+    return;
   selectTarget();
   entries = planEntries(*this, target);
   resolveKernels();
@@ -211,48 +214,71 @@ void Module::selectTarget() {
   target = uint32_t(best);
 }
 
-void Module::loadCode(const program::Target &candidate) {
-  std::string path;
-  if (candidate.code() == program::CodeLocation::external) {
-    std::string file = text(candidate.external_file());
-    if (file.empty() || file.find('/') != std::string::npos)
-      damaged("the name of its code file is not a plain file name");
-    size_t slash = name.rfind('/');
-    path = (slash == std::string::npos ? "./" : name.substr(0, slash + 1)) + file;
-    Mapping mapping = mapFile(path);
-    bool matches = XXH3_64bits(mapping.data, mapping.size) == candidate.external_checksum();
-    munmap(const_cast<char *>(mapping.data), mapping.size);
-    if (!matches)
-      fail(MLC_INVALID_MODULE, concat("'", path, "' is not the code of '", name, "': its checksum does not match"));
-  } else {
-    const program::SectionHeader *section = nullptr;
-    for (uint32_t i = 0; i < sectionCount; ++i)
-      if (sections[i].kind() == program::SectionKind::code && sections[i].index() == target)
-        section = &sections[i];
-    if (!section)
-      damaged(concat("it has no code for target ", text(candidate.name())));
-    codeFd = memfd_create("mlc-code", MFD_CLOEXEC);
-    if (codeFd < 0)
-      fail(MLC_IO_ERROR, concat("cannot create memory for the code of '", name, "': ", strerror(errno),
-                                ". Where memfd_create is forbidden, compile with --code=external"));
-    const char *bytes = data + section->offset();
-    for (uint64_t done = 0; done < section->size();) {
-      ssize_t count = write(codeFd, bytes + done, section->size() - done);
-      if (count < 0 && errno == EINTR)
-        continue;
-      if (count < 0)
-        fail(MLC_OUT_OF_MEMORY, concat("cannot store the code of '", name, "': ", strerror(errno)));
-      done += uint64_t(count);
-    }
-    // dlopen knows libraries by name: the descriptor stays open so that no other library gets this one meanwhile.
-    path = "/proc/self/fd/" + std::to_string(codeFd);
+// The path of the code file, which was checked to be the one.
+std::string Module::findExternalCode(const program::Target &candidate) const {
+  const std::string file = text(candidate.external_file());
+  if (file.empty() || file.find('/') != std::string::npos)
+    damaged("the name of its code file is not a plain file name");
+  // A file of that name in the current folder could be anyone's.
+  if (!mapped)
+    fail(MLC_UNSUPPORTED, concat("the code of a module in memory must be in the module, but this one's is in '", file,
+                                 "'. Load it by its path, or compile it with --code=embedded"));
+  const size_t slash = name.rfind('/');
+  std::string path = (slash == std::string::npos ? "./" : name.substr(0, slash + 1)) + file;
+  Mapping mapping = mapFile(path);
+  const bool matches = XXH3_64bits(mapping.data, mapping.size) == candidate.external_checksum();
+  munmap(const_cast<char *>(mapping.data), mapping.size);
+  if (!matches)
+    fail(MLC_INVALID_MODULE, concat("'", path, "' is not the code of '", name, "': its checksum does not match"));
+  return path;
+}
+
+// dlopen wants a path, and takes what has the path of a library that is loaded for that library. A descriptor's number
+// is used again once it is closed, so the path to it is spelled with the file's inode, which is not while the library
+// is there: a "/." for each bit that is set, a "//" for others.
+static std::string uniquePath(int fd) {
+  struct stat status;
+  if (fstat(fd, &status) != 0)
+    fail(MLC_IO_ERROR, concat("cannot look at memory for code: ", strerror(errno)));
+  std::string path = "/proc/self/fd";
+  for (uint64_t bits = status.st_ino; bits; bits >>= 1)
+    path += bits & 1 ? "/." : "//";
+  return path + "/" + std::to_string(fd);
+}
+
+void Module::openFromMemory(const program::Target &candidate) {
+  const program::SectionHeader *section = nullptr;
+  for (uint32_t i = 0; i < sectionCount; ++i)
+    if (sections[i].kind() == program::SectionKind::code && sections[i].index() == target)
+      section = &sections[i];
+  if (!section)
+    damaged(concat("it has no code for target ", text(candidate.name())));
+  File file{memfd_create("mlc-code", MFD_CLOEXEC)};
+  if (file.fd < 0)
+    fail(MLC_IO_ERROR, concat("cannot create memory for the code of '", name, "': ", strerror(errno),
+                              ". Where memfd_create is forbidden, compile with --code=external"));
+  const char *bytes = data + section->offset();
+  for (uint64_t done = 0; done < section->size();) {
+    ssize_t count = write(file.fd, bytes + done, section->size() - done);
+    if (count < 0 && errno == EINTR)
+      continue;
+    if (count < 0)
+      fail(MLC_OUT_OF_MEMORY, concat("cannot store the code of '", name, "': ", strerror(errno)));
+    done += uint64_t(count);
   }
-  codeHandle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  codeHandle = dlopen(uniquePath(file.fd).c_str(), RTLD_NOW | RTLD_LOCAL);
+}
+
+void Module::loadCode(const program::Target &candidate) {
+  const bool external = candidate.code() == program::CodeLocation::external;
+  if (external)
+    codeHandle = dlopen(findExternalCode(candidate).c_str(), RTLD_NOW | RTLD_LOCAL);
+  else
+    openFromMemory(candidate);
   if (!codeHandle)
-    fail(MLC_UNSUPPORTED, concat("cannot load the code of '", name, "': ", dlerror(),
-                                 candidate.code() == program::CodeLocation::embedded
-                                     ? ". Where code may not be loaded from memory, compile with --code=external"
-                                     : ""));
+    fail(MLC_UNSUPPORTED,
+         concat("cannot load the code of '", name, "': ", dlerror(),
+                external ? "" : ". Where code may not be loaded from memory, compile with --code=external"));
 }
 
 void Module::resolveKernels() {
@@ -273,9 +299,13 @@ void Module::resolveKernels() {
   }
 }
 
-void Module::verifyParams() const {
+void Module::verify() const {
   if (paramsSection && XXH3_64bits(params, paramsSize) != paramsSection->checksum())
     damaged("the checksum of its parameters does not match");
+  if (mapped && program->targets())
+    for (const program::Target *candidate : *program->targets())
+      if (candidate->code() == program::CodeLocation::external)
+        findExternalCode(*candidate);
 }
 
 const EntryPlan &Module::entry(size_t index) const {
@@ -295,6 +325,19 @@ size_t Module::findEntry(const char *wanted) const {
        concat("'", name, "' has no entry point '", wanted, "'; it has ", known.empty() ? "none" : known));
 }
 
+// A rank that no bucket has is refused before the shape is read: it may be garbage.
+static void checkInput(const EntryPlan &entry, size_t input, const mlc_tensor &tensor) {
+  auto rankIn = [input](const BucketPlan &plan) {
+    const auto *shape = plan.bucket->inputs()->Get(input)->shape();
+    return shape ? size_t(shape->size()) : 0;
+  };
+  const bool known = std::any_of(entry.buckets.begin(), entry.buckets.end(), [&](const BucketPlan &plan) {
+    return tensor.rank >= 0 && rankIn(plan) == size_t(tensor.rank);
+  });
+  checkShape(tensor, known ? size_t(tensor.rank) : rankIn(entry.buckets[0]), "input",
+             entry.buckets[0].bucket->inputs()->Get(input)->name()->c_str());
+}
+
 size_t Module::findBucket(const EntryPlan &entry, const mlc_tensor *inputs, size_t count) const {
   const char *entryName = entry.entry->name()->c_str();
   size_t expected = entry.buckets[0].inputBytes.size();
@@ -309,6 +352,8 @@ size_t Module::findBucket(const EntryPlan &entry, const mlc_tensor *inputs, size
   if (count != expected)
     fail(MLC_INVALID_ARGUMENT, concat("entry point '", entryName, "' takes ", expected, " inputs (",
                                       signature(entry.buckets[0]), "), but ", count, " were given"));
+  for (size_t i = 0; i < count; ++i)
+    checkInput(entry, i, inputs[i]);
   for (size_t b = 0; b < entry.buckets.size(); ++b) {
     const BucketPlan &plan = entry.buckets[b];
     size_t i = 0;

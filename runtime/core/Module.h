@@ -57,11 +57,14 @@ struct EntryPlan {
 
 class Module {
 public:
-  static std::shared_ptr<const Module> loadFile(const char *path);
+  // To run it; or to describe it, whatever this machine is: then without entries and code.
+  enum class Purpose { run, describe };
+  static std::shared_ptr<const Module> loadFile(const char *path, Purpose purpose);
   static std::shared_ptr<const Module> loadMemory(const void *data, size_t size);
   ~Module();
 
-  void verifyParams() const;
+  // What loading does not read: the parameters, and code in files of all targets.
+  void verify() const;
 
   const EntryPlan &entry(size_t index) const;
   size_t findEntry(const char *name) const;
@@ -77,6 +80,7 @@ public:
   std::vector<mlc_kernel_fn> kernels; // null for those of other targets
   uint64_t maxScratchBytes = 0;
   std::string name; // for messages: the path
+  Purpose purpose = Purpose::run;
 
 private:
   Module() = default;
@@ -84,6 +88,8 @@ private:
   void checkHeader();
   void selectTarget();
   void loadCode(const program::Target &target);
+  std::string findExternalCode(const program::Target &target) const;
+  void openFromMemory(const program::Target &target);
   void resolveKernels();
   [[noreturn]] void damaged(const std::string &what) const;
 
@@ -94,7 +100,6 @@ private:
   uint32_t sectionCount = 0;
   const program::SectionHeader *paramsSection = nullptr;
   uint32_t target = 0;
-  int codeFd = -1;
   void *codeHandle = nullptr;
 };
 

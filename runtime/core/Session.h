@@ -48,8 +48,14 @@ private:
   struct Launch; // what the workers of one launch share
   class Busy;
 
+  const char *explainBusy() const;
+  void startWorkers(const mlc_session_options &options);
   void allocateVariables();
   void allocateBuckets();
+  void orderInputs(const EntryPlan &entry, const char *const *names, const mlc_tensor *inputs, size_t count);
+  void orderOutputs(const EntryPlan &entry, const char *const *names, const mlc_tensor *outputs, size_t count);
+  void runByPosition(size_t entry, const mlc_tensor *inputs, size_t inputCount, const mlc_tensor *outputs,
+                     size_t outputCount);
   void bindInputs(const BucketPlan &plan, BucketState &state, const mlc_tensor *inputs);
   void bindOutputs(const EntryPlan &entry, const BucketPlan &plan, BucketState &state, const mlc_tensor *outputs,
                    size_t count);
@@ -62,6 +68,7 @@ private:
   }
   const program::Variable &findVariable(const char *name, size_t &index) const;
   static void runTiles(void *launch, uint32_t worker);
+  static void runHostTiles(void *launch, uint32_t worker);
 
   std::shared_ptr<const Module> module;
   mlc_allocator allocator;
@@ -71,12 +78,16 @@ private:
   std::vector<Block> arenas, variables;
   Block scratch;
   std::vector<mlc_worker> workerArgs;
-  std::vector<std::vector<BucketState>> states; // [entry][bucket]
-  std::vector<void *> bindingPointers;          // of the launch that runs
-  std::vector<uint64_t> counters;               // of Repeat slots
+  std::vector<std::vector<BucketState>> states;      // [entry][bucket]
+  std::vector<void *> bindingPointers;               // of the launch that runs
+  std::vector<uint64_t> counters;                    // of Repeat slots
+  std::vector<mlc_tensor> namedInputs, namedOutputs; // of a call by names, in the module's order
+  std::vector<std::atomic<uint64_t>> lastLaunch;     // of a host's pool: the launch that each worker last ran
+  uint64_t launchNumber = 0;
   mlc_profile_fn profile = nullptr;
   void *profileContext = nullptr;
   std::atomic<bool> running{false};
+  std::atomic<pthread_t> runner{}; // the thread that runs
 };
 
 } // namespace mlc::runtime

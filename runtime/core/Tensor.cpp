@@ -37,13 +37,6 @@ void copyStrided(char *dense, const mlc_tensor &view, char *data, int axis, size
                         axis + 1, elementSize, innerElements);
 }
 
-size_t elementCount(const mlc_tensor &tensor) {
-  size_t count = 1;
-  for (int32_t i = 0; i < tensor.rank; ++i)
-    count *= tensor.shape[i];
-  return count;
-}
-
 } // namespace
 
 bool denseBytes(program::DType dtype, const flatbuffers::Vector<int64_t> *shape, uint64_t &bytes) {
@@ -80,6 +73,13 @@ bool sameShapeAndType(const program::TensorSpec &spec, const mlc_tensor &tensor)
   return rank == 0 || memcmp(spec.shape()->data(), tensor.shape, rank * sizeof(int64_t)) == 0;
 }
 
+size_t byteSize(const mlc_tensor &tensor) {
+  size_t size = typeInfo(tensor.dtype).size;
+  for (int32_t i = 0; i < tensor.rank; ++i)
+    size *= tensor.shape[i];
+  return size;
+}
+
 bool isDense(const mlc_tensor &tensor) {
   if (!tensor.strides)
     return true;
@@ -95,20 +95,24 @@ bool isDense(const mlc_tensor &tensor) {
 }
 
 void gatherToDense(const mlc_tensor &source, void *dense) {
-  size_t size = typeInfo(source.dtype).size, count = elementCount(source);
+  const size_t bytes = byteSize(source), size = typeInfo(source.dtype).size;
+  if (bytes == 0)
+    return;
   if (isDense(source))
-    memcpy(dense, source.data, size * count);
+    memcpy(dense, source.data, bytes);
   else
-    copyStrided<true>(static_cast<char *>(dense), source, static_cast<char *>(source.data), 0, size, count);
+    copyStrided<true>(static_cast<char *>(dense), source, static_cast<char *>(source.data), 0, size, bytes / size);
 }
 
 void scatterFromDense(const void *dense, const mlc_tensor &destination) {
-  size_t size = typeInfo(destination.dtype).size, count = elementCount(destination);
+  const size_t bytes = byteSize(destination), size = typeInfo(destination.dtype).size;
+  if (bytes == 0)
+    return;
   char *source = const_cast<char *>(static_cast<const char *>(dense));
   if (isDense(destination))
-    memcpy(destination.data, dense, size * count);
+    memcpy(destination.data, dense, bytes);
   else
-    copyStrided<false>(source, destination, static_cast<char *>(destination.data), 0, size, count);
+    copyStrided<false>(source, destination, static_cast<char *>(destination.data), 0, size, bytes / size);
 }
 
 } // namespace mlc::runtime

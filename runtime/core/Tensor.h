@@ -18,6 +18,9 @@ std::string describe(const mlc_tensor &tensor);
 
 bool sameShapeAndType(const program::TensorSpec &spec, const mlc_tensor &tensor);
 
+// Bytes of the elements, without gaps between them.
+size_t byteSize(const mlc_tensor &tensor);
+
 // Whether elements lie in row-major order without gaps.
 bool isDense(const mlc_tensor &tensor);
 

@@ -2,10 +2,10 @@
 
 #include "runtime/core/Error.h"
 #include <cstdlib>
+#include <cstring>
 #include <linux/futex.h>
 #include <sched.h>
 #include <sys/syscall.h>
-#include <system_error>
 #include <unistd.h>
 
 namespace mlc::runtime {
@@ -27,29 +27,39 @@ void futexWakeAll(std::atomic<uint32_t> &word) {
 
 } // namespace
 
-ThreadPool::ThreadPool(uint32_t workerCount) {
+ThreadPool::ThreadPool(uint32_t workerCount) : owner(getpid()) {
   // With more threads than CPUs, spinning only keeps the CPU from whom one waits for.
   spinLimit = workerCount <= availableCpus() ? spinsBeforePark : 0;
   threads.reserve(workerCount - 1);
-  try {
-    for (uint32_t worker = 1; worker < workerCount; ++worker)
-      threads.emplace_back([this, worker] { work(worker); });
-  } catch (const std::system_error &error) {
-    size_t started = threads.size();
-    stop();
-    fail(MLC_OUT_OF_MEMORY, concat("cannot start ", workerCount, " threads (", started + 1, " started): ", error.what(),
-                                   ". Ask for fewer, by the session's options or MLC_NUM_THREADS"));
+  for (uint32_t worker = 1; worker < workerCount; ++worker) {
+    Thread &thread = threads.emplace_back(Thread{this, worker, {}});
+    if (int error = pthread_create(&thread.handle, nullptr, start, &thread)) {
+      threads.pop_back();
+      stop();
+      fail(MLC_OUT_OF_MEMORY, concat("cannot start ", workerCount, " threads (", worker, " started): ", strerror(error),
+                                     ". Ask for fewer, by the session's options or MLC_NUM_THREADS"));
+    }
   }
 }
+
+void *ThreadPool::start(void *argument) {
+  const Thread &thread = *static_cast<Thread *>(argument);
+  thread.pool->work(thread.worker);
+  return nullptr;
+}
+
+bool ThreadPool::lostByFork() const { return !threads.empty() && getpid() != owner; }
 
 ThreadPool::~ThreadPool() { stop(); }
 
 void ThreadPool::stop() {
+  if (lostByFork())
+    return;
   stopping.store(true, std::memory_order_relaxed);
   epoch.fetch_add(1, std::memory_order_seq_cst);
   futexWakeAll(epoch);
-  for (std::thread &thread : threads)
-    thread.join();
+  for (const Thread &thread : threads)
+    pthread_join(thread.handle, nullptr);
   threads.clear();
 }
 
@@ -121,9 +131,10 @@ uint32_t defaultThreadCount() {
   if (const char *text = getenv("MLC_NUM_THREADS"); text && *text) {
     char *end;
     long count = strtol(text, &end, 10);
-    if (*end == '\0' && count >= 1 && count <= 65536)
+    if (*end == '\0' && count >= 1 && count <= MLC_MAX_THREADS)
       return uint32_t(count);
-    log(MLC_LOG_WARNING, concat("MLC_NUM_THREADS='", text, "' is ignored: expected a number from 1 to 65536"));
+    log(MLC_LOG_WARNING,
+        concat("MLC_NUM_THREADS='", text, "' is ignored: expected a number from 1 to ", MLC_MAX_THREADS));
   }
   return availableCpus();
 }

@@ -1,11 +1,12 @@
 // Fork-join pool for kernel launches. Workers spin with a bound after a region and then park, so that back-to-back
-// launches cost well under a microsecond and an idle session costs nothing.
+// launches cost well under a microsecond and an idle session costs nothing. A child of fork() has none of the threads:
+// it must not run, and may destroy.
 #ifndef MLC_RUNTIME_CPU_THREADPOOL_H
 #define MLC_RUNTIME_CPU_THREADPOOL_H
 
 #include <atomic>
 #include <cstdint>
-#include <thread>
+#include <pthread.h>
 #include <vector>
 
 namespace mlc::runtime {
@@ -21,15 +22,25 @@ public:
   ThreadPool &operator=(const ThreadPool &) = delete;
 
   uint32_t workerCount() const { return uint32_t(threads.size()) + 1; }
+  // Whether this process is a child of the one that started the threads.
+  bool lostByFork() const;
 
   // Calls body(argument, w) once for each worker; returns when all have.
   void run(Body body, void *argument);
 
 private:
+  // A handle without a destructor, unlike std::thread's: a child of fork() has nothing to join.
+  struct Thread {
+    ThreadPool *pool;
+    uint32_t worker;
+    pthread_t handle;
+  };
+  static void *start(void *thread);
   void work(uint32_t worker);
   void stop();
 
-  std::vector<std::thread> threads;
+  std::vector<Thread> threads;
+  int owner; // the process
   uint32_t spinLimit;
   Body body = nullptr;
   void *argument = nullptr;

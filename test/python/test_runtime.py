@@ -1,9 +1,14 @@
 """The Python package on the example module that mlc_write_example makes (test/unit/runtime/TestModules.h)."""
 
+import copy
 import os
 import pathlib
+import pickle
+import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -106,3 +111,68 @@ def test_missing_library_says_where_it_looked():
     assert result.returncode != 0
     assert ("libmlc_runtime.so was not found in\n  /no/such/folder\nBuild it (cmake --preset release && "
             "ninja -C build/release), or set MLC_LIBRARY_DIR to the folder that holds it" in result.stderr)
+
+
+def test_cannot_be_copied_or_pickled(path):
+    module = mlc.load(path, threads=1)
+    for duplicate in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match="cannot be copied or pickled: load the file again"):
+            duplicate(module)
+    module(x=np.zeros(8, np.float32), ids=IDS)
+
+
+@pytest.mark.parametrize("threads, error", [(-1, ValueError), (2**32, ValueError), (65537, ValueError), ("2", TypeError)])
+def test_wrong_threads(path, threads, error):
+    with pytest.raises(error, match="threads must be"):
+        mlc.load(path, threads=threads)
+
+
+def test_wrong_paths_and_names(path):
+    with pytest.raises(TypeError, match="NoneType"):
+        mlc.load(None)
+    with pytest.raises(ValueError, match="NUL character"):
+        mlc.load(path.read_bytes())
+    with pytest.raises(ValueError, match="NUL character"):
+        mlc.load(f"{path}\0.bak")
+    module = mlc.load(os.fsencode(path), threads=1)
+    with pytest.raises(TypeError, match="inputs must be a dict of arrays by name; got list"):
+        module.run([np.zeros(8, np.float32)])
+    with pytest.raises(TypeError, match="names of tensors are strings; got 1"):
+        module.run({1: np.zeros(8, np.float32)})
+    with pytest.raises(ValueError, match="NUL character"):
+        module.run({"x\0y": np.zeros(8, np.float32), "ids": IDS})
+
+
+def test_path_that_is_no_utf8(path, tmp_path):
+    strange = os.fsencode(tmp_path) + b"/bad\xff.mlc"
+    shutil.copy(path, strange)
+    for spelling in (strange, os.fsdecode(strange), pathlib.Path(os.fsdecode(strange))):
+        assert mlc.load(spelling, threads=1).entry == "main"
+
+
+def test_forked_child_is_told(path):
+    module = mlc.load(path, threads=2)
+    inputs = {"x": np.zeros(8, np.float32), "ids": IDS}
+    module.run(inputs)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            with module._lock:  # held, as by another thread of the parent
+                module.run(inputs)
+        except mlc.RuntimeFailure as failure:
+            code = 0 if "fork" in str(failure) else 2
+        finally:
+            module.__del__()
+            os._exit(code)
+    for _ in range(200):
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            break
+        time.sleep(0.1)
+    else:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        pytest.fail("the child hangs")
+    assert os.waitstatus_to_exitcode(status) == 0
+    module.run(inputs)

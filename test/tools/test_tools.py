@@ -140,6 +140,16 @@ def test_inspect_and_verify(module, tmp_path):
     assert result.returncode == 1 and "checksum of its parameters does not match" in result.stderr
 
 
+def test_module_for_another_cpu_is_described(tmp_path):
+    path = tmp_path / "other.mlc"
+    subprocess.run([BIN / "mlc_write_example", path, "avx1024"], check=True)
+    target = json.loads(run("mlc-run", path, "--inspect").stdout)["targets"][0]
+    assert target["required_features"] == ["sse2", "avx1024"] and target["missing_here"] == ["avx1024"]
+    assert run("mlc-run", path, "--verify").returncode == 0
+    result = run("mlc-run", path, "--entry", "count")
+    assert result.returncode == 1 and "this CPU lacks avx1024" in result.stderr
+
+
 def test_bench(module):
     result = run("mlc-bench", module, "--bucket", 1, "--threads", 1, "--seconds", 0.05, "--json")
     assert result.returncode == 0, result.stderr

@@ -2,6 +2,7 @@
 
 #include "support/RandomTensor.h"
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <stdexcept>
@@ -46,7 +47,21 @@ uint64_t parseSeed(const std::string &text, const std::string &argument) {
   return seed;
 }
 
-Given readInputs(const InputArguments &arguments) {
+// NAME=VALUE. Names may hold '=', and so may paths: it is cut at the last '=' behind the name of an input, or else at
+// the first.
+std::pair<std::string, std::string> splitInput(const std::string &argument, const std::vector<Spec> &specs) {
+  size_t cut = 0;
+  for (const Spec &spec : specs)
+    if (argument.starts_with(spec.name + "="))
+      cut = std::max(cut, spec.name.size());
+  if (cut == 0)
+    cut = argument.find('=');
+  if (cut == std::string::npos || cut == 0)
+    fail("--input " + argument + ": expected NAME=FILE.npy or NAME=random:SEED");
+  return {argument.substr(0, cut), argument.substr(cut + 1)};
+}
+
+Given readInputs(const InputArguments &arguments, const std::vector<Spec> &specs) {
   Given given;
   auto add = [&](const std::string &name, HostTensor tensor) {
     if (given.has(name))
@@ -54,10 +69,7 @@ Given readInputs(const InputArguments &arguments) {
     given.tensors.emplace(name, std::move(tensor));
   };
   for (const std::string &argument : arguments.inputs) {
-    size_t equals = argument.find('=');
-    if (equals == std::string::npos || equals == 0)
-      fail("--input " + argument + ": expected NAME=FILE.npy or NAME=random:SEED");
-    std::string name = argument.substr(0, equals), value = argument.substr(equals + 1);
+    const auto [name, value] = splitInput(argument, specs);
     if (value.rfind("random:", 0) == 0) {
       if (given.has(name))
         fail("input '" + name + "' is given twice");
@@ -148,9 +160,8 @@ std::string describeSpec(const Spec &spec) { return spec.name + ": " + describe(
 Call prepareCall(const Module &module, const InputArguments &arguments) {
   Call call;
   call.entry = findEntry(module, arguments.entry);
-  Given given = readInputs(arguments);
-
-  std::vector<Spec> anySpecs = module.inputs(call.entry);
+  const std::vector<Spec> anySpecs = module.inputs(call.entry);
+  Given given = readInputs(arguments, anySpecs);
   std::string missing;
   for (const Spec &spec : anySpecs)
     if (!given.has(spec.name) && !arguments.randomSeed)

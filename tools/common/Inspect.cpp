@@ -1,6 +1,9 @@
 #include "tools/common/Inspect.h"
 
+#include "mlc/kernel_abi.h"
 #include "runtime/program_generated.h"
+#include <algorithm>
+#include <filesystem>
 
 namespace mlc::tools {
 namespace {
@@ -37,10 +40,29 @@ size_t countCommands(const flatbuffers::Vector<flatbuffers::Offset<program::Stag
   return count;
 }
 
-ordered_json bucket(const program::Bucket &bucket) {
+const program::Program &programOf(const Module &module) {
+  const void *data;
+  size_t size;
+  check(mlc_module_program(module.get(), &data, &size));
+  return *program::GetProgram(data);
+}
+
+// Results that are tied to variables are no outputs to callers: they are named by their variables, as `updates`.
+ordered_json bucket(const program::Bucket &bucket, const program::Program &program) {
+  ordered_json outputs = list(bucket.outputs(), tensor), updates = ordered_json::array();
+  std::vector<uint32_t> tied;
+  if (bucket.tied_results())
+    for (const program::TiedResult *result : *bucket.tied_results()) {
+      tied.push_back(result->output());
+      updates.push_back(text(program.variables()->Get(result->variable())->name()));
+    }
+  std::sort(tied.rbegin(), tied.rend());
+  for (uint32_t output : tied)
+    outputs.erase(output);
   ordered_json result{{"target", bucket.target()},
                       {"inputs", list(bucket.inputs(), tensor)},
-                      {"outputs", list(bucket.outputs(), tensor)},
+                      {"outputs", outputs},
+                      {"updates", updates},
                       {"commands", countCommands(bucket.stages())}};
   if (const program::MemoryReport *memory = bucket.memory())
     result["memory"] = {{"arena_bytes", memory->arena_bytes()},
@@ -50,22 +72,30 @@ ordered_json bucket(const program::Bucket &bucket) {
 }
 
 ordered_json target(const program::Target &target) {
-  ordered_json features = ordered_json::array();
+  ordered_json features = ordered_json::array(), missing = ordered_json::array();
   if (target.required_features())
-    for (const flatbuffers::String *feature : *target.required_features())
+    for (const flatbuffers::String *feature : *target.required_features()) {
       features.push_back(feature->str());
-  return {{"name", text(target.name())},       {"device", program::EnumNameDeviceKind(target.device())},
-          {"cpu", text(target.cpu())},         {"required_features", features},
-          {"kernel_abi", target.kernel_abi()}, {"code", program::EnumNameCodeLocation(target.code())}};
+      if (!mlc_cpu_has_feature(feature->c_str()))
+        missing.push_back(feature->str());
+    }
+  if (target.device() != program::DeviceKind::cpu)
+    missing.push_back("a device of another kind than CPU");
+  if (target.kernel_abi() != MLC_KERNEL_ABI_VERSION)
+    missing.push_back("a runtime with kernel ABI " + std::to_string(target.kernel_abi()));
+  return {{"name", text(target.name())},
+          {"device", program::EnumNameDeviceKind(target.device())},
+          {"cpu", text(target.cpu())},
+          {"required_features", features},
+          {"missing_here", missing},
+          {"kernel_abi", target.kernel_abi()},
+          {"code", program::EnumNameCodeLocation(target.code())}};
 }
 
 } // namespace
 
 ordered_json inspect(const Module &module) {
-  const void *data;
-  size_t size;
-  check(mlc_module_program(module.get(), &data, &size));
-  const program::Program &program = *program::GetProgram(data);
+  const program::Program &program = programOf(module);
   ordered_json result;
   if (const program::Provenance *provenance = program.provenance()) {
     result["compiler"] = text(provenance->compiler());
@@ -77,8 +107,9 @@ ordered_json inspect(const Module &module) {
     result["options"] = options;
   }
   result["targets"] = list(program.targets(), target);
-  result["entry_points"] = list(program.entry_points(), [](const program::EntryPoint &entry) {
-    return ordered_json{{"name", text(entry.name())}, {"buckets", list(entry.buckets(), bucket)}};
+  result["entry_points"] = list(program.entry_points(), [&](const program::EntryPoint &entry) {
+    auto describe = [&](const program::Bucket &one) { return bucket(one, program); };
+    return ordered_json{{"name", text(entry.name())}, {"buckets", list(entry.buckets(), describe)}};
   });
   result["variables"] = list(program.variables(), [](const program::Variable &variable) {
     return ordered_json{{"name", text(variable.name())},
@@ -102,6 +133,19 @@ ordered_json inspect(const Module &module) {
                         {"flops", kernel.flops()},           {"bytes", kernel.bytes()}};
   });
   return result;
+}
+
+std::string toText(const ordered_json &json, int indent) {
+  return json.dump(indent, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+std::vector<std::string> codeFiles(const Module &module, const std::string &path) {
+  std::vector<std::string> files;
+  if (const auto *targets = programOf(module).targets())
+    for (const program::Target *target : *targets)
+      if (target->external_file())
+        files.push_back((std::filesystem::path(path).parent_path() / target->external_file()->str()).string());
+  return files;
 }
 
 } // namespace mlc::tools

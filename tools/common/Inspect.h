@@ -7,7 +7,14 @@
 
 namespace mlc::tools {
 
+// What the program says, and what of it this machine lacks. Also of a module that was only opened.
 nlohmann::ordered_json inspect(const Module &module);
+
+// As text. Names in files are bytes: those that are no UTF-8 become the replacement character, which JSON wants.
+std::string toText(const nlohmann::ordered_json &json, int indent = -1);
+
+// The files beside the module at `path` that hold its code (--code=external).
+std::vector<std::string> codeFiles(const Module &module, const std::string &path);
 
 } // namespace mlc::tools
 

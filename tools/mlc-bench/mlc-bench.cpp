@@ -1,5 +1,6 @@
 // mlc-bench: latency and throughput of a module, and the time of each of its kernels.
 #include "tools/common/Inputs.h"
+#include "tools/common/Inspect.h"
 #include "tools/common/Main.h"
 
 #include <CLI/CLI.hpp>
@@ -7,7 +8,6 @@
 #include <chrono>
 #include <cstdio>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 using namespace mlc;
@@ -113,20 +113,20 @@ int run(const Options &options) {
                                   {"gflop", double(flops) * 1e-9},
                                   {"gflops_per_s", double(flops) * 1e-6 / median},
                                   {"kernels", list}};
-    printf("%s\n", result.dump().c_str());
+    print("%s\n", toText(result).c_str());
     return 0;
   }
-  printf("%s, entry point %s, %u threads, %zu runs\n", options.module.c_str(), module.entryName(call.entry).c_str(),
-         session.threadCount(), times.size());
-  printf("load_ms   %.3f\nmedian_ms %.3f\nmin_ms    %.3f\nGFLOP/s   %.1f  (%.3f GFLOP a run)\n\n", loadMs, median,
-         times.front(), double(flops) * 1e-6 / median, double(flops) * 1e-9);
-  printf("%9s %6s %8s %9s %8s  %s\n", "ms", "share", "launches", "GFLOP/s", "GB/s", "kernel");
+  print("%s, entry point %s, %u threads, %zu runs\n", options.module.c_str(), module.entryName(call.entry).c_str(),
+        session.threadCount(), times.size());
+  print("load_ms   %.3f\nmedian_ms %.3f\nmin_ms    %.3f\nGFLOP/s   %.1f  (%.3f GFLOP a run)\n\n", loadMs, median,
+        times.front(), double(flops) * 1e-6 / median, double(flops) * 1e-9);
+  print("%9s %6s %8s %9s %8s  %s\n", "ms", "share", "launches", "GFLOP/s", "GB/s", "kernel");
   for (const KernelTime &kernel : kernels)
-    printf("%9.3f %5.1f%% %8llu %9.1f %8.1f  %s (%s)\n", double(kernel.timeNs) * 1e-6 / double(profiled),
-           timeNs ? 100.0 * double(kernel.timeNs) / double(timeNs) : 0,
-           static_cast<unsigned long long>(kernel.launches / profiled),
-           kernel.timeNs ? double(kernel.flops) / double(kernel.timeNs) : 0,
-           kernel.timeNs ? double(kernel.bytes) / double(kernel.timeNs) : 0, kernel.description, kernel.symbol);
+    print("%9.3f %5.1f%% %8llu %9.1f %8.1f  %s (%s)\n", double(kernel.timeNs) * 1e-6 / double(profiled),
+          timeNs ? 100.0 * double(kernel.timeNs) / double(timeNs) : 0,
+          static_cast<unsigned long long>(kernel.launches / profiled),
+          kernel.timeNs ? double(kernel.flops) / double(kernel.timeNs) : 0,
+          kernel.timeNs ? double(kernel.bytes) / double(kernel.timeNs) : 0, kernel.description, kernel.symbol);
   return 0;
 }
 
@@ -137,18 +137,20 @@ int main(int argc, char **argv) {
   options.arguments.randomSeed = 1;
   CLI::App app("Measures a compiled module: latency, throughput, and the time of each kernel.\n"
                "Inputs that are not given are random, the same in each run.");
+  app.footer("Exit codes: 0 all is well; 1 an error; 2 a wrong command line");
   app.set_version_flag("--version", std::string("mlc-bench ") + mlc_runtime_version());
-  app.add_option("module", options.module, "The module, a file that mlc-opt wrote")->required();
+  expectName(app.add_option("module", options.module, "The module, a file that mlc-opt wrote")->required());
   app.add_option("--input", options.arguments.inputs, "NAME=FILE.npy, or NAME=random:SEED")->type_name("NAME=VALUE");
-  app.add_option("--inputs", options.arguments.archives, "Several inputs in one .npz")->type_name("FILE.npz");
-  app.add_option("--entry", options.arguments.entry, "The entry point; needed where there are several and no `main`");
-  app.add_option("--bucket", options.arguments.bucket, "Number of the shape bucket, where there are several");
+  expectName(
+      app.add_option("--inputs", options.arguments.archives, "Several inputs in one .npz")->type_name("FILE.npz"));
+  expectName(app.add_option("--entry", options.arguments.entry,
+                            "The entry point; needed where there are several and no `main`"));
+  expectIndex(
+      app.add_option("--bucket", options.arguments.bucket, "Number of the shape bucket, where there are several"));
   app.add_option("--threads", options.threads, "Threads; by default MLC_NUM_THREADS, else all CPUs")
-      ->check(CLI::Range(1, 65536));
-  app.add_option("--seconds", options.seconds, "How long to measure")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, MLC_MAX_THREADS));
+  expectNumber(app.add_option("--seconds", options.seconds, "How long to measure")->capture_default_str(), 0, 1e6,
+               /*aboveLow=*/true);
   app.add_flag("--json", options.json, "Prints one line of JSON");
-  CLI11_PARSE(app, argc, argv);
-  return runMain("mlc-bench", [&] { return run(options); });
+  return runMain("mlc-bench", app, argc, argv, [&] { return run(options); });
 }

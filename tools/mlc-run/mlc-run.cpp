@@ -51,15 +51,15 @@ bool matches(Call &call, const NamedTensors &reference, double tolerance) {
       continue;
     HostTensor actual = toHostTensor(output);
     if (actual.shape() != found->second.shape()) {
-      printf("%s: shape is %s, expected %s\n", name.c_str(), describe(actual.dtype(), actual.shape()).c_str(),
-             describe(found->second.dtype(), found->second.shape()).c_str());
+      print("%s: shape is %s, expected %s\n", name.c_str(), describe(actual.dtype(), actual.shape()).c_str(),
+            describe(found->second.dtype(), found->second.shape()).c_str());
       all = false;
       continue;
     }
     Difference difference = differenceOf(actual, found->second);
     const bool ok = difference.relativeL2 <= tolerance; // false for NaN
-    printf("%s: rel-L2 %.3e, max abs %.3e: %s (tolerance %.1e)\n", name.c_str(), difference.relativeL2,
-           difference.maxAbs, ok ? "ok" : "MISMATCH", tolerance);
+    print("%s: rel-L2 %.3e, max abs %.3e: %s (tolerance %.1e)\n", name.c_str(), difference.relativeL2,
+          difference.maxAbs, ok ? "ok" : "MISMATCH", tolerance);
     all &= ok;
   }
   return all;
@@ -87,7 +87,7 @@ public:
                         {"tiles", event.tiles},
                         {"flops", event.flops},
                         {"bytes", event.bytes}}}});
-    const std::string text = nlohmann::ordered_json{{"traceEvents", list}, {"displayTimeUnit", "ns"}}.dump(1) + "\n";
+    const std::string text = toText({{"traceEvents", list}, {"displayTimeUnit", "ns"}}, 1) + "\n";
     if (Status status = writeFile(path, std::as_bytes(std::span(text))); !status.ok())
       throw std::runtime_error(status.message());
   }
@@ -96,21 +96,53 @@ private:
   std::vector<mlc_profile_event> events;
 };
 
+bool isSameFile(const std::string &a, const std::string &b) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (fs::equivalent(a, b, error))
+    return true;
+  // Files that are not there yet.
+  const fs::path first = fs::weakly_canonical(fs::absolute(a), error);
+  return !error && first == fs::weakly_canonical(fs::absolute(b), error) && !error;
+}
+
 // Compared before anything is written: an output replaces what it is called like.
-void checkOutput(const Options &options) {
-  auto same = [](const std::string &a, const std::string &b) {
-    std::error_code ignored;
-    return std::filesystem::equivalent(a, b, ignored);
-  };
+void checkOutputs(const Options &options, const Module &module) {
   std::vector<std::string> inputs = options.arguments.archives;
   inputs.push_back(options.module);
-  inputs.push_back(options.expect);
+  for (const std::string &file : codeFiles(module, options.module))
+    inputs.push_back(file);
+  if (!options.expect.empty())
+    inputs.push_back(options.expect);
+  // Where names hold '=', any of them may begin the path.
   for (const std::string &input : options.arguments.inputs)
-    inputs.push_back(input.substr(input.find('=') + 1));
-  for (const std::string &output : {options.output, options.profile})
+    for (size_t at = 0; (at = input.find('=', at)) != std::string::npos;)
+      inputs.push_back(input.substr(++at));
+  std::vector<std::string> outputs;
+  for (const std::string &output : {options.output, options.variables, options.profile}) {
+    if (output.empty())
+      continue;
     for (const std::string &input : inputs)
-      if (!output.empty() && same(output, input))
+      if (isSameFile(output, input))
         throw std::runtime_error("'" + output + "' is an input; name another output");
+    for (const std::string &other : outputs)
+      if (isSameFile(output, other))
+        throw std::runtime_error("'" + output + "' is named for two outputs; name a file for each");
+    outputs.push_back(output);
+  }
+}
+
+// What would fail behind the run is found before it.
+void checkRequest(const Options &options, const Module &module, const Call &call) {
+  if (call.outputs.empty() && (!options.output.empty() || !options.expect.empty()))
+    throw std::runtime_error("the entry point '" + module.entryName(call.entry) +
+                             "' gives no outputs, it only updates variables; read those with --variables FILE.npz");
+  if (!options.variables.empty() && module.variables().empty())
+    throw std::runtime_error("--variables: the module has no variables");
+  if (!options.output.empty())
+    for (const Buffer &output : call.outputs)
+      if (Status status = checkMemberName(output.spec().name); !status.ok())
+        throw std::runtime_error("output " + status.message());
 }
 
 void writeVariables(const Module &module, Session &session, const std::string &path) {
@@ -126,29 +158,34 @@ void writeVariables(const Module &module, Session &session, const std::string &p
     throw std::runtime_error(status.message());
 }
 
-int run(const Options &options) {
-  checkOutput(options);
-  Module module(options.module);
+// Needs neither the CPU that the module is for nor its code.
+void describe(const Options &options) {
+  const Module module = Module::open(options.module);
   if (options.verify) {
     module.verify();
-    printf("%s: header, program, code and parameters are intact\n", options.module.c_str());
+    print("%s: header, program, code and parameters are intact\n", options.module.c_str());
   }
   if (options.inspect)
-    printf("%s\n", inspect(module).dump(2).c_str());
+    print("%s\n", toText(inspect(module), 2).c_str());
+}
+
+int run(const Options &options) {
+  if (options.verify || options.inspect)
+    describe(options);
   const bool asked = !options.arguments.inputs.empty() || !options.arguments.archives.empty() ||
                      !options.output.empty() || !options.expect.empty() || !options.profile.empty() ||
                      !options.variables.empty() || options.runs != 1;
   if ((options.verify || options.inspect) && !asked)
     return 0;
 
+  const Module module(options.module);
+  checkOutputs(options, module);
   Call call = prepareCall(module, options.arguments);
+  checkRequest(options, module, call);
   // Before the run, so that a wrong file costs no time and leaves no output.
   std::optional<NamedTensors> reference;
   if (!options.expect.empty())
     reference = readReference(call, options.expect);
-  if (call.outputs.empty() && (!options.output.empty() || !options.expect.empty()))
-    throw std::runtime_error("the entry point '" + module.entryName(call.entry) +
-                             "' gives no outputs, it only updates variables; read those with --variables FILE.npz");
   Session session(module, options.threads);
   Trace trace;
   if (!options.profile.empty())
@@ -168,10 +205,10 @@ int run(const Options &options) {
   if (!options.variables.empty())
     writeVariables(module, session, options.variables);
   if (reference)
-    return matches(call, *reference, options.tolerance) ? 0 : 1;
+    return matches(call, *reference, options.tolerance) ? 0 : exitFailure;
   if (options.output.empty())
     for (Buffer &output : call.outputs)
-      printf("%s\n", describeSpec(output.spec()).c_str());
+      print("%s\n", describeSpec(output.spec()).c_str());
   return 0;
 }
 
@@ -183,31 +220,39 @@ int main(int argc, char **argv) {
                "  mlc-run model.mlc --input ids=ids.npy --output out.npz\n"
                "  mlc-run model.mlc --input x=random:1 --expect reference.npz\n"
                "  mlc-run model.mlc --inspect");
+  app.footer("Exit codes: 0 all is well; 1 an error, or outputs that differ from --expect; 2 a wrong command line");
   app.set_version_flag("--version", std::string("mlc-run ") + mlc_runtime_version());
-  app.add_option("module", options.module, "The module, a file that mlc-opt wrote")->required();
+  expectName(app.add_option("module", options.module, "The module, a file that mlc-opt wrote")->required());
   app.add_option("--input", options.arguments.inputs, "NAME=FILE.npy, or NAME=random:SEED for random values")
       ->type_name("NAME=VALUE");
-  app.add_option("--inputs", options.arguments.archives, "Several inputs in one .npz")->type_name("FILE.npz");
-  app.add_option("--output", options.output, "Writes all outputs")->type_name("FILE.npz");
-  app.add_option("--entry", options.arguments.entry, "The entry point; needed where there are several and no `main`");
-  app.add_option("--bucket", options.arguments.bucket,
-                 "Number of the shape bucket, where random inputs leave a choice (see --inspect)");
+  expectName(
+      app.add_option("--inputs", options.arguments.archives, "Several inputs in one .npz")->type_name("FILE.npz"));
+  expectOutputFile(app.add_option("--output", options.output, "Writes all outputs")->type_name("FILE.npz"));
+  expectName(app.add_option("--entry", options.arguments.entry,
+                            "The entry point; needed where there are several and no `main`"));
+  expectIndex(app.add_option("--bucket", options.arguments.bucket,
+                             "Number of the shape bucket, where random inputs leave a choice (see --inspect)"));
   app.add_option("--threads", options.threads, "Threads; by default MLC_NUM_THREADS, else all CPUs")
-      ->check(CLI::Range(1, 65536));
+      ->check(CLI::Range(1, MLC_MAX_THREADS));
   app.add_option("--runs", options.runs, "Runs so many times in one session; outputs are those of the last run")
       ->check(CLI::Range(1, 1000000000))
       ->capture_default_str();
-  app.add_option("--variables", options.variables, "Writes the session's variables, as they are after the last run")
-      ->type_name("FILE.npz");
-  app.add_option("--expect", options.expect, "Compares outputs with these; exit code 1 where they differ")
-      ->type_name("FILE.npz");
-  app.add_option("--tolerance", options.tolerance, "Largest relative L2 difference of each output")
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
-  app.add_option("--profile", options.profile, "Writes a trace for chrome://tracing or ui.perfetto.dev")
-      ->type_name("FILE.json");
-  app.add_flag("--inspect", options.inspect, "Prints what the module holds, as JSON");
-  app.add_flag("--verify", options.verify, "Compares the parameters with their checksum, too");
-  CLI11_PARSE(app, argc, argv);
-  return runMain("mlc-run", [&] { return run(options); });
+  expectOutputFile(
+      app.add_option("--variables", options.variables, "Writes the session's variables, as they are after the last run")
+          ->type_name("FILE.npz"));
+  expectName(app.add_option("--expect", options.expect,
+                            "Compares outputs with these, which may be some of them and of other types; NaN equals "
+                            "NaN. Exit code 1 where they differ")
+                 ->type_name("FILE.npz"));
+  expectNumber(app.add_option("--tolerance", options.tolerance, "Largest relative L2 difference of each output")
+                   ->capture_default_str(),
+               0, 1e30, /*aboveLow=*/false);
+  expectOutputFile(
+      app.add_option("--profile", options.profile, "Writes a trace for chrome://tracing or ui.perfetto.dev")
+          ->type_name("FILE.json"));
+  app.add_flag("--inspect", options.inspect,
+               "Prints what the module holds, and what it needs that is missing here, as JSON");
+  app.add_flag("--verify", options.verify,
+               "Compares parameters, and code in a file beside the module, with their checksums, too");
+  return runMain("mlc-run", app, argc, argv, [&] { return run(options); });
 }

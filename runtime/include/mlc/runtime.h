@@ -8,12 +8,16 @@
  *   mlc_session_destroy(session);
  *   mlc_module_destroy(module);
  *
- * Errors. Every function that can fail returns a mlc_status; mlc_last_error() then describes the failure.
- * Ownership. Who creates a handle destroys it. A session keeps its module alive: they may be destroyed in any order.
- * Strings that the library returns belong to the module (or to the thread, for mlc_last_error).
- * Threads. A module may be used by any number of threads. A session runs one call at a time; a second call meanwhile is
- * refused with MLC_BUSY. Sessions of one module are independent and run concurrently.
- * Extensible structs begin with struct_size: set it to sizeof(the struct) and zero the rest.
+ * Errors. Every function that can fail returns a mlc_status; mlc_last_error() then describes the failure. What a
+ * function would have given is then empty: handles and pointers are NULL, sizes and specs are zero, an index is
+ * SIZE_MAX. Ownership. Who creates a handle destroys it. A session keeps its module alive: they may be destroyed in any
+ * order. Strings and shapes that the library returns belong to the module, and live as long as it or a session of it
+ * does (what mlc_last_error returns belongs to the thread). Threads. A module may be used by any number of threads. A
+ * session runs one call at a time; a second call meanwhile is refused with MLC_BUSY. Sessions of one module are
+ * independent and run concurrently. fork. A child process has no threads but the one that forked: there, a session that
+ * was made before and has threads of its own refuses to run (MLC_UNSUPPORTED). It may be destroyed, modules may be
+ * used, and sessions may be made. Extensible structs begin with struct_size: set it to sizeof(the struct) and zero the
+ * rest.
  */
 #ifndef MLC_RUNTIME_H
 #define MLC_RUNTIME_H
@@ -52,11 +56,15 @@ MLC_API const char *mlc_last_error(void);
 /* "0.1.0" */
 MLC_API const char *mlc_runtime_version(void);
 
+/* Whether this machine has a CPU feature, by its name in Linux's /proc/cpuinfo; 0 for names that are not known. */
+MLC_API int mlc_cpu_has_feature(const char *name);
+
+/* Nothing is logged as INFO today. */
 typedef enum mlc_log_level { MLC_LOG_INFO = 0, MLC_LOG_WARNING = 1 } mlc_log_level;
 typedef void (*mlc_log_fn)(void *context, mlc_log_level level, const char *message);
 
 /* Where messages of the whole process go. By default warnings go to stderr. NULL silences. Callable at any time;
- * `log` may be called from any thread. */
+ * `log` may be called from any thread, one call at a time, and must not call mlc_set_log. */
 MLC_API void mlc_set_log(mlc_log_fn log, void *context);
 
 /* ---- Tensors ---- */
@@ -82,13 +90,17 @@ MLC_API size_t mlc_dtype_size(mlc_dtype dtype);
 /* "f32", "i64", ...; "?" for a value that is no dtype. */
 MLC_API const char *mlc_dtype_name(mlc_dtype dtype);
 
-/* A view of memory that the caller owns, as DLTensor. `data` is aligned to the element. Read during the call only. */
+/* A view of memory that the caller owns, as DLTensor. `data` is aligned to the element; it may be NULL where a
+ * dimension is 0. Read during the call only. The rank is compared before the shape is read, the shape before the data.
+ * Strides are in elements; NULL: dense, row-major. Those of an input may be negative or 0. Those of an output may be
+ * negative; 0 is refused where the dimension is not 1, and no two elements may share memory. Strides that are not those
+ * of a dense tensor cost one copy through memory of the session, which a profile does not show. */
 typedef struct mlc_tensor {
   void *data;
   mlc_dtype dtype;
   int32_t rank;
   const int64_t *shape;   /* rank numbers; may be NULL when rank is 0 */
-  const int64_t *strides; /* in elements; NULL: dense, row-major. Other strides cost one copy through the session */
+  const int64_t *strides; /* rank numbers, or NULL */
 } mlc_tensor;
 
 /* What an entry point takes or gives. */
@@ -108,15 +120,22 @@ typedef struct mlc_module mlc_module;
  * renaming, as the compiler does, is safe. A module is code: load only modules that you trust. */
 MLC_API mlc_status mlc_module_load(const char *path, mlc_module **module);
 
-/* The same from memory. `data` is 64-byte aligned, is not copied, and must outlive the module and its sessions. */
+/* For tools that describe or verify modules: what is for another machine, or lacks its external code, is opened, too.
+ * Such a module has no entry points and makes no sessions; mlc_module_verify, mlc_module_program and variables work. */
+MLC_API mlc_status mlc_module_open(const char *path, mlc_module **module);
+
+/* As mlc_module_load, from memory. `data` is 64-byte aligned, is not copied, and must outlive the module and its
+ * sessions. A module that was compiled with its code in a file beside it (--code=external) is refused: it is found by
+ * its path only. */
 MLC_API mlc_status mlc_module_load_memory(const void *data, size_t size, mlc_module **module);
 
 /* Releases the caller's reference. NULL is allowed. */
 MLC_API void mlc_module_destroy(mlc_module *module);
 
-/* Compares the parameters with their checksum. Reads all of them. */
+/* Compares the parameters, and code in files beside the module, with their checksums. Reads all of them. */
 MLC_API mlc_status mlc_module_verify(const mlc_module *module);
 
+/* All counts are 0 for a module that is NULL, and for an entry point that does not exist. */
 MLC_API size_t mlc_module_entry_count(const mlc_module *module);
 /* NULL when out of range. */
 MLC_API const char *mlc_module_entry_name(const mlc_module *module, size_t entry);
@@ -135,32 +154,37 @@ MLC_API mlc_status mlc_module_output_spec(const mlc_module *module, size_t entry
 MLC_API mlc_status mlc_module_find_bucket(const mlc_module *module, size_t entry, const mlc_tensor *inputs,
                                           size_t input_count, size_t *bucket);
 
-/* The verified FlatBuffer of runtime/program.fbs, for tools that show more than this header does. */
+/* The verified FlatBuffer of runtime/program.fbs, for tools that show more than this header does. It lives as the
+ * module's strings do. */
 MLC_API mlc_status mlc_module_program(const mlc_module *module, const void **data, size_t *size);
 
 /* ---- Sessions ---- */
 
 typedef struct mlc_session mlc_session;
 
-/* A thread pool of the host. */
+/* A thread pool of the host. Sessions that share one call `parallel` concurrently where they run concurrently. */
 typedef struct mlc_host_pool {
   void *context;
-  uint32_t worker_count; /* at least 1 */
-  /* Calls body(argument, w) once for each w in [0, worker_count), on any threads, and returns when all have. */
+  uint32_t worker_count; /* 1 to MLC_MAX_THREADS */
+  /* Calls body(argument, w) once for each w in [0, worker_count), on any threads, and returns when all have returned. A
+   * worker that is left out, or called twice, ends the run with MLC_INVALID_ARGUMENT. */
   void (*parallel)(void *context, void (*body)(void *argument, uint32_t worker), void *argument);
 } mlc_host_pool;
 
+/* Called in the thread that creates, runs or destroys the session; concurrently where several sessions have it. */
 typedef struct mlc_allocator {
   void *context;
-  /* Returns NULL when there is no memory. `alignment` is a power of two. */
+  /* Returns NULL when there is no memory. `alignment` is a power of two; memory that is aligned to less is refused. */
   void *(*allocate)(void *context, size_t size, size_t alignment);
   void (*release)(void *context, void *block, size_t size);
 } mlc_allocator;
 
+#define MLC_MAX_THREADS 65536
+
 typedef struct mlc_session_options {
   size_t struct_size;
-  uint32_t threads; /* 0: MLC_NUM_THREADS if set, else the CPUs that the process may use */
-  uint32_t reserved;
+  uint32_t threads;  /* 0: MLC_NUM_THREADS if set, else the CPUs that the process may use. Ignored with a pool */
+  uint32_t reserved; /* 0; other values are refused, as is what is not zero behind the members that a runtime knows */
   const mlc_host_pool *pool;      /* NULL: threads of the session's own. Copied; its context must outlive the session */
   const mlc_allocator *allocator; /* NULL: the C library. For all tensor memory. Copied, as above */
 } mlc_session_options;
@@ -169,11 +193,14 @@ typedef struct mlc_session_options {
 MLC_API mlc_status mlc_session_create(mlc_module *module, const mlc_session_options *options, mlc_session **session);
 /* Not while it runs. NULL is allowed. */
 MLC_API void mlc_session_destroy(mlc_session *session);
+/* The workers of a launch, with the thread that runs; 0 for NULL. */
 MLC_API uint32_t mlc_session_thread_count(const mlc_session *session);
 
-/* Runs an entry point. Inputs and outputs are given by position; outputs are written into the caller's memory, which
- * must not overlap the inputs'; one with dtype 0 is not wanted. After the first run of a bucket, a run allocates
- * nothing and takes no lock. */
+/* Runs an entry point. Inputs and outputs are given by position; outputs are written into the caller's memory; one with
+ * dtype 0 is not wanted. A dense output that overlaps a dense input or another output is refused.
+ * A run takes no lock and allocates nothing, but memory of the session when a bucket first gets a tensor with strides
+ * or an output that is not wanted. After a failure outputs hold anything. After MLC_KERNEL_FAILED, variables may hold
+ * values of before and of after the run; the session may be used on. */
 MLC_API mlc_status mlc_session_run(mlc_session *session, size_t entry, const mlc_tensor *inputs, size_t input_count,
                                    const mlc_tensor *outputs, size_t output_count);
 
@@ -182,7 +209,8 @@ MLC_API mlc_status mlc_session_run_named(mlc_session *session, const char *entry
                                          const mlc_tensor *inputs, size_t input_count, const char *const *output_names,
                                          const mlc_tensor *outputs, size_t output_count);
 
-/* Variables: tensors that persist in the session. Only those stored dense (not packed) can be read and written. */
+/* Variables: tensors that persist in the session. The count is 0 for NULL. Only those stored dense (not packed) can be
+ * read and written. */
 MLC_API size_t mlc_module_variable_count(const mlc_module *module);
 MLC_API mlc_status mlc_module_variable_spec(const mlc_module *module, size_t variable, mlc_tensor_spec *spec);
 MLC_API mlc_status mlc_session_get_variable(mlc_session *session, const char *name, const mlc_tensor *destination);
@@ -203,7 +231,9 @@ typedef struct mlc_profile_event {
 
 typedef void (*mlc_profile_fn)(void *context, const mlc_profile_event *event);
 
-/* `profile` is called after each command, in the thread that runs the session. NULL ends profiling. */
+/* `profile` is called after each command, in the thread that runs the session. The event lives during the call, its
+ * strings as long as the module. The call may use other sessions, not the one that runs: that is MLC_BUSY, and
+ * destroying it is an error that is not found. NULL ends profiling. */
 MLC_API mlc_status mlc_session_set_profile(mlc_session *session, mlc_profile_fn profile, void *context);
 
 #ifdef __cplusplus

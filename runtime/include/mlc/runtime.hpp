@@ -14,6 +14,9 @@
 #include <string>
 #include <utility>
 #include <vector>
+#if __has_include(<stdfloat>)
+#include <stdfloat>
+#endif
 
 namespace mlc {
 
@@ -66,12 +69,25 @@ template <> struct DtypeOf<bool> {
   static constexpr mlc_dtype value = MLC_I1;
 };
 
-// A view of memory that the caller owns; holds its own shape and strides.
-class View {
+// Where the language has them (C++23). Elsewhere a dtype is named: View(data, MLC_BF16, {8}),
+// buffer.as<uint16_t>(MLC_BF16).
+#if defined(__STDCPP_FLOAT16_T__)
+template <> struct DtypeOf<std::float16_t> {
+  static constexpr mlc_dtype value = MLC_F16;
+};
+#endif
+#if defined(__STDCPP_BFLOAT16_T__)
+template <> struct DtypeOf<std::bfloat16_t> {
+  static constexpr mlc_dtype value = MLC_BF16;
+};
+#endif
+
+// A view of memory that the caller owns, to be read; holds its own shape and strides.
+class ConstView {
 public:
-  View(void *data, mlc_dtype dtype, std::vector<int64_t> shape, std::vector<int64_t> strides = {})
-      : data(data), dtype(dtype), shape(std::move(shape)), strides(std::move(strides)) {
-    if (!this->strides.empty() && this->strides.size() != this->shape.size())
+  ConstView(const void *memory, mlc_dtype type, std::vector<int64_t> dims, std::vector<int64_t> steps = {})
+      : data(const_cast<void *>(memory)), dtype(type), shape(std::move(dims)), strides(std::move(steps)) {
+    if (!strides.empty() && strides.size() != shape.size())
       throw std::invalid_argument("a view needs one stride per dimension");
   }
   mlc_tensor tensor() const {
@@ -79,28 +95,45 @@ public:
   }
 
 private:
-  void *data;
+  void *data; // not written: mlc_tensor has one pointer for inputs and outputs
   mlc_dtype dtype;
   std::vector<int64_t> shape, strides;
 };
 
-template <typename T> View view(const T *data, std::vector<int64_t> shape, std::vector<int64_t> strides = {}) {
-  return View(const_cast<T *>(data), DtypeOf<T>::value, std::move(shape), std::move(strides));
+// One that may be written.
+class View : public ConstView {
+public:
+  View(void *memory, mlc_dtype type, std::vector<int64_t> dims, std::vector<int64_t> steps = {})
+      : ConstView(memory, type, std::move(dims), std::move(steps)) {}
+};
+
+template <typename T> ConstView view(const T *data, std::vector<int64_t> shape, std::vector<int64_t> strides = {}) {
+  return ConstView(data, DtypeOf<T>::value, std::move(shape), std::move(strides));
+}
+template <typename T> View view(T *data, std::vector<int64_t> shape, std::vector<int64_t> strides = {}) {
+  return View(data, DtypeOf<T>::value, std::move(shape), std::move(strides));
 }
 
-template <typename T> View view(const std::vector<T> &data, std::vector<int64_t> shape) {
+inline void checkElements(size_t given, const std::vector<int64_t> &shape) {
   size_t count = 1;
   for (int64_t dim : shape)
     count *= size_t(dim);
-  if (count != data.size())
-    throw std::invalid_argument("the vector has " + std::to_string(data.size()) + " elements, the shape " +
+  if (count != given)
+    throw std::invalid_argument("the vector has " + std::to_string(given) + " elements, the shape " +
                                 std::to_string(count));
+}
+template <typename T> ConstView view(const std::vector<T> &data, std::vector<int64_t> shape) {
+  checkElements(data.size(), shape);
+  return view(data.data(), std::move(shape));
+}
+template <typename T> View view(std::vector<T> &data, std::vector<int64_t> shape) {
+  checkElements(data.size(), shape);
   return view(data.data(), std::move(shape));
 }
 
 struct Spec {
-  explicit Spec(const mlc_tensor_spec &spec)
-      : name(spec.name), dtype(spec.dtype), shape(spec.shape, spec.shape + spec.rank) {}
+  explicit Spec(const mlc_tensor_spec &other)
+      : name(other.name), dtype(other.dtype), shape(other.shape, other.shape + other.rank) {}
   size_t elements() const {
     size_t count = 1;
     for (int64_t dim : shape)
@@ -117,12 +150,14 @@ struct Spec {
 // A dense tensor that owns its memory.
 class Buffer {
 public:
-  explicit Buffer(Spec spec) : description(std::move(spec)), memory(new std::max_align_t[units()]()) {}
+  explicit Buffer(Spec what) : description(std::move(what)), memory(new std::max_align_t[units()]()) {}
   const Spec &spec() const { return description; }
   void *data() { return memory.get(); }
   const void *data() const { return memory.get(); }
-  template <typename T> T *as() {
-    if (DtypeOf<T>::value != description.dtype)
+  template <typename T> T *as() { return as<T>(DtypeOf<T>::value); }
+  // With elements of a type that DtypeOf does not know.
+  template <typename T> T *as(mlc_dtype dtype) {
+    if (dtype != description.dtype || sizeof(T) != mlc_dtype_size(dtype))
       throw std::invalid_argument("'" + description.name + "' has elements of " + mlc_dtype_name(description.dtype));
     return static_cast<T *>(data());
   }
@@ -143,6 +178,18 @@ public:
     mlc_module *module;
     check(mlc_module_load(path.c_str(), &module));
     handle.reset(module);
+  }
+  // From memory that is aligned to 64 bytes and outlives the module and its sessions.
+  Module(const void *data, size_t size) {
+    mlc_module *module;
+    check(mlc_module_load_memory(data, size, &module));
+    handle.reset(module);
+  }
+  // To be described and verified only: also a module for another machine.
+  static Module open(const std::string &path) {
+    mlc_module *module;
+    check(mlc_module_open(path.c_str(), &module));
+    return Module(module);
   }
   mlc_module *get() const { return handle.get(); }
   void verify() const { check(mlc_module_verify(get())); }
@@ -184,8 +231,12 @@ public:
   }
 
 private:
+  explicit Module(mlc_module *module) : handle(module) {}
+
   template <typename Function>
   std::vector<Spec> specs(Function function, size_t count, size_t entry, size_t bucket) const {
+    if (entry >= entryCount() || bucket >= bucketCount(entry))
+      throw std::out_of_range("no bucket " + std::to_string(bucket) + " of entry point " + std::to_string(entry));
     std::vector<Spec> result;
     for (size_t i = 0; i < count; ++i) {
       mlc_tensor_spec spec;
@@ -220,7 +271,7 @@ public:
   }
 
   // By name, into memory of the result; all outputs in the module's order.
-  using Inputs = std::vector<std::pair<std::string, View>>;
+  using Inputs = std::vector<std::pair<std::string, ConstView>>;
   std::vector<Buffer> run(const Module &module, const std::string &entry, const Inputs &inputs) {
     const size_t index = module.findEntry(entry);
     const std::vector<Spec> inputSpecs = module.inputs(index);
@@ -253,7 +304,7 @@ public:
     mlc_tensor tensor = destination.tensor();
     check(mlc_session_get_variable(get(), name.c_str(), &tensor));
   }
-  void setVariable(const std::string &name, const View &source) {
+  void setVariable(const std::string &name, const ConstView &source) {
     mlc_tensor tensor = source.tensor();
     check(mlc_session_set_variable(get(), name.c_str(), &tensor));
   }

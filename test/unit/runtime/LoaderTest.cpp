@@ -204,6 +204,10 @@ TEST(Loader, ExternalCode) {
   writeFile(path + ".so", code);
   expectLoadError(path, MLC_INVALID_MODULE,
                   "external.mlc.so' is not the code of '" + path + "': its checksum does not match");
+  mlc_module *opened;
+  ASSERT_EQ(mlc_module_open(path.c_str(), &opened), MLC_OK) << mlc_last_error();
+  EXPECT_EQ(mlc_module_verify(opened), MLC_INVALID_MODULE);
+  mlc_module_destroy(opened);
   std::filesystem::remove(path + ".so");
   expectLoadError(path, MLC_NOT_FOUND, "external.mlc.so");
 }

@@ -2,6 +2,7 @@
 #include "support/FileWriter.h"
 #include "support/Npy.h"
 #include "support/ParamStore.h"
+#include "support/Printable.h"
 #include "support/RandomTensor.h"
 #include "support/Safetensors.h"
 #include "test/unit/FolderTest.h"
@@ -68,6 +69,59 @@ TEST_F(SupportTest, NpyBringsFortranOrderIntoRowMajorOrder) {
     EXPECT_EQ(tensor->intAt(i), i);
 }
 
+class NpyHeaderTest : public SupportTest {
+protected:
+  // Of two i4.
+  Result<HostTensor> read(const std::string &dict, size_t dataBytes = 8) {
+    const std::string header = dict + "\n";
+    return readNpy(put("h.npy", std::string("\x93NUMPY\x01\x00", 8) + static_cast<char>(header.size()) + '\0' + header +
+                                    std::string(dataBytes, '\0')));
+  }
+};
+
+TEST_F(NpyHeaderTest, EveryLiteralThatNumpyReads) {
+  for (const char *dict : {"{'descr': '<i4', 'fortran_order': False, 'shape': (2,), }",
+                           "{'descr': '=i4', 'fortran_order': False, 'shape': (2,)}",
+                           "{'descr': 'i4', 'shape': (2,), 'fortran_order': False}",
+                           "{\"descr\": \"<i4\", \"fortran_order\": False, \"shape\": (2,)}"}) {
+    Result<HostTensor> tensor = read(dict);
+    EXPECT_TRUE(tensor.ok() && tensor->dtype() == DType::I32) << dict;
+  }
+}
+
+TEST_F(NpyHeaderTest, WrongOnesAreRefused) {
+  for (const char *order : {"Yes", "0", "Truely", "'True'"}) {
+    const std::string dict = std::string("{'descr': '<i4', 'fortran_order': ") + order + ", 'shape': (2,)}";
+    expectError(read(dict).status(), "lacks fortran_order, True or False");
+  }
+  expectError(read("{'fortran_order': False, 'shape': (2,)}").status(), "lacks descr");
+  expectError(read("{'descr': [('a', '<i4')], 'fortran_order': False, 'shape': (2,)}").status(), "structured arrays");
+  expectError(read("{'descr': '<i4', 'fortran_order': False, 'shape': (2,)}", 11).status(),
+              "3 bytes follow the data of i32[2]");
+}
+
+TEST_F(SupportTest, NamesThatLeaveTheFolderAreNotWritten) {
+  NamedTensors tensors;
+  tensors.emplace_back("", HostTensor(DType::F32, {1}));
+  for (const char *name : {"../../evil", "..", "a/..", "a\\..\\b"}) {
+    tensors[0].first = name;
+    expectError(writeNpz(at("a.npz"), tensors), "outside of its folder");
+  }
+  EXPECT_EQ(filesInFolder(), 0u);
+  for (const char *name : {"/model/out", "a..b", "...", "output:0"}) {
+    tensors[0].first = name;
+    EXPECT_TRUE(writeNpz(at("a.npz"), tensors).ok()) << name;
+  }
+}
+
+TEST(Printable, EscapesWhatTerminalsObey) {
+  EXPECT_EQ(printable("caf\u00e9 \U0001f600\n"), "caf\u00e9 \U0001f600\n");
+  EXPECT_EQ(printable("a\x1b[31mb\r\t\x7f"), "a\\x1b[31mb\\x0d\\x09\\x7f");
+  EXPECT_EQ(printable("\xc2\x9b"), "\\xc2\\x9b");                            // a control character of two bytes
+  EXPECT_EQ(printable("\xff\xc3"), "\\xff\\xc3");                            // no UTF-8; cut off
+  EXPECT_EQ(printable("\xc0\x80\xed\xa0\x80"), "\\xc0\\x80\\xed\\xa0\\x80"); // too long; half of a pair
+}
+
 TEST_F(SupportTest, BadNpyIsNamed) {
   expectError(readNpy(at("none.npy")).status(), "No such file");
   expectError(readNpy(put("x.npy", "hello world, no array")).status(), "magic");
@@ -91,6 +145,23 @@ TEST_F(SupportTest, UncommittedFileLeavesTheOldOne) {
   expectError(complete->write("more"), "complete': an earlier write failed or the file is complete");
   expectError(complete->commit(), "complete': an earlier write failed or the file is complete");
   expectError(FileWriter::create(at("no/such/folder/x")).status(), "No such file");
+}
+
+TEST_F(SupportTest, ReplacedFileKeepsItsMode) {
+  const std::string path = put("private", "old");
+  for (mode_t mode : {0600u, 0444u, 0755u}) {
+    fs::permissions(path, fs::perms(mode));
+    ASSERT_TRUE(writeFile(path, std::vector<std::byte>(3)).ok());
+    EXPECT_EQ(fs::status(path).permissions(), fs::perms(mode));
+  }
+}
+
+TEST_F(SupportTest, LongestNamesAreWritten) {
+  const std::string path = (folder / std::string(255, 'n')).string();
+  Status status = writeFile(path, std::vector<std::byte>(3));
+  EXPECT_TRUE(status.ok()) << status.message();
+  EXPECT_EQ(fs::file_size(path), 3u);
+  EXPECT_EQ(filesInFolder(), 1u);
 }
 
 TEST_F(SupportTest, FailedWriteIsReportedAndRemoved) {
