@@ -11,6 +11,7 @@ extern "C" {
 
 /* Runs the compiler with the command line of mlc-opt; argv[0] is a name for messages. Returns the exit status: 0 on
  * success, 1 after an error whose message went to stderr. Never ends the process, but for --help and --version.
+ * Output goes to descriptor 1, messages to descriptor 2, where those of other threads may stand between them.
  * argv stays the caller's. */
 __attribute__((visibility("default"))) int mlc_compiler_main(int argc, const char *const *argv);
 
