@@ -128,7 +128,10 @@ void OnnxImporter::defineInitializers(const onnx::GraphProto &proto, Scope &scop
       value.offset = data->offset;
     } else {
       value.poisoned = true;
-      value.unreadable = data.message();
+      if (fromOnnxType(tensor.data_type())) // a damaged file
+        problem(data.message());
+      else
+        value.unreadable = data.message();
     }
     define(scope, tensor.name(), std::move(value));
   }

@@ -291,7 +291,6 @@ def external(**entries):
      "output 'y' is declared with another shape than the graph computes (4); bind --shape accordingly or fix the declaration"),
     ({"sparse": [helper.make_sparse_tensor(numpy_helper.from_array(reals(1), "w"), numpy_helper.from_array(ints(0)), [4])]},
      "sparse initializer 'w' is not supported; make it dense"),
-    ({"initializers": [tensor(TensorProto.STRING)]}, "tensor 'w': element type STRING is not supported"),
     ({"initializers": [tensor(dims=[-4])]}, "tensor 'w': its dims are negative or too large"),
     ({"initializers": [tensor(segment=TensorProto.Segment(begin=0, end=1))]}, "tensor 'w': segments are not supported"),
     ({"initializers": [tensor(raw_data=bytes(12))]}, "tensor 'w': f32[4] needs 16 bytes, 12 are there"),
@@ -302,6 +301,15 @@ def external(**entries):
 def test_refused_graph(tools, tmp_path, changes, says):
     onnx.save(relu_of(**changes), tmp_path / "m.onnx")
     tools.refuse(tmp_path, "mlc-opt", tmp_path / "m.onnx", "-o", tmp_path / "o.mlc", says=["cannot import '", says])
+
+
+def test_strings_matter_where_they_are_used(tools, make_model, tmp_path):
+    words = helper.make_tensor("w", TensorProto.STRING, [4], [b"a", b"b", b"c", b"d"])
+    relu, add = helper.make_node("Relu", ["x"], ["y"]), helper.make_node("Add", ["x", "w"], ["y"])
+    ports = [("x", FLOAT, [4])], [("y", FLOAT, [4])]
+    tools.compile(make_model([relu], *ports, [words]), tmp_path / "m.mlc")
+    tools.refuse(tmp_path, "mlc-opt", make_model([add], *ports, [words]), "-o", tmp_path / "m.mlc",
+                 says=["tensor 'w': element type STRING is not supported"])
 
 
 def test_no_opset_import(tools, tmp_path):
