@@ -10,6 +10,14 @@ namespace {
 
 RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
+// A sum in its compute type, of the shape of `type`, as an element of it. Behind the crop of panels and the reshapes:
+// emitters look for a contraction's value through those, and take what comes behind as an epilogue.
+Value rounded(OpBuilder &b, Location loc, Value sum, RankedTensorType type) {
+  if (typeOf(sum).getElementType() == type.getElementType())
+    return sum;
+  return mapElements(b, loc, sum, type, [](OpBuilder &, Location, ValueRange values) { return values[0]; });
+}
+
 // Loops: batch..., m, n, k.
 Value lowerMatmul(OpBuilder &b, MatmulOp op) {
   auto out = typeOf(op.getResult());
@@ -28,8 +36,9 @@ Value lowerMatmul(OpBuilder &b, MatmulOp op) {
     return AffineMap::get(dims, 0, exprs, b.getContext());
   };
   AffineMap outMap = b.getMultiDimIdentityMap(dims).dropResult(dims - 1);
-  return contract(b, op.getLoc(), op.getLhs(), mapOf(op.getLhs(), m, k, op.getTransposeLhs()), op.getRhs(),
-                  mapOf(op.getRhs(), k, n, op.getTransposeRhs()), out.getShape(), outMap);
+  Value sum = contract(b, op.getLoc(), op.getLhs(), mapOf(op.getLhs(), m, k, op.getTransposeLhs()), op.getRhs(),
+                       mapOf(op.getRhs(), k, n, op.getTransposeRhs()), out.getShape(), outMap);
+  return rounded(b, op.getLoc(), sum, out);
 }
 
 // Loops: m, panel, lane, k; lhs (m, k), rhs (panel, k, lane), result (m, panel, lane).
@@ -44,7 +53,8 @@ Value lowerPackedMatmul(OpBuilder &b, PackedMatmulOp op) {
   Value sum = contract(b, loc, reshaped(b, loc, op.getLhs(), {rows, k}), map({dm, dk}), op.getRhs(), map({dp, dk, dl}),
                        {rows, panels, lanes}, map({dm, dp, dl}));
   Value flat = reshaped(b, loc, sum, {rows, panels * lanes});
-  return reshaped(b, loc, cropped(b, loc, flat, {rows, int64_t(op.getN())}), out.getShape());
+  Value whole = reshaped(b, loc, cropped(b, loc, flat, {rows, int64_t(op.getN())}), out.getShape());
+  return rounded(b, loc, whole, out);
 }
 
 // What both convolutions share: position = output * stride + window * dilation, per spatial dimension.
@@ -119,7 +129,7 @@ Value lowerConv(OpBuilder &b, ConvOp op) {
     return full.replaceDimsAndSymbols(dropped, {}, dims - 1, 0);
   };
   Value sum = contract(b, loc, image, map(in), weights, map(weight), split(out.getShape(), channelDim), map(result));
-  return reshaped(b, loc, sum, out.getShape());
+  return rounded(b, loc, reshaped(b, loc, sum, out.getShape()), out);
 }
 
 // Loops: n, spatial..., panel, lane, window..., c.
@@ -146,7 +156,7 @@ Value lowerPackedConv(OpBuilder &b, PackedConvOp op) {
   Value sum = contract(b, loc, op.getInput(), map(in), op.getFilter(), map(weight), shape, map(result));
   shape.pop_back();
   shape.back() = panels * lanes;
-  return cropped(b, loc, reshaped(b, loc, sum, shape), out.getShape());
+  return rounded(b, loc, cropped(b, loc, reshaped(b, loc, sum, shape), out.getShape()), out);
 }
 
 } // namespace

@@ -195,6 +195,23 @@ TEST(VectorEmitter, Convolution) {
   }
 }
 
+// The sum's rounding comes behind the crop of the panels, where it is an epilogue.
+TEST(VectorEmitter, TakesNarrowTypes) {
+  for (const char *type : {"f16", "bf16"}) {
+    std::string text = llvm::formatv(R"(func.func @k(%a: tensor<5x7x{0}>, %p: tensor<2x7x16x{0}>, %bias: tensor<20x{0}>)
+        -> tensor<5x20x{0}> {{
+      %0 = mlc.packed_matmul %a, %p {{n = 20 : i64} : (tensor<5x7x{0}>, tensor<2x7x16x{0}>) -> tensor<5x20x{0}>
+      %1 = mlc.add %0, %bias : (tensor<5x20x{0}>, tensor<20x{0}>) -> tensor<5x20x{0}>
+      return %1 : tensor<5x20x{0}>
+    })",
+                                     type);
+    SCOPED_TRACE(text);
+    Kernel kernel(text);
+    ASSERT_TRUE(kernel.function);
+    EXPECT_TRUE(createVectorEmitter()->accepts(kernel.function, targetOf("x86-64-v3")));
+  }
+}
+
 TEST(VectorEmitter, RefusesWhatItCannotDo) {
   const char *refused[] = {// a function that is no instruction, not expanded
                            R"(func.func @k(%a: tensor<5x7xf32>, %p: tensor<1x7x16xf32>) -> tensor<5x16xf32> {
