@@ -131,10 +131,27 @@ HostTensor evaluateConv(ConvOp op, Operands operands) {
   return pack(result);
 }
 
+// The filter as it was before it was packed: panels without what pads each group.
+HostTensor unpackGroups(PackedConvOp op, const HostTensor &packed) {
+  int64_t outputs = op.getOutChannels(), groups = op.getGroups(), each = outputs / groups;
+  if (groups == 1 || op.groupsPerPanel() > 1)
+    return unpackPanels(packed, outputs);
+  int64_t padded = packed.shape().front() * packed.shape().back();
+  Values from = unpack(unpackPanels(packed, padded));
+  std::vector<int64_t> shape = from.shape;
+  shape.back() = outputs;
+  Values to(from.dtype, shape);
+  for (int64_t i = 0; i < product(shape); ++i) {
+    int64_t column = i % outputs;
+    to.reals[i] = from.reals[i / outputs * padded + column / each * (padded / groups) + column % each];
+  }
+  return pack(to);
+}
+
 HostTensor evaluatePackedConv(PackedConvOp op, Operands operands) {
   SmallVector<int64_t> noPadding(op.getStrides().size(), 0);
-  return convChannelsLast(op, operands, unpackPanels(operands[1], static_cast<int64_t>(op.getOutChannels())),
-                          {op.getStrides(), noPadding, op.getDilations(), 1});
+  return convChannelsLast(op, operands, unpackGroups(op, operands[1]),
+                          {op.getStrides(), noPadding, op.getDilations(), static_cast<int64_t>(op.getGroups())});
 }
 
 // Softmax of a row of scores in place; all -inf gives NaN.
