@@ -32,7 +32,7 @@ public:
       length *= k[--parts].extent;
     // Innermost loops that are short are unrolled as one.
     constexpr int64_t mostProducts = 24 * 24;
-    int64_t steps = 1;
+    int64_t steps = c.laneGroup ? c.n / c.laneGroup : 1; // each product may take a load for each group
     while (inner > 0 && steps * k[inner - 1].extent * shape.rows * shape.vectors <= mostProducts)
       steps *= k[--inner].extent;
   }
