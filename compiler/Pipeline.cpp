@@ -47,7 +47,7 @@ static constexpr Phase kPhases[] = {
      "cse,mlc-hoist-param-pack",
      nullptr, verifyLaidOut},
 
-    // Attention in other types than f32 has no kernel of its own: its products and its softmax are kernels.
+    // Attention in f64 has no kernel of its own: its products and its softmax are kernels.
     {"fuse", "every op that computes is in an mlc.fused region: one region is one kernel",
      "func.func(mlc-decompose-attention),canonicalize,cse,mlc-fuse", nullptr, verifyFused},
 

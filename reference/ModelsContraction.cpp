@@ -136,10 +136,28 @@ HostTensor evaluateConv(ConvOp op, Operands operands) {
                   op.getLayout());
 }
 
+// The filter as it was before it was packed: panels without what pads each group.
+HostTensor unpackGroups(PackedConvOp op, const HostTensor &packed) {
+  int64_t outputs = op.getOutChannels(), groups = op.getGroups(), each = outputs / groups;
+  if (groups == 1 || op.groupsPerPanel() > 1)
+    return unpackPanels(packed, outputs);
+  int64_t padded = packed.shape().front() * packed.shape().back();
+  Values from = unpack(unpackPanels(isFloat(packed.dtype()) ? packed : convert(packed, DType::F64), padded));
+  std::vector<int64_t> shape = from.shape;
+  shape.back() = outputs;
+  Values to(from.dtype, shape);
+  for (int64_t i = 0; i < product(shape); ++i) {
+    int64_t column = i % outputs;
+    to.reals[i] = from.reals[i / outputs * padded + column / each * (padded / groups) + column % each];
+  }
+  return pack(to);
+}
+
 HostTensor evaluatePackedConv(PackedConvOp op, Operands operands) {
   SmallVector<int64_t> noPadding(op.getStrides().size(), 0);
-  return convolve(op, operands[0], unpackPanels(operands[1], static_cast<int64_t>(op.getOutChannels())),
-                  {op.getStrides(), noPadding, op.getDilations(), 1}, Layout::ChannelsLast);
+  return convolve(op, operands[0], unpackGroups(op, operands[1]),
+                  {op.getStrides(), noPadding, op.getDilations(), static_cast<int64_t>(op.getGroups())},
+                  Layout::ChannelsLast);
 }
 
 // Softmax of a row of scores in place; all -inf gives NaN.

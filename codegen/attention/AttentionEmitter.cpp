@@ -15,7 +15,8 @@ namespace mlc::codegen {
 bool isFusedAttention(AttentionOp op) {
   return llvm::all_of(op->getOperandTypes(), [](Type type) {
     auto tensor = cast<RankedTensorType>(type);
-    return tensor.getElementType().isF32() && tensor.getNumElements() != 0;
+    Type element = tensor.getElementType();
+    return (element.isF32() || element.isF16() || element.isBF16()) && tensor.getNumElements() != 0;
   });
 }
 
@@ -79,8 +80,8 @@ public:
     EmittedKernel emitted;
     OwningOpRef<ModuleOp> module = build(kernel, target, emitted);
     if (!module)
-      return kernel.emitError("the attention emitter takes one mlc.attention in f32 on views of the kernel's "
-                              "arguments; rewrite others by mlc-decompose-attention");
+      return kernel.emitError("the attention emitter takes one mlc.attention in f32, f16 or bf16 on views of the "
+                              "kernel's arguments; rewrite others by mlc-decompose-attention");
     emitted.module = cpu::lowerVectorToLLVM(*module, context);
     if (!emitted.module)
       return kernel.emitError("lowering of the kernel's vector code to LLVM failed");

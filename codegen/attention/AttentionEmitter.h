@@ -7,7 +7,7 @@
 
 namespace mlc::codegen {
 
-// Whether the emitter takes the op: f32, nothing empty. Others are decomposed (mlc-decompose-attention).
+// Whether the emitter takes the op: f32, f16 or bf16, nothing empty. Others are decomposed (mlc-decompose-attention).
 bool isFusedAttention(AttentionOp op);
 
 std::unique_ptr<Emitter> createAttentionEmitter();

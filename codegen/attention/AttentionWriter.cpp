@@ -23,7 +23,7 @@ public:
   AttentionWriter(BodyEvaluator &evaluator, const Attention &attention, const AttentionBlocking &blocking, Value output,
                   Value scratch)
       : e(evaluator), b(evaluator.b), loc(evaluator.loc), a(attention), t(blocking), output(output), scratch(scratch),
-        f32(b.getF32Type()) {
+        f32(b.getF32Type()), outside(getElementTypeOrSelf(a.op->getResult(0))) {
     e.width = t.lanes;
     if (a.mask)
       maskShape.assign(cast<RankedTensorType>(a.mask.getType()).getShape());
@@ -65,7 +65,7 @@ private:
 
   Value start(const HeadView &view, Value head) {
     Value offset = e.add(e.mul(batch, view.batch), e.mul(head, view.head));
-    return e.element(view.buffer ? e.buffers.lookup(view.buffer) : output, f32, e.add(offset, view.offset));
+    return e.element(view.buffer ? e.buffers.lookup(view.buffer) : output, outside, e.add(offset, view.offset));
   }
 
   // min(x, limit), for an x that may come up to `most`.
@@ -81,16 +81,44 @@ private:
     return e.add(e.mul(block, t.rows - 1), larger);
   }
 
+  // Scratch is f32 throughout. Operands and the result may be of a narrower type: they are widened as they are read,
+  // and the result is rounded once as it is written.
   Value at(Value base, Value offset) { return e.element(base, f32, offset); }
   Value at(Value base, int64_t offset) { return offset ? at(base, e.constant(offset)) : base; }
   Value region(int64_t bytes) { return at(scratch, bytes / 4); }
   Value load(Value pointer, Value mask = {}) { return e.loadVector(pointer, f32, mask); }
   Value loadSplat(Value pointer) { return e.splat(LLVM::LoadOp::create(b, loc, f32, pointer, 4)); }
-  void store(Value vector, Value pointer, Value mask = {}) {
+  void store(Value vector, Value pointer, Value mask = {}) { storeAs(f32, vector, pointer, mask); }
+  void storeAs(Type type, Value vector, Value pointer, Value mask) {
+    unsigned alignment = BodyEvaluator::elementBytes(type);
     if (mask)
-      LLVM::MaskedStoreOp::create(b, loc, vector, pointer, mask, 4u);
+      LLVM::MaskedStoreOp::create(b, loc, vector, pointer, mask, alignment);
     else
-      LLVM::StoreOp::create(b, loc, vector, pointer, 4);
+      LLVM::StoreOp::create(b, loc, vector, pointer, alignment);
+  }
+  Value widened(Value vector) {
+    auto type = VectorType::get({t.lanes}, f32);
+    return vector.getType() == type ? vector : arith::ExtFOp::create(b, loc, type, vector).getResult();
+  }
+  void write(Value vector, Value pointer, Value mask) {
+    if (outside != f32)
+      vector = buildTrunc(b, loc, vector, VectorType::get({t.lanes}, outside));
+    storeAs(outside, vector, pointer, mask);
+  }
+  // A matrix in scratch, or of an operand.
+  struct Matrix {
+    Value first;
+    int64_t stride;
+    Type element;
+  };
+  Value place(const Matrix &m, Value offset) { return e.element(m.first, m.element, offset); }
+  Value vectorOf(const Matrix &m, Value pointer, int64_t offset, Value mask = {}) {
+    return widened(e.loadVector(e.element(pointer, m.element, e.constant(offset)), m.element, mask));
+  }
+  Value splatOf(const Matrix &m, Value pointer, int64_t offset) {
+    Value from = e.element(pointer, m.element, e.constant(offset));
+    Value scalar = LLVM::LoadOp::create(b, loc, m.element, from, BodyEvaluator::elementBytes(m.element));
+    return widened(e.splat(scalar));
   }
   void storeLane(Value vector, Value pointer) {
     LLVM::StoreOp::create(b, loc, vector::ExtractOp::create(b, loc, vector, 0).getResult(), pointer, 4);
@@ -171,7 +199,7 @@ private:
         // Lanes behind the last key repeat it; their scores are dropped.
         if (a.keys % t.lanes)
           row = arith::MinSIOp::create(b, loc, row, e.constant(a.keys - 1));
-        rows.push_back(at(key, e.mul(row, a.key.sequence)));
+        rows.push_back(e.element(key, outside, e.mul(row, a.key.sequence)));
       }
       Value target = at(
           scratch, e.add(e.mul(e.div(group, t.vectors), a.size * t.panel()), e.mul(e.rem(group, t.vectors), t.lanes)));
@@ -179,7 +207,7 @@ private:
         Value mask = columns < t.lanes ? e.maskOfFirst(e.constant(columns)) : Value();
         Values loaded;
         for (Value row : rows)
-          loaded.push_back(load(at(row, d), mask));
+          loaded.push_back(widened(e.loadVector(e.element(row, outside, d), outside, mask)));
         transposeSquare(b, loc, loaded);
         for (int64_t i = 0; i < columns; ++i)
           store(mul(loaded[i], scale), at(at(target, e.mul(d, t.panel())), i * t.panel()));
@@ -216,17 +244,17 @@ private:
   }
 
   // acc[i][j] += left[i][k] * right[k][j] over k in [0, count): left by single elements, right by vectors.
-  Values multiply(Values acc, Value count, int64_t wholeCount, Value left, int64_t leftStride, Value right,
-                  int64_t rightStride, int64_t rows, int64_t vectors, Value mask) {
+  Values multiply(Values acc, Value count, int64_t wholeCount, const Matrix &left, const Matrix &right, int64_t rows,
+                  int64_t vectors, Value mask) {
     auto step = [&](Value k, ValueRange carried, int64_t unroll) {
       Values next(carried);
-      Value leftAt = at(left, k), rightAt = at(right, e.mul(k, rightStride));
+      Value leftAt = place(left, k), rightAt = place(right, e.mul(k, right.stride));
       for (int64_t u = 0; u < unroll; ++u) {
         Values column;
         for (int64_t j = 0; j < vectors; ++j)
-          column.push_back(load(at(rightAt, u * rightStride + j * t.lanes), j + 1 == vectors ? mask : Value()));
+          column.push_back(vectorOf(right, rightAt, u * right.stride + j * t.lanes, j + 1 == vectors ? mask : Value()));
         for (int64_t i = 0; i < rows; ++i) {
-          Value element = loadSplat(at(leftAt, i * leftStride + u));
+          Value element = splatOf(left, leftAt, i * left.stride + u);
           for (int64_t j = 0; j < vectors; ++j)
             next[i * vectors + j] = fma(element, column[j], next[i * vectors + j]);
         }
@@ -245,9 +273,10 @@ private:
 
   // Step 2: scores of `rows` queries against a panel of keys. Returns the highest so far, lane by lane.
   Values scores(Value row, int64_t rows, Value panel, int64_t vectors, int64_t tail, ValueRange highestSoFar) {
+    Matrix left{e.element(query, outside, e.mul(row, a.query.sequence)), a.query.sequence, outside};
+    Matrix right{at(scratch, e.mul(panel, a.size)), t.panel(), f32};
     Values acc =
-        multiply(Values(rows * vectors, number(0)), e.constant(a.size), a.size, at(query, e.mul(row, a.query.sequence)),
-                 a.query.sequence, at(scratch, e.mul(panel, a.size)), t.panel(), rows, vectors, {});
+        multiply(Values(rows * vectors, number(0)), e.constant(a.size), a.size, left, right, rows, vectors, {});
     Values highest(highestSoFar);
     Value target = at(region(t.scoresAt), panel);
     for (int64_t j = 0; j < vectors; ++j) {
@@ -281,7 +310,7 @@ private:
       coords.push_back(size == 1 ? Coord{e.constant(0), 0, {}} : coord);
     Value vector = e.evaluate(a.mask, coords, inside);
     ok &= bool(vector);
-    return vector ? vector : number(0);
+    return vector ? widened(vector) : number(0);
   }
 
   // Step 3, row i of the block: scores become weights, and their sum is kept.
@@ -360,9 +389,10 @@ private:
         }
       }
     }
-    Value from = at(value, e.add(e.mul(firstKey, a.value.sequence), column));
-    acc = multiply(acc, keys, a.keys, region(t.scoresAt), t.scoreStride, from, a.value.sequence, rows, vectors, mask);
-    Value target = at(result, e.add(e.mul(row, a.result.sequence), column));
+    Value from = e.element(value, outside, e.add(e.mul(firstKey, a.value.sequence), column));
+    acc = multiply(acc, keys, a.keys, {region(t.scoresAt), t.scoreStride, f32}, {from, a.value.sequence, outside}, rows,
+                   vectors, mask);
+    Value target = e.element(result, outside, e.add(e.mul(row, a.result.sequence), column));
     for (int64_t i = 0; i < rows; ++i) {
       if (product) {
         for (int64_t j = 0; j < vectors; ++j)
@@ -371,7 +401,8 @@ private:
       }
       Value inverse = inverseOfSum(e.constant(i));
       for (int64_t j = 0; j < vectors; ++j)
-        store(mul(acc[i * vectors + j], inverse), at(target, i * a.result.sequence + j * t.lanes),
+        write(mul(acc[i * vectors + j], inverse),
+              e.element(target, outside, e.constant(i * a.result.sequence + j * t.lanes)),
               j + 1 == vectors ? mask : Value());
     }
   }
@@ -384,13 +415,13 @@ private:
     loop(e.constant(0), rows, 1, {}, [&](Value i, ValueRange) {
       Value inverse = inverseOfSum(i);
       Value from = at(region(t.productAt), e.mul(i, productStride()));
-      Value to = at(result, e.mul(e.add(firstRow, i), a.result.sequence));
+      Value to = e.element(result, outside, e.mul(e.add(firstRow, i), a.result.sequence));
       overPanels(e.constant(a.valueSize), a.valueSize, {},
                  [&](Value column, int64_t vectors, int64_t tail, ValueRange) {
                    for (int64_t j = 0; j < vectors; ++j) {
                      Value mask = tail && j + 1 == vectors ? e.maskOfFirst(e.constant(tail)) : Value();
                      Value offset = e.add(column, j * t.lanes);
-                     store(mul(load(at(from, offset)), inverse), at(to, offset), mask);
+                     write(mul(load(at(from, offset)), inverse), e.element(to, outside, offset), mask);
                    }
                    return Values();
                  });
@@ -404,7 +435,7 @@ private:
   const Attention &a;
   const AttentionBlocking &t;
   Value output, scratch;
-  Type f32;
+  Type f32, outside; // of scratch; of the operands and the result
   SmallVector<int64_t> maskShape;
   // Of the tile: its place, and where its head's matrices begin.
   Value batch, head, query, key, value, result, firstBlock, lastBlock, firstRow;

@@ -16,7 +16,7 @@ struct Problem {
   int64_t lhsBytes;   // that all rows read
   int64_t panelBytes; // one vector's columns of rhs
   bool lanesInLhs;
-  int64_t vectorsPerPanel; // groups are whole panels
+  int64_t vectorsPerPanel; // vectors are taken in whole panels
   int64_t lineRows;        // rows whose offsets are multiples of one stride: a micro-kernel inside computes one offset
 };
 
@@ -87,13 +87,13 @@ Blocking chooseBlocking(const Contraction &c, const TargetDesc &target, bool sum
   p.depth = stepsOf(c.k);
   p.outer = stepsOf(c.outer);
   p.vectors = ceilDiv(c.n, b.lanes);
-  p.vectorsPerPanel = c.panelWidth ? c.panelWidth / b.lanes : 1;
-  p.lanesInLhs = c.lhsLane != 0;
+  p.vectorsPerPanel = c.panelWidth ? c.panelWidth / b.lanes : c.laneGroup ? p.vectors : 1;
+  p.lanesInLhs = c.lhsLane != 0 || c.laneGroup != 0;
   p.lineRows = c.m.empty() ? 1 : c.m.back().extent;
   p.panelBytes = p.depth * b.lanes * elementBytes;
   int64_t lhsElement = BodyEvaluator::elementBytes(c.lhs.type.getElementType());
-  p.lhsBytes =
-      std::min(p.rows * p.depth * (p.lanesInLhs ? c.n : 1), c.lhs.type.getNumElements() / p.outer) * lhsElement;
+  int64_t lhsPerStep = c.laneGroup ? c.n / c.laneGroup : c.lhsLane ? c.n : 1;
+  p.lhsBytes = std::min(p.rows * p.depth * lhsPerStep, c.lhs.type.getNumElements() / p.outer) * lhsElement;
   CostModel model{p, target};
   chooseRegisters(model, b);
 

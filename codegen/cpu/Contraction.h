@@ -5,6 +5,7 @@
 //   n      the last dimension of the result: vector lanes. May be split in (panel, lane) for weights packed in panels
 //          [N/16][K][16]; the zero padding of the last panel is cropped by a tensor.extract_slice of the result;
 //   m      other dimensions of the result that the operand with lanes does not depend on: rows of the register tile;
+//          Or lanes are (group, output): small groups of a convolution, side by side;
 //   outer  the rest of the result's dimensions (batch, groups);
 //   k      reductions.
 // Adjacent loops are merged where all that depends on them is contiguous across them.
@@ -43,6 +44,9 @@ struct Contraction {
   int64_t n = 0, rows = 1;          // rows: all of the result but n
   int64_t lhsLane = 0, rhsLane = 0; // elements per lane
   int64_t panelWidth = 0, panelStride = 0;
+  // Lanes of one group, which share an element of lhs, and the distance of its elements for the next group. 0: all
+  // lanes share one, or each has its own.
+  int64_t laneGroup = 0, laneGroupStride = 0;
   bool swapped = false; // lhs is input 1 of the generic
   mlir::Value value;    // what is stored, rows x n: the kernel's result
   bool bare = false;    // the value is the contraction's: nothing to evaluate after it

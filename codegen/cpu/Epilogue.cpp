@@ -15,7 +15,7 @@ Epilogue::Epilogue(func::FuncOp kernel, const Contraction &contraction) : c(cont
         names.push_back(user->getResult(0));
   llvm::erase_if(names, [&](Value name) {
     auto type = cast<RankedTensorType>(name.getType());
-    return type.getRank() == 0 || type.getShape().back() != c.n;
+    return type.getRank() == 0 || type.getShape().back() % c.n != 0;
   });
   if (c.bare)
     return;
@@ -35,12 +35,19 @@ bool Epilogue::finishVector(BodyEvaluator &e, const MicroArguments &arguments, c
     return e.store(sum, output, flat, to, mask);
   std::map<std::vector<int64_t>, SmallVector<Coord>> forms;
   auto coordsFor = [&](Value value) -> SmallVector<Coord> & {
-    auto rows = cast<RankedTensorType>(value.getType()).getShape().drop_back();
-    auto [known, isNew] = forms.try_emplace({rows.begin(), rows.end()});
+    auto shape = cast<RankedTensorType>(value.getType()).getShape();
+    auto [known, isNew] = forms.try_emplace({shape.begin(), shape.end()});
     if (isNew) {
-      for (Value at : e.delinearize(row, rows))
+      // The last dimension may hold several rows of sums: those of the groups.
+      int64_t together = shape.back() / c.n;
+      SmallVector<int64_t> sizes(shape.drop_back());
+      if (together > 1)
+        sizes.push_back(together);
+      SmallVector<Value> places = e.delinearize(row, sizes);
+      Value last = together > 1 ? e.add(e.mul(places.pop_back_val(), c.n), n) : n;
+      for (Value at : places)
         known->second.push_back({at, 0, {}});
-      known->second.push_back({n, 1, {}});
+      known->second.push_back({last, 1, {}});
     }
     return known->second;
   };

@@ -102,6 +102,29 @@ void mergeAdjacent(SmallVectorImpl<Loop> &loops) {
   loops.assign(merged);
 }
 
+// Lanes that are outputs of several small groups. `dims`: of the result but the last, which the groups leave.
+void joinGroups(Contraction &c, SmallVectorImpl<unsigned> &dims, ArrayRef<int64_t> ranges) {
+  constexpr int64_t mostLanes = 16; // as wide as a panel
+  if (c.rhsLane != 1)
+    return;
+  if (c.lhsLane > 1 && c.n <= mostLanes) { // groups of one output
+    c.laneGroup = 1;
+    c.laneGroupStride = c.lhsLane;
+    c.lhsLane = 0;
+    return;
+  }
+  if (c.lhsLane != 0 || dims.empty())
+    return;
+  unsigned group = dims.back();
+  bool isBeside = c.rhs.coefficients[group] == c.n && c.lhs.coefficients[group] > 0;
+  if (!isBeside || ranges[group] == 1 || c.n * ranges[group] > mostLanes)
+    return;
+  c.laneGroup = c.n;
+  c.laneGroupStride = c.lhs.coefficients[group];
+  c.n *= ranges[group];
+  dims.pop_back();
+}
+
 } // namespace
 
 int64_t stepsOf(ArrayRef<Loop> loops) {
@@ -155,8 +178,9 @@ std::optional<Contraction> matchContraction(func::FuncOp kernel, const TargetDes
   c.lhsLane = c.lhs.coefficients[lane];
   c.rhsLane = c.rhs.coefficients[lane];
   c.n = ranges[lane];
-  if (!dims.empty() && ranges[lane] % (target.vector_bytes / 4) == 0 && c.rhsLane == 1 && c.lhsLane == 0 &&
-      c.lhs.coefficients[dims.back()] == 0 && c.rhs.coefficients[dims.back()] != 0) {
+  joinGroups(c, dims, ranges);
+  if (!dims.empty() && c.laneGroup == 0 && ranges[lane] % (target.vector_bytes / 4) == 0 && c.rhsLane == 1 &&
+      c.lhsLane == 0 && c.lhs.coefficients[dims.back()] == 0 && c.rhs.coefficients[dims.back()] != 0) {
     unsigned panel = dims.pop_back_val();
     c.panelWidth = ranges[lane];
     c.panelStride = c.rhs.coefficients[panel];
@@ -214,7 +238,7 @@ std::optional<Contraction> matchContraction(func::FuncOp kernel, const TargetDes
     behind = behind.getDefiningOp()->getOperand(0);
   c.bare = behind == c.result;
   auto outType = cast<RankedTensorType>(c.value.getType());
-  bool keepsLanes = outType.getRank() != 0 && outType.getShape().back() == c.n;
+  bool keepsLanes = outType.getRank() != 0 && outType.getShape().back() % c.n == 0;
   if (outType.getNumElements() != c.rows * c.n || (!keepsLanes && !c.bare))
     return std::nullopt;
   mergeAdjacent(c.m);

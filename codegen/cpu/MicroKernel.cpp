@@ -1,4 +1,5 @@
 #include "codegen/cpu/MicroKernel.h"
+#include "codegen/cpu/LaneGroups.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -31,7 +32,7 @@ public:
       length *= k[--parts].extent;
     // Innermost loops that are short are unrolled as one.
     constexpr int64_t mostProducts = 24 * 24;
-    int64_t steps = 1;
+    int64_t steps = c.laneGroup ? c.n / c.laneGroup : 1; // each product may take a load for each group
     while (inner > 0 && steps * k[inner - 1].extent * shape.rows * shape.vectors <= mostProducts)
       steps *= k[--inner].extent;
   }
@@ -75,8 +76,9 @@ private:
     return e.splat(LLVM::LoadOp::create(b, loc, type, address, BodyEvaluator::elementBytes(type)));
   }
 
-  // One step of k, at constant distances from the offsets.
-  void step(Value lhsOffset, Value rhsOffset, int64_t lhsAt, int64_t rhsAt, Values &sums) {
+  // One step of k, at constant distances from the offsets; the `channel`-th of `channels` that follow each other.
+  void step(Value lhsOffset, Value rhsOffset, int64_t lhsAt, int64_t rhsAt, Values &sums, int64_t channel = 0,
+            int64_t channels = 1) {
     Values right;
     for (int64_t j = 0; j < shape.vectors; ++j) {
       Value address = at(rhs[j], rhsType, rhsOffset, rhsAt);
@@ -87,7 +89,9 @@ private:
     for (int64_t i = 0; i < shape.rows; ++i) {
       Value left;
       for (int64_t j = 0; j < shape.vectors; ++j) {
-        if (c.lhsLane)
+        if (c.laneGroup)
+          left = loadLaneGroups(e, c, at(lhs[i], lhsType, lhsOffset, lhsAt - channel), j, channel, channels);
+        else if (c.lhsLane)
           left = e.loadVector(at(lhs[i], lhsType, lhsOffset, lhsAt + j * blocking.lanes), lhsType, maskFor(j));
         else if (j == 0)
           left = scalar(at(lhs[i], lhsType, lhsOffset, lhsAt), lhsType);
@@ -118,10 +122,15 @@ private:
 
   // All loops from `depth` on, unrolled.
   void unrolled(size_t depth, Value lhsOffset, Value rhsOffset, int64_t lhsAt, int64_t rhsAt, Values &sums) {
-    if (depth == k.size())
-      return step(lhsOffset, rhsOffset, lhsAt, rhsAt, sums);
-    for (int64_t i = 0; i < k[depth].extent; ++i)
-      unrolled(depth + 1, lhsOffset, rhsOffset, lhsAt + i * k[depth].lhs, rhsAt + i * k[depth].rhs, sums);
+    const Loop &loop = k[depth];
+    bool last = depth + 1 == k.size(), adjacent = last && loop.lhs == 1;
+    for (int64_t i = 0; i < loop.extent; ++i) {
+      int64_t left = lhsAt + i * loop.lhs, right = rhsAt + i * loop.rhs;
+      if (last)
+        step(lhsOffset, rhsOffset, left, right, sums, adjacent ? i : 0, adjacent ? loop.extent : 1);
+      else
+        unrolled(depth + 1, lhsOffset, rhsOffset, left, right, sums);
+    }
   }
 
   void prefetch(Value rhsOffset) {

@@ -121,11 +121,7 @@ Value contract(OpBuilder &b, Location loc, Value lhs, AffineMap lhsMap, Value rh
           sum = arith::AddIOp::create(nested, where, arguments[2], arith::MulIOp::create(nested, where, left, right));
         linalg::YieldOp::create(nested, where, sum);
       });
-  Value result = generic.getResult(0);
-  if (compute == element)
-    return result;
-  return mapElements(b, loc, result, RankedTensorType::get(outShape, element),
-                     [](OpBuilder &, Location, ValueRange values) { return values[0]; });
+  return generic.getResult(0);
 }
 
 Value reshaped(OpBuilder &b, Location loc, Value value, ArrayRef<int64_t> shape) {

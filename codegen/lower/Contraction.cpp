@@ -10,6 +10,14 @@ namespace {
 
 RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
+// A sum in its compute type, of the shape of `type`, as an element of it. Behind the crop of panels and the reshapes:
+// emitters look for a contraction's value through those, and take what comes behind as an epilogue.
+Value rounded(OpBuilder &b, Location loc, Value sum, RankedTensorType type) {
+  if (typeOf(sum).getElementType() == type.getElementType())
+    return sum;
+  return mapElements(b, loc, sum, type, [](OpBuilder &, Location, ValueRange values) { return values[0]; });
+}
+
 // Loops: batch..., m, n, k.
 Value lowerMatmul(OpBuilder &b, MatmulOp op) {
   auto out = typeOf(op.getResult());
@@ -28,8 +36,9 @@ Value lowerMatmul(OpBuilder &b, MatmulOp op) {
     return AffineMap::get(dims, 0, exprs, b.getContext());
   };
   AffineMap outMap = b.getMultiDimIdentityMap(dims).dropResult(dims - 1);
-  return contract(b, op.getLoc(), op.getLhs(), mapOf(op.getLhs(), m, k, op.getTransposeLhs()), op.getRhs(),
-                  mapOf(op.getRhs(), k, n, op.getTransposeRhs()), out.getShape(), outMap);
+  Value sum = contract(b, op.getLoc(), op.getLhs(), mapOf(op.getLhs(), m, k, op.getTransposeLhs()), op.getRhs(),
+                       mapOf(op.getRhs(), k, n, op.getTransposeRhs()), out.getShape(), outMap);
+  return rounded(b, op.getLoc(), sum, out);
 }
 
 // Loops: m, panel, lane, k; lhs (m, k), rhs (panel, k, lane), result (m, panel, lane).
@@ -44,7 +53,8 @@ Value lowerPackedMatmul(OpBuilder &b, PackedMatmulOp op) {
   Value sum = contract(b, loc, reshaped(b, loc, op.getLhs(), {rows, k}), map({dm, dk}), op.getRhs(), map({dp, dk, dl}),
                        {rows, panels, lanes}, map({dm, dp, dl}));
   Value flat = reshaped(b, loc, sum, {rows, panels * lanes});
-  return reshaped(b, loc, cropped(b, loc, flat, {rows, int64_t(op.getN())}), out.getShape());
+  Value whole = reshaped(b, loc, cropped(b, loc, flat, {rows, int64_t(op.getN())}), out.getShape());
+  return rounded(b, loc, whole, out);
 }
 
 // What both convolutions share: position = output * stride + window * dilation, per spatial dimension.
@@ -119,34 +129,64 @@ Value lowerConv(OpBuilder &b, ConvOp op) {
     return full.replaceDimsAndSymbols(dropped, {}, dims - 1, 0);
   };
   Value sum = contract(b, loc, image, map(in), weights, map(weight), split(out.getShape(), channelDim), map(result));
-  return reshaped(b, loc, sum, out.getShape());
+  return rounded(b, loc, reshaped(b, loc, sum, out.getShape()), out);
 }
 
-// Loops: n, spatial..., panel, lane, window..., c.
+// Loops: n, spatial..., outer, inner, lane, window..., c. The three between are the output channels: groups, the panels
+// of each, and a panel's lanes; or, with whole groups side by side, panels, the groups of each, and the outputs of a
+// group.
 Value lowerPackedConv(OpBuilder &b, PackedConvOp op) {
   Location loc = op.getLoc();
   auto input = typeOf(op.getInput()), filter = typeOf(op.getFilter()), out = typeOf(op.getResult());
-  int64_t spatial = input.getRank() - 2, dims = 2 * spatial + 4;
+  int64_t spatial = input.getRank() - 2, dims = 2 * spatial + 5, groups = op.getGroups();
   int64_t panels = filter.getDimSize(0), lanes = filter.getDimSize(filter.getRank() - 1);
-  AffineExpr dp = b.getAffineDimExpr(1 + spatial), dl = b.getAffineDimExpr(2 + spatial),
-             dc = b.getAffineDimExpr(dims - 1);
-  SmallVector<AffineExpr> in = {b.getAffineDimExpr(0)}, weight = {dp}, result = {b.getAffineDimExpr(0)};
-  SmallVector<int64_t> shape(out.getShape().drop_back());
+  int64_t channels = filter.getDimSize(filter.getRank() - 2), together = op.groupsPerPanel();
+  // One dimension of a tensor: what indexes it, and its size.
+  struct Dim {
+    AffineExpr at;
+    int64_t size;
+  };
+  auto dim = [&](int64_t i, int64_t size) { return Dim{b.getAffineDimExpr(i), size}; };
+  SmallVector<Dim> image{dim(0, input.getDimSize(0))}, weights, result{dim(0, input.getDimSize(0))};
+  Dim c = dim(dims - 1, channels);
+  auto add = [](SmallVectorImpl<Dim> &to, std::initializer_list<Dim> more) { to.append(more); };
+  SmallVector<Dim> window;
   for (int64_t d = 0; d < spatial; ++d) {
-    AffineExpr output = b.getAffineDimExpr(1 + d), window = b.getAffineDimExpr(3 + spatial + d);
-    in.push_back(windowExpr(output, window, op.getStrides()[d], op.getDilations()[d]));
-    weight.push_back(window);
-    result.push_back(output);
+    window.push_back(dim(4 + spatial + d, filter.getDimSize(1 + d)));
+    result.push_back(dim(1 + d, out.getDimSize(1 + d)));
+    AffineExpr at = windowExpr(result.back().at, window.back().at, op.getStrides()[d], op.getDilations()[d]);
+    image.push_back({at, input.getDimSize(1 + d)});
   }
-  in.push_back(dc);
-  weight.append({dc, dl});
-  result.append({dp, dl});
-  shape.append({panels, lanes});
-  auto map = [&](ArrayRef<AffineExpr> exprs) { return AffineMap::get(dims, 0, exprs, b.getContext()); };
-  Value sum = contract(b, loc, op.getInput(), map(in), op.getFilter(), map(weight), shape, map(result));
-  shape.pop_back();
-  shape.back() = panels * lanes;
-  return cropped(b, loc, reshaped(b, loc, sum, shape), out.getShape());
+  bool share = together > 1;
+  Dim outer = dim(1 + spatial, share ? panels : groups), inner = dim(2 + spatial, share ? together : panels / groups);
+  Dim lane = dim(3 + spatial, share ? lanes / together : lanes);
+  add(result, {outer, inner, lane});
+  if (share) {
+    add(image, {outer, inner, c});
+    add(weights, {outer});
+    weights.append(window);
+    add(weights, {c, inner, lane});
+  } else {
+    add(image, {outer, c});
+    add(weights, {outer, inner});
+    weights.append(window);
+    add(weights, {c, lane});
+  }
+  auto sizes = [](ArrayRef<Dim> list) { return llvm::map_to_vector(list, [](const Dim &d) { return d.size; }); };
+  auto map = [&](ArrayRef<Dim> list) {
+    auto exprs = llvm::map_to_vector(list, [](const Dim &d) { return d.at; });
+    return AffineMap::get(dims, 0, exprs, b.getContext());
+  };
+  Value sum = contract(b, loc, reshaped(b, loc, op.getInput(), sizes(image)), map(image),
+                       reshaped(b, loc, op.getFilter(), sizes(weights)), map(weights), sizes(result), map(result));
+  if (!share) {
+    SmallVector<int64_t> shape(out.getShape().drop_back());
+    shape.append({groups, panels / groups * lanes});
+    sum = reshaped(b, loc, sum, shape);
+    shape.back() = int64_t(op.getOutChannels()) / groups;
+    sum = cropped(b, loc, sum, shape);
+  }
+  return rounded(b, loc, reshaped(b, loc, sum, out.getShape()), out);
 }
 
 } // namespace

@@ -56,7 +56,7 @@ mlir::Value reduceElements(mlir::OpBuilder &builder, mlir::Location loc, mlir::V
                            llvm::ArrayRef<int64_t> axes, mlir::Value initial, Body body);
 
 // Multiply-add over the dimensions that `outMap` lacks: the canonical form of every contraction,
-//   acc = arith.addf(acc, arith.mulf(a, b)), initialised by linalg.fill of zero, accumulated in the compute type.
+//   acc = arith.addf(acc, arith.mulf(a, b)), initialised by linalg.fill of zero; the result is in the compute type.
 mlir::Value contract(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value lhs, mlir::AffineMap lhsMap,
                      mlir::Value rhs, mlir::AffineMap rhsMap, llvm::ArrayRef<int64_t> outShape, mlir::AffineMap outMap);
 

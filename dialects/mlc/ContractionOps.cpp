@@ -191,6 +191,18 @@ LogicalResult PackedMatmulOp::inferReturnTypes(MLIRContext *, std::optional<Loca
   return success();
 }
 
+// Are there panels of a number of whole groups each, without padding?
+static bool groupsAreSideBySide(int64_t outputs, int64_t groups, int64_t panels, int64_t lanes) {
+  int64_t each = outputs / groups;
+  return each > 0 && lanes % each == 0 && panels * lanes == outputs;
+}
+
+int64_t PackedConvOp::groupsPerPanel() {
+  ArrayRef<int64_t> filter = shapeOf(getFilter());
+  int64_t outputs = getOutChannels(), groups = getGroups();
+  return groupsAreSideBySide(outputs, groups, filter.front(), filter.back()) ? filter.back() / (outputs / groups) : 1;
+}
+
 int64_t PackedConvOp::flops() {
   return 2 * countElements(getType()) * product(shapeOf(getFilter()).drop_front().drop_back());
 }
@@ -205,14 +217,21 @@ LogicalResult PackedConvOp::inferReturnTypes(MLIRContext *, std::optional<Locati
     return inferenceError(location, name,
                           "(C2) expects an input of rank 3 or more and a filter of one rank more, got " +
                               formatShape(input) + " and " + formatShape(filter));
-  if (input.back() != filter[filter.size() - 2])
+  int64_t groups = adaptor.getGroups(), outputs = adaptor.getOutChannels(), channels = filter[filter.size() - 2];
+  if (groups < 1 || outputs % groups)
     return inferenceError(location, name,
-                          "(C4) expects equal channels, got " + Twine(input.back()) + " and " +
-                              Twine(filter[filter.size() - 2]));
-  if (!fillsPanels(adaptor.getOutChannels(), filter.front(), filter.back()))
+                          "(C5) expects groups that divide out_channels, got " + Twine(groups) + " and " +
+                              Twine(outputs));
+  if (input.back() != channels * groups)
+    return inferenceError(location, name,
+                          "(C4) expects equal channels, got " + Twine(input.back()) + " and " + Twine(channels) +
+                              (groups == 1 ? "" : " in each of " + Twine(groups) + " groups"));
+  if (!groupsAreSideBySide(outputs, groups, filter.front(), filter.back()) &&
+      (filter.front() % groups || !fillsPanels(outputs / groups, filter.front() / groups, filter.back())))
     return inferenceError(location, name,
                           "(C5) expects out_channels that fill " + Twine(filter.front()) + " panels of " +
-                              Twine(filter.back()) + ", got " + Twine(adaptor.getOutChannels()));
+                              Twine(filter.back()) + ", got " + Twine(outputs) +
+                              (groups == 1 ? "" : " in " + Twine(groups) + " groups"));
   ArrayRef<int64_t> spatial = input.drop_front().drop_back();
   SmallVector<int64_t> none(spatial.size(), 0);
   auto sizes =
@@ -222,7 +241,7 @@ LogicalResult PackedConvOp::inferReturnTypes(MLIRContext *, std::optional<Locati
     return failure();
   SmallVector<int64_t> shape{input[0]};
   llvm::append_range(shape, *sizes);
-  shape.push_back(adaptor.getOutChannels());
+  shape.push_back(outputs);
   results.push_back(RankedTensorType::get(shape, elementOf(adaptor.getInput())));
   return success();
 }

@@ -73,13 +73,20 @@ def Mlc_PackedConvOp : Mlc_Contraction<"packed_conv"> {
   let summary = "Convolution, channels last, of an input that holds its padding, with a packed filter";
   let description = [{
     input `[N, spatial..., C]` with the padding already in it, filter `[ceil(O / lanes), window..., C, lanes]` as `pack`
-    makes it from a channels-last filter, result `[N, spatial..., O]`; one group.
+    makes it from a channels-last filter, result `[N, spatial..., O]`. With groups the filter has C / groups inputs, and
+    its panels, one group after the other, are
+    either those of each group alone, `ceil(O / groups / lanes)` of them, or hold a number of whole groups each, side by
+    side: lanes is a multiple of O / groups, and nothing is padded.
     (C1) Element types are equal. (C2) The filter's rank is the input's plus 1. (C3) strides and dilations have one entry per spatial
-    dimension, each at least 1. (C4) The C are equal. (C5) `ceil(out_channels / lanes)` is the filter's first dimension.
-    (C6) The window fits into the input.
+    dimension, each at least 1. (C4) The input's C is groups times the filter's. (C5) The filter's first dimension and
+    lanes are panels of out_channels, as above; groups divides both channels. (C6) The window fits into the input.
   }];
   let arguments = (ins Mlc_FloatTensor:$input, Mlc_FloatTensor:$filter, DenseI64ArrayAttr:$strides,
-                   DenseI64ArrayAttr:$dilations, I64Attr:$out_channels);
+                   DenseI64ArrayAttr:$dilations, I64Attr:$out_channels, DefaultValuedAttr<I64Attr, "1">:$groups);
+  let extraClassDeclaration = [{
+    int64_t flops();
+    int64_t groupsPerPanel(); // whole groups that lie side by side
+  }];
 }
 
 def Mlc_AttentionOp : Mlc_Contraction<"attention"> {

@@ -1,12 +1,13 @@
 // mlc-pack-weights. Before:
 //   %y = mlc.matmul %x, %w                                       : x [rows..., K], w [K, N] a weight
-//   %z = mlc.conv %i, %f {layout = channels_last, pad_low = ...} : f [window..., C, O] a weight, one group
+//   %z = mlc.conv %i, %f {layout = channels_last, pad_low = ...} : f [window..., C / groups, O] a weight
 // after:
 //   %p = mlc.pack %w {lanes = 16}        %y = mlc.packed_matmul %x, %p {n = N}
 //   %i2 = mlc.pad %i                     %q = mlc.pack %f {lanes = 16}
 //   %z = mlc.packed_conv %i2, %q {out_channels = O}
-// A convolution that reads one element, with stride 1 and no padding, is a matrix product over the channels.
-// Post-condition: see passes.td.
+// A convolution in one group that reads one element, with stride 1 and no padding, is a matrix product over the
+// channels. Depthwise convolutions stay: their lanes are those of the input, and weights [window..., 1, C] are one
+// panel already. Post-condition: see passes.td.
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "passes/Passes.h"
@@ -66,24 +67,51 @@ struct PadInFront : OpRewritePattern<ConvOp> {
   }
 };
 
+// Groups that are smaller than a panel share one, as many whole ones as leave none over; larger ones have panels of
+// their own, the last padded. docs of mlc.packed_conv.
+Value packGroups(OpMaker &m, Value filter, int64_t groups, int64_t lanes) {
+  SmallVector<int64_t> shape(shapeOfTensor(filter));
+  int64_t each = shape.back() / groups;
+  if (each < lanes) {
+    int64_t together = std::min(groups, lanes / each);
+    while (groups % together)
+      --together;
+    return m.make<PackOp>(filter, m.integer("lanes", together * each));
+  }
+  if (int64_t missing = (lanes - each % lanes) % lanes) {
+    shape.back() = groups;
+    shape.push_back(each);
+    SmallVector<int64_t> low(shape.size(), 0), high = low;
+    high.back() = missing;
+    filter = m.make<PadOp>(m.reshape(filter, shape), {m.ints("low", low), m.ints("high", high), m.real("value", 0)});
+    shape.pop_back();
+    shape.back() = groups * (each + missing);
+    filter = m.reshape(filter, shape);
+  }
+  return m.make<PackOp>(filter, m.integer("lanes", lanes));
+}
+
 struct PackConv : OpRewritePattern<ConvOp> {
   PackConv(MLIRContext *context, int64_t lanes) : OpRewritePattern(context), lanes(lanes) {}
   LogicalResult matchAndRewrite(ConvOp op, PatternRewriter &rewriter) const override {
-    if (op.getLayout() != Layout::ChannelsLast || op.getGroups() != 1 || !isParameterOnly(op.getFilter()) ||
+    if (op.getLayout() != Layout::ChannelsLast || !isParameterOnly(op.getFilter()) ||
         !isa<FloatType>(op.getType().getElementType()) || isPadded(op))
       return failure();
     OpMaker m(rewriter, op.getLoc());
     ArrayRef<int64_t> filter = shapeOfTensor(op.getFilter());
-    int64_t channels = filter[filter.size() - 2], outChannels = filter.back();
-    if (allEqual(filter.drop_back(2), 1) && allEqual(op.getStrides(), 1)) {
+    int64_t channels = filter[filter.size() - 2], outChannels = filter.back(), groups = op.getGroups();
+    if (groups > 1 && (outChannels == 0 || (channels == 1 && outChannels == groups)))
+      return failure();
+    if (groups == 1 && allEqual(filter.drop_back(2), 1) && allEqual(op.getStrides(), 1)) {
       Value packed = m.make<PackOp>(m.reshape(op.getFilter(), {channels, outChannels}), m.integer("lanes", lanes));
       rewriter.replaceOp(op, m.make<PackedMatmulOp>({op.getInput(), packed}, m.integer("n", outChannels)));
       return success();
     }
-    Value packed = m.make<PackOp>(op.getFilter(), m.integer("lanes", lanes));
-    rewriter.replaceOp(op, m.make<PackedConvOp>({op.getInput(), packed}, {m.ints("strides", op.getStrides()),
-                                                                          m.ints("dilations", op.getDilations()),
-                                                                          m.integer("out_channels", outChannels)}));
+    Value packed = groups > 1 ? packGroups(m, op.getFilter(), groups, lanes)
+                              : m.make<PackOp>(op.getFilter(), m.integer("lanes", lanes));
+    SmallVector<NamedAttribute> attributes{m.ints("strides", op.getStrides()), m.ints("dilations", op.getDilations()),
+                                           m.integer("out_channels", outChannels), m.integer("groups", groups)};
+    rewriter.replaceOp(op, m.make<PackedConvOp>({op.getInput(), packed}, attributes));
     return success();
   }
   int64_t lanes;

@@ -165,6 +165,84 @@ void packedConvs(std::vector<Case> &cases) {
     }
 }
 
+// Groups in panels: several whole ones in one, panels of each alone, full and padded.
+const std::vector<Conv> kGrouped = {
+    {"4 of 4", 1, 16, 16, 4, {7, 9}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
+    {"8 of 4 strided", 2, 32, 32, 8, {7, 8}, {3, 3}, {2, 2}, {1, 1}, {1, 0}, {1, 1}},
+    {"4 of 8", 1, 32, 32, 4, {6, 5}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
+    {"2 of 16", 1, 32, 32, 2, {9, 11}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
+    {"2 of 40", 1, 14, 80, 2, {5, 5}, {3, 2}, {1, 1}, {1, 0}, {1, 0}, {1, 1}},
+    {"3 of 24 by 7", 1, 21, 72, 3, {4, 19}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, {1, 1}},
+    {"prime groups", 3, 35, 14, 7, {11, 3}, {3, 1}, {1, 1}, {2, 3}, {3, 2}, {2, 1}},
+    {"odd groups", 1, 15, 15, 5, {7, 7}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
+    {"wide groups of few", 1, 160, 16, 4, {3, 4}, {2, 2}, {1, 1}, {0, 0}, {1, 1}, {1, 1}},
+    {"groups of one", 1, 36, 12, 12, {6, 6}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
+    {"depthwise doubled", 1, 24, 48, 24, {9, 10}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
+    {"long sums", 1, 4 * 130, 8, 4, {5, 3}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
+    {"1d dilated", 2, 12, 24, 6, {23}, {3}, {1}, {2}, {2}, {2}},
+    {"3d", 1, 8, 8, 2, {4, 3, 5}, {2, 3, 2}, {1, 2, 1}, {1, 1, 0}, {0, 1, 1}, {1, 1, 1}}};
+
+// As mlc-pack-weights does it.
+mlir::Value packGroups(GraphBuilder &g, mlir::Value filter, const Conv &c) {
+  constexpr int64_t lanes = 16;
+  Shape shape = shapeOfFilter(c, true);
+  int64_t each = c.outputs / c.groups, missing = (lanes - each % lanes) % lanes;
+  if (each < lanes) {
+    int64_t together = std::min(c.groups, lanes / each);
+    while (c.groups % together)
+      --together;
+    return g.make<PackOp>(filter, g.integer("lanes", together * each));
+  }
+  shape.back() = c.groups;
+  shape.push_back(each);
+  Shape low(shape.size(), 0), high = low;
+  high.back() = missing;
+  Value split = g.make<ReshapeOp>(filter, g.ints("shape", shape));
+  Value padded = g.make<PadOp>(split, {g.ints("low", low), g.ints("high", high), g.real("value", 0)});
+  shape.pop_back();
+  shape.back() = c.groups * (each + missing);
+  return g.make<PackOp>(g.make<ReshapeOp>(padded, g.ints("shape", shape)), g.integer("lanes", lanes));
+}
+
+// With all that may come behind: a bias, a residual, relu.
+void groupedConvs(std::vector<Case> &cases) {
+  for (DType dtype : kFloats)
+    for (const Conv &c : sample(kGrouped, dtype == DType::F32 ? kGrouped.size() : 5, "grouped" + textOf(dtype)))
+      for (bool more : {false, true}) {
+        std::vector<Input> inputs = {{dtype, shapeOfImage(c, c.channels, true), {Fill::Sparse}},
+                                     {dtype, shapeOfFilter(c, true), {Fill::Moderate}}};
+        if (more) {
+          Shape result = {c.images};
+          for (size_t d = 0; d < c.size.size(); ++d)
+            result.push_back(
+                (c.size[d] + c.low[d] + c.high[d] - c.dilations[d] * (c.window[d] - 1) - 1) / c.strides[d] + 1);
+          result.push_back(c.outputs);
+          inputs.push_back({dtype, {c.outputs}, {Fill::Moderate}});
+          inputs.push_back({dtype, result, {Fill::Moderate}});
+        }
+        Tolerance tolerance = sumOf(dtype, depthOf(c));
+        if (more && (dtype == DType::F16 || dtype == DType::BF16)) // three roundings, of numbers of this size
+          tolerance = {2, 8};
+        cases.push_back(
+            {"packed_conv " + c.name + " " + textOf(dtype) + (more ? " with epilogue" : ""), inputs,
+             [c, more](GraphBuilder &g, ValueRange x) {
+               Shape low(c.size.size() + 2, 0), high = low;
+               std::copy(c.low.begin(), c.low.end(), low.begin() + 1);
+               std::copy(c.high.begin(), c.high.end(), high.begin() + 1);
+               Value image = g.make<PadOp>(x[0], {g.ints("low", low), g.ints("high", high), g.real("value", 0)});
+               Value y = g.make<PackedConvOp>({image, packGroups(g, x[1], c)},
+                                              {g.ints("strides", c.strides), g.ints("dilations", c.dilations),
+                                               g.integer("out_channels", c.outputs), g.integer("groups", c.groups)});
+               if (more) {
+                 y = g.make<AddOp>({y, x[2]});
+                 y = g.make<ReluOp>(g.make<AddOp>({y, x[3]}));
+               }
+               return Values{y};
+             },
+             tolerance});
+      }
+}
+
 void attentions(std::vector<Case> &cases) {
   struct Heads {
     int64_t batch, heads, keyHeads, queries, keys, size, valueSize;
@@ -209,6 +287,7 @@ std::vector<Case> contractionCases() {
   packedMatmuls(cases);
   convs(cases);
   packedConvs(cases);
+  groupedConvs(cases);
   attentions(cases);
   return cases;
 }

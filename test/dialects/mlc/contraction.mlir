@@ -33,7 +33,8 @@ func.func @conv(%x: tensor<1x8x14x14xf32>, %f: tensor<16x8x3x3xf32>, %depthwise:
 }
 
 // CHECK-LABEL: func.func @packed
-func.func @packed(%w: tensor<8x33xf32>, %x: tensor<2x4x8xf32>, %image: tensor<1x16x16x8xf32>, %filter: tensor<3x3x8x20xf32>) {
+func.func @packed(%w: tensor<8x33xf32>, %x: tensor<2x4x8xf32>, %image: tensor<1x16x16x8xf32>, %filter: tensor<3x3x8x20xf32>,
+                  %wide: tensor<1x16x16x16xf32>, %groups: tensor<3x3x2x64xf32>, %padded: tensor<8x3x3x4x16xf32>) {
   // CHECK: = mlc.pack %{{.*}} {lanes = 16 : i64} : (tensor<8x33xf32>) -> tensor<3x8x16xf32>
   %pack = mlc.pack %w {lanes = 16 : i64} : (tensor<8x33xf32>) -> tensor<3x8x16xf32>
   // CHECK: = mlc.unpack %{{.*}} {size = 33 : i64} : (tensor<3x8x16xf32>) -> tensor<8x33xf32>
@@ -44,6 +45,12 @@ func.func @packed(%w: tensor<8x33xf32>, %x: tensor<2x4x8xf32>, %image: tensor<1x
   %packed_filter = mlc.pack %filter {lanes = 16 : i64} : (tensor<3x3x8x20xf32>) -> tensor<2x3x3x8x16xf32>
   // CHECK: = mlc.packed_conv %{{.*}}, %{{.*}} {dilations = array<i64: 2, 1>, out_channels = 20 : i64, strides = array<i64: 1, 2>} : (tensor<1x16x16x8xf32>, tensor<2x3x3x8x16xf32>) -> tensor<1x12x7x20xf32>
   %packed_conv = mlc.packed_conv %image, %packed_filter {dilations = array<i64: 2, 1>, out_channels = 20 : i64, strides = array<i64: 1, 2>} : (tensor<1x16x16x8xf32>, tensor<2x3x3x8x16xf32>) -> tensor<1x12x7x20xf32>
+  // Four panels of two groups of eight outputs each, and four groups of two panels each, the second one padded.
+  %beside = mlc.pack %groups {lanes = 16 : i64} : (tensor<3x3x2x64xf32>) -> tensor<4x3x3x2x16xf32>
+  // CHECK: = mlc.packed_conv %{{.*}}, %{{.*}} {dilations = array<i64: 1, 1>, groups = 8 : i64, out_channels = 64 : i64, strides = array<i64: 1, 1>} : (tensor<1x16x16x16xf32>, tensor<4x3x3x2x16xf32>) -> tensor<1x14x14x64xf32>
+  %grouped = mlc.packed_conv %wide, %beside {dilations = array<i64: 1, 1>, groups = 8 : i64, out_channels = 64 : i64, strides = array<i64: 1, 1>} : (tensor<1x16x16x16xf32>, tensor<4x3x3x2x16xf32>) -> tensor<1x14x14x64xf32>
+  // CHECK: = mlc.packed_conv %{{.*}}, %{{.*}} {dilations = array<i64: 1, 1>, groups = 4 : i64, out_channels = 96 : i64, strides = array<i64: 1, 1>} : (tensor<1x16x16x16xf32>, tensor<8x3x3x4x16xf32>) -> tensor<1x14x14x96xf32>
+  %each_alone = mlc.packed_conv %wide, %padded {dilations = array<i64: 1, 1>, groups = 4 : i64, out_channels = 96 : i64, strides = array<i64: 1, 1>} : (tensor<1x16x16x16xf32>, tensor<8x3x3x4x16xf32>) -> tensor<1x14x14x96xf32>
   return
 }
 

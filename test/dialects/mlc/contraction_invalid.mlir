@@ -390,6 +390,33 @@ func.func @f(%x: tensor<1x16x16x8xf32>, %f: tensor<2x3x3x8x16xf32>) {
 
 // -----
 
+func.func @f(%x: tensor<1x16x16x8xf32>, %f: tensor<2x3x3x3x16xf32>) {
+  // expected-error@+2 {{'mlc.packed_conv' op (C4) expects equal channels, got 8 and 3 in each of 2 groups}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.packed_conv %x, %f {dilations = array<i64: 1, 1>, groups = 2 : i64, out_channels = 20 : i64, strides = array<i64: 1, 1>} : (tensor<1x16x16x8xf32>, tensor<2x3x3x3x16xf32>) -> tensor<1x14x14x20xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x16x16x9xf32>, %f: tensor<2x3x3x3x16xf32>) {
+  // expected-error@+2 {{'mlc.packed_conv' op (C5) expects groups that divide out_channels, got 3 and 20}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.packed_conv %x, %f {dilations = array<i64: 1, 1>, groups = 3 : i64, out_channels = 20 : i64, strides = array<i64: 1, 1>} : (tensor<1x16x16x9xf32>, tensor<2x3x3x3x16xf32>) -> tensor<1x14x14x20xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x16x16x8xf32>, %f: tensor<3x3x3x4x16xf32>) {
+  // expected-error@+2 {{'mlc.packed_conv' op (C5) expects out_channels that fill 3 panels of 16, got 40 in 2 groups}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.packed_conv %x, %f {dilations = array<i64: 1, 1>, groups = 2 : i64, out_channels = 40 : i64, strides = array<i64: 1, 1>} : (tensor<1x16x16x8xf32>, tensor<3x3x3x4x16xf32>) -> tensor<1x14x14x40xf32>
+  return
+}
+
+// -----
+
 func.func @f(%x: tensor<1x2x16x8xf32>, %f: tensor<2x3x3x8x16xf32>) {
   // expected-error@+2 {{'mlc.packed_conv' op (C6) expects a window that fits into the padded input, got a window of 3 in 2 (spatial dimension 0)}}
   // expected-error@+1 {{failed to infer returned types}}

@@ -5,6 +5,10 @@ mlc.param @w : tensor<20x8xf32> = #mlc.seeded<16, uniform, -1.0 : f64, 1.0 : f64
 mlc.param @f1 : tensor<1x1x8x20xf32> = #mlc.seeded<17, uniform, -1.0 : f64, 1.0 : f64>
 mlc.param @f3 : tensor<3x3x8x20xf32> = #mlc.seeded<18, uniform, -1.0 : f64, 1.0 : f64>
 mlc.param @depthwise_filter : tensor<3x3x1x5xf32> = #mlc.seeded<19, uniform, -1.0 : f64, 1.0 : f64>
+mlc.param @small_groups_filter : tensor<3x3x4x32xf32> = #mlc.seeded<20, uniform, -1.0 : f64, 1.0 : f64>
+mlc.param @odd_groups_filter : tensor<1x1x3x15xf32> = #mlc.seeded<21, uniform, -1.0 : f64, 1.0 : f64>
+mlc.param @prime_groups_filter : tensor<1x1x1x35xf32> = #mlc.seeded<22, uniform, -1.0 : f64, 1.0 : f64>
+mlc.param @large_groups_filter : tensor<1x1x8x48xf32> = #mlc.seeded<23, uniform, -1.0 : f64, 1.0 : f64>
 
 // CHECK-LABEL: func @matmul
 // CHECK-SAME: (%[[X:.*]]: tensor
@@ -62,4 +66,39 @@ func.func @depthwise(%x: tensor<2x5x6x5xf32>) -> tensor<2x3x3x5xf32> {
   %w = mlc.load_param @depthwise_filter : tensor<3x3x1x5xf32>
   %y = mlc.conv %x, %w {layout = #mlc<layout channels_last>, groups = 5 : i64, strides = array<i64: 2, 2>, dilations = array<i64: 1, 1>, pad_low = array<i64: 1, 1>, pad_high = array<i64: 1, 1>} : (tensor<2x5x6x5xf32>, tensor<3x3x1x5xf32>) -> tensor<2x3x3x5xf32>
   return %y : tensor<2x3x3x5xf32>
+}
+
+// Groups of four outputs: four of them fill a panel.
+// CHECK-LABEL: func @small_groups
+// CHECK: %[[P:.*]] = mlc.pack %{{.*}} {lanes = 16 : i64} : (tensor<3x3x4x32xf32>) -> tensor<2x3x3x4x16xf32>
+// CHECK: mlc.packed_conv %{{.*}}, %[[P]] {dilations = array<i64: 1, 1>, groups = 8 : i64, out_channels = 32 : i64, strides = array<i64: 1, 1>}
+func.func @small_groups(%x: tensor<2x5x6x32xf32>) -> tensor<2x3x4x32xf32> {
+  %w = mlc.load_param @small_groups_filter : tensor<3x3x4x32xf32>
+  %y = mlc.conv %x, %w {layout = #mlc<layout channels_last>, groups = 8 : i64, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pad_low = array<i64: 0, 0>, pad_high = array<i64: 0, 0>} : (tensor<2x5x6x32xf32>, tensor<3x3x4x32xf32>) -> tensor<2x3x4x32xf32>
+  return %y : tensor<2x3x4x32xf32>
+}
+
+// Five groups of three outputs fill a panel but for a lane; seven groups of five go together in no number but one.
+// CHECK-LABEL: func @odd_groups
+// CHECK: mlc.pack %{{.*}} {lanes = 15 : i64} : (tensor<1x1x3x15xf32>) -> tensor<1x1x1x3x15xf32>
+// CHECK: mlc.pack %{{.*}} {lanes = 5 : i64} : (tensor<1x1x1x35xf32>) -> tensor<7x1x1x1x5xf32>
+func.func @odd_groups(%x: tensor<2x5x6x15xf32>, %z: tensor<2x5x6x7xf32>) -> (tensor<2x5x6x15xf32>, tensor<2x5x6x35xf32>) {
+  %w = mlc.load_param @odd_groups_filter : tensor<1x1x3x15xf32>
+  %y = mlc.conv %x, %w {layout = #mlc<layout channels_last>, groups = 5 : i64, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pad_low = array<i64: 0, 0>, pad_high = array<i64: 0, 0>} : (tensor<2x5x6x15xf32>, tensor<1x1x3x15xf32>) -> tensor<2x5x6x15xf32>
+  %v = mlc.load_param @prime_groups_filter : tensor<1x1x1x35xf32>
+  %u = mlc.conv %z, %v {layout = #mlc<layout channels_last>, groups = 7 : i64, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pad_low = array<i64: 0, 0>, pad_high = array<i64: 0, 0>} : (tensor<2x5x6x7xf32>, tensor<1x1x1x35xf32>) -> tensor<2x5x6x35xf32>
+  return %y, %u : tensor<2x5x6x15xf32>, tensor<2x5x6x35xf32>
+}
+
+// Groups of 24 outputs: two panels for each, the second one padded.
+// CHECK-LABEL: func @large_groups
+// CHECK: %[[S:.*]] = mlc.reshape %{{.*}} {shape = array<i64: 1, 1, 8, 2, 24>}
+// CHECK: %[[Z:.*]] = mlc.pad %[[S]] {high = array<i64: 0, 0, 0, 0, 8>, low = array<i64: 0, 0, 0, 0, 0>, value = 0.000000e+00 : f64}
+// CHECK: %[[F:.*]] = mlc.reshape %[[Z]] {shape = array<i64: 1, 1, 8, 64>}
+// CHECK: mlc.pack %[[F]] {lanes = 16 : i64} : (tensor<1x1x8x64xf32>) -> tensor<4x1x1x8x16xf32>
+// CHECK: mlc.packed_conv %{{.*}} {dilations = array<i64: 1, 1>, groups = 2 : i64, out_channels = 48 : i64, strides = array<i64: 1, 1>}
+func.func @large_groups(%x: tensor<2x5x6x16xf32>) -> tensor<2x5x6x48xf32> {
+  %w = mlc.load_param @large_groups_filter : tensor<1x1x8x48xf32>
+  %y = mlc.conv %x, %w {layout = #mlc<layout channels_last>, groups = 2 : i64, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pad_low = array<i64: 0, 0>, pad_high = array<i64: 0, 0>} : (tensor<2x5x6x16xf32>, tensor<1x1x8x48xf32>) -> tensor<2x5x6x48xf32>
+  return %y : tensor<2x5x6x48xf32>
 }

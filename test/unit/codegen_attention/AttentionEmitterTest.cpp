@@ -166,6 +166,21 @@ func.func @k(%q: tensor<1x9x2x8xf32>, %k: tensor<1x20x2x8xf32>, %v: tensor<1x20x
                         {.tolerance = 4e-6});
 }
 
+std::string inElementType(std::string text, const std::string &type) {
+  for (size_t at; (at = text.find("xf32")) != std::string::npos;)
+    text.replace(at, 4, "x" + type);
+  return text;
+}
+
+// Scores and weights are f32; the result is rounded once. Several blocks of keys, too.
+TEST(Attention, NarrowTypes) {
+  for (const Case &c : {Case{1, 1, 1, 1, 1, 1, 1}, Case{2, 4, 2, 13, 65, 17, 33, false, true},
+                        Case{1, 2, 2, 9, 31, 16, 100, true, false, {1, 1, 1, 31}}, Case{1, 1, 1, 7, 300, 512, 512}}) {
+    checkAgainstReference(*createAttentionEmitter(), inElementType(kernel(c), "f16"), {.tolerance = 0x1p-11});
+    checkAgainstReference(*createAttentionEmitter(), inElementType(kernel(c), "bf16"), {.tolerance = 0x1p-8});
+  }
+}
+
 TEST(Attention, OthersAreRefused) {
   auto emitter = createAttentionEmitter();
   auto accepts = [&](const std::string &text) {
@@ -174,10 +189,7 @@ TEST(Attention, OthersAreRefused) {
   };
   Case c{1, 2, 2, 3, 4, 5, 6};
   EXPECT_TRUE(accepts(kernel(c)));
-  std::string half = kernel(c);
-  for (size_t at; (at = half.find("xf32")) != std::string::npos;)
-    half.replace(at, 4, "xf16");
-  EXPECT_FALSE(accepts(half));
+  EXPECT_FALSE(accepts(inElementType(kernel(c), "f64")));
   c.keys = 0;
   EXPECT_FALSE(accepts(kernel(c)));
 }
@@ -185,9 +197,7 @@ TEST(Attention, OthersAreRefused) {
 // What has no kernel becomes matrix products and a softmax of the same value.
 TEST(Attention, Decomposition) {
   for (const Case &c : {Case{1, 4, 2, 3, 5, 8, 6, true, true}, Case{2, 3, 3, 4, 5, 2, 7, false, false, {2, 1, 1, 5}}}) {
-    std::string text = kernel(c);
-    for (size_t at; (at = text.find("xf32")) != std::string::npos;)
-      text.replace(at, 4, "xf64");
+    std::string text = inElementType(kernel(c), "f64");
     SCOPED_TRACE(text);
     Kernel parsed(text, Kernel::Stage::Graph);
     std::vector<HostTensor> inputs = randomInputs(parsed.function, 1);

@@ -195,6 +195,72 @@ TEST(VectorEmitter, Convolution) {
   }
 }
 
+struct GroupCase {
+  int64_t groups, inputs, outputs; // of each group
+  int64_t lanes;                   // of a panel
+};
+
+// Groups side by side in a vector (by a shuffle of one load, of two, and by one load for each), and in panels of their
+// own; a bias for each channel behind.
+TEST(VectorEmitter, GroupedConvolution) {
+  const GroupCase cases[] = {{8, 4, 4, 16},  {4, 8, 8, 16}, {4, 16, 8, 16}, {2, 40, 8, 16},  {8, 30, 2, 16},
+                             {16, 1, 2, 16}, {5, 3, 3, 15}, {6, 3, 1, 6},   {2, 16, 16, 16}, {2, 5, 24, 16}};
+  for (const GroupCase &c : cases) {
+    int64_t batch = 2, height = 7, width = 9, window = 3, oh = height - 2, ow = width - 2;
+    int64_t channels = c.groups * c.inputs, outputs = c.groups * c.outputs, depth = window * window * c.inputs;
+    Floats x = noise(batch * height * width * channels, 1), w = noise(depth * outputs, 2), bias = noise(outputs, 3);
+    Floats expected;
+    for (int64_t at = 0; at < batch * oh * ow; ++at)
+      for (int64_t o = 0; o < outputs; ++o) {
+        double sum = bias[o];
+        for (int64_t k = 0; k < depth; ++k) {
+          int64_t y = at / ow % oh + k / c.inputs / window, z = at % ow + k / c.inputs % window;
+          int64_t pixel = (at / ow / oh * height + y) * width + z;
+          sum += double(x[pixel * channels + o / c.outputs * c.inputs + k % c.inputs]) * w[k * outputs + o];
+        }
+        expected.push_back(float(std::max(sum, 0.0)));
+      }
+    // Each group's outputs padded to whole panels, but for those that share one.
+    int64_t padded = c.outputs < c.lanes ? c.outputs : (c.outputs + c.lanes - 1) / c.lanes * c.lanes;
+    int64_t panels = c.groups * padded / c.lanes;
+    Floats packed(panels * depth * c.lanes, 0);
+    for (int64_t k = 0; k < depth; ++k)
+      for (int64_t o = 0; o < outputs; ++o) {
+        int64_t column = o / c.outputs * padded + o % c.outputs;
+        packed[(column / c.lanes * depth + k) * c.lanes + column % c.lanes] = w[k * outputs + o];
+      }
+    auto in = llvm::formatv("tensor<{0}x{1}x{2}x{3}xf32>", batch, height, width, channels).str();
+    auto filter = llvm::formatv("tensor<{0}x{1}x{1}x{2}x{3}xf32>", panels, window, c.inputs, c.lanes).str();
+    auto out = llvm::formatv("tensor<{0}x{1}x{2}x{3}xf32>", batch, oh, ow, outputs).str();
+    check(llvm::formatv(R"(func.func @k(%x: {0}, %p: {1}, %bias: tensor<{3}xf32>) -> {2} {{
+      %0 = mlc.packed_conv %x, %p {{strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>,
+        groups = {4} : i64, out_channels = {3} : i64} : ({0}, {1}) -> {2}
+      %1 = mlc.add %0, %bias : ({2}, tensor<{3}xf32>) -> {2}
+      %2 = mlc.relu %1 : ({2}) -> {2}
+      return %2 : {2}
+    })",
+                        in, filter, out, outputs, c.groups),
+          {x, packed, bias}, expected, 1e-4);
+  }
+}
+
+// The sum's rounding comes behind the crop of the panels, where it is an epilogue.
+TEST(VectorEmitter, TakesNarrowTypes) {
+  for (const char *type : {"f16", "bf16"}) {
+    std::string text = llvm::formatv(R"(func.func @k(%a: tensor<5x7x{0}>, %p: tensor<2x7x16x{0}>, %bias: tensor<20x{0}>)
+        -> tensor<5x20x{0}> {{
+      %0 = mlc.packed_matmul %a, %p {{n = 20 : i64} : (tensor<5x7x{0}>, tensor<2x7x16x{0}>) -> tensor<5x20x{0}>
+      %1 = mlc.add %0, %bias : (tensor<5x20x{0}>, tensor<20x{0}>) -> tensor<5x20x{0}>
+      return %1 : tensor<5x20x{0}>
+    })",
+                                     type);
+    SCOPED_TRACE(text);
+    Kernel kernel(text);
+    ASSERT_TRUE(kernel.function);
+    EXPECT_TRUE(createVectorEmitter()->accepts(kernel.function, targetOf("x86-64-v3")));
+  }
+}
+
 TEST(VectorEmitter, RefusesWhatItCannotDo) {
   const char *refused[] = {// a function that is no instruction, not expanded
                            R"(func.func @k(%a: tensor<5x7xf32>, %p: tensor<1x7x16xf32>) -> tensor<5x16xf32> {
