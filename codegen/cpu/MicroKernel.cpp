@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include <numeric>
 
 using namespace mlir;
 
@@ -33,7 +34,8 @@ public:
     // Innermost loops that are short are unrolled as one.
     constexpr int64_t mostProducts = 24 * 24;
     int64_t steps = c.laneGroup ? c.n / c.laneGroup : 1; // each product may take a load for each group
-    while (inner > 0 && steps * k[inner - 1].extent * shape.rows * shape.vectors <= mostProducts)
+    while (inner > 0 && steps * k[inner - 1].extent * shape.rows * shape.vectors <= mostProducts &&
+           !readsOfOtherRows(k[inner - 1]))
       steps *= k[--inner].extent;
   }
 
@@ -51,6 +53,17 @@ public:
   }
 
 private:
+  // Do steps of the loop read what other rows read at other steps, as the windows of neighbouring pixels do? Unrolled,
+  // LLVM would load it once and keep it, in more registers than there are. With lanes in lhs (depthwise) it gains as
+  // often as it loses.
+  bool readsOfOtherRows(const Loop &loop) const {
+    int64_t row = c.m.empty() ? 0 : c.m.back().lhs;
+    if (row == 0 || loop.lhs == 0 || c.lhsLane != 0)
+      return false;
+    int64_t distance = std::lcm(loop.lhs, row);
+    return distance / loop.lhs < loop.extent && distance / row < shape.rows;
+  }
+
   // Of vector j from the first one. Panels are at least as wide as a vector.
   Value columnOffset(int64_t j) {
     if (blocking.copyRhs)
