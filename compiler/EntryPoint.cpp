@@ -48,7 +48,8 @@ FailureOr<func::FuncOp> chooseBucket(ArrayRef<func::FuncOp> buckets, const Given
   for (func::FuncOp bucket : buckets)
     if (fits(bucket))
       return bucket;
-  InFlightDiagnostic error = emitError(UnknownLoc::get(func::FuncOp(buckets[0]).getContext()), "the inputs fit none of the ");
+  InFlightDiagnostic error =
+      emitError(UnknownLoc::get(func::FuncOp(buckets[0]).getContext()), "the inputs fit none of the ");
   error << buckets.size() << " shape buckets:";
   for (func::FuncOp bucket : buckets) {
     error << "\n ";

@@ -141,8 +141,7 @@ TEST_F(ApiTest, Options) {
   program.kernels[2].scratchBytes = uint64_t(1) << 46;
   mlc_module *greedy = nullptr;
   ASSERT_EQ(mlc_module_load(writeExample(program, "greedy.mlc").c_str(), &greedy), MLC_OK) << mlc_last_error();
-  expectError(create(greedy), "cannot allocate 4611686018427387904 bytes for scratch memory",
-              MLC_OUT_OF_MEMORY);
+  expectError(create(greedy), "cannot allocate 4611686018427387904 bytes for scratch memory", MLC_OUT_OF_MEMORY);
   mlc_module_destroy(greedy);
 }
 
