@@ -50,6 +50,7 @@ public:
       out(vars) = funcs[region.result](Exprs(vars.begin(), vars.end()));
     }
     schedule();
+    result.tileSize = tileSize;
     // Halide writes to a path alone.
     Result<MemoryFile> file = MemoryFile::create("bitcode of Halide");
     if (file.ok())
@@ -349,6 +350,8 @@ private:
     bool vectorised = inner >= 4 || region.tileDim == rank - 1;
     if (vectorised) {
       out.split(vars[0], outer, element, int(width), Halide::TailStrategy::GuardWithIf).vectorize(element);
+      if (region.tileDim == rank - 1)
+        tileSize = width;
     }
     // A loop of one iteration around everything, for stages that need the whole result.
     Var level0("level0"), rest("rest");
@@ -436,7 +439,7 @@ private:
   };
   mlir::func::FuncOp kernel;
   const Region &region;
-  int64_t lanes, vectorBytes;
+  int64_t lanes, vectorBytes, tileSize = 1;
   Halide::Target halideTarget;
   Func out; // the result
   llvm::DenseMap<mlir::Value, Func> funcs;
