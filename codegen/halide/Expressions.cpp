@@ -48,15 +48,6 @@ Expr asSigned(Expr x) {
   return x.type().is_bool() ? Halide::select(x, Halide::cast<int8_t>(-1), Halide::cast<int8_t>(0)) : x;
 }
 
-// Halide has no fused multiply-add, and a flag that lets LLVM fuse a product and a sum would let it do so in one loop
-// and not in its tail. So the op is spelled in a way that FusedMultiplyAdd.cpp knows again: f32 with its product and
-// sum in f64, which is the same value but for a second rounding in one case of 2^29; f64 as a call.
-Expr multiplyAdd(Expr x, Expr y, Expr z) {
-  if (x.type().bits() == 64)
-    return Halide::Internal::Call::make(x.type(), kMultiplyAdd64, {x, y, z}, Halide::Internal::Call::PureExtern);
-  return Halide::cast<float>(Halide::cast<double>(x) * Halide::cast<double>(y) + Halide::cast<double>(z));
-}
-
 // Integers wrap, as in arith; Halide's signed ones must not.
 template <typename Op> Expr wrapping(Expr x, Expr y, Op op) {
   if (x.type().is_bool())
@@ -114,6 +105,15 @@ Expr minimum(Expr x, Expr y) { return Halide::select(x != x, x, Halide::select(x
 Expr signBit(Expr bits) { return Halide::Internal::make_const(bits.type(), 1) << (bits.type().bits() - 1); }
 
 } // namespace
+
+// Halide has no fused multiply-add, and a flag that lets LLVM fuse a product and a sum would let it do so in one loop
+// and not in its tail. So the op is spelled in a way that FusedMultiplyAdd.cpp knows again: f32 with its product and
+// sum in f64, which is the same value but for a second rounding in one case of 2^29; f64 as a call.
+Expr multiplyAdd(Expr x, Expr y, Expr z) {
+  if (x.type().bits() == 64)
+    return Halide::Internal::Call::make(x.type(), kMultiplyAdd64, {x, y, z}, Halide::Internal::Call::PureExtern);
+  return Halide::cast<float>(Halide::cast<double>(x) * Halide::cast<double>(y) + Halide::cast<double>(z));
+}
 
 Expr evaluate(Operation *op, const Exprs &v) {
   mlir::Type type = op->getNumResults() ? op->getResult(0).getType() : mlir::Type();

@@ -124,7 +124,7 @@ public:
 
   bool accepts(func::FuncOp kernel, const TargetDesc &) const override {
     OwningOpRef<func::FuncOp> copy = kernel.clone();
-    generaliseNamedOps(*copy);
+    normaliseKernel(*copy);
     std::string why;
     return succeeded(analyseRegion(*copy, why));
   }
@@ -132,7 +132,7 @@ public:
   FailureOr<EmittedKernel> emit(func::FuncOp kernel, const TargetDesc &target,
                                 llvm::LLVMContext &context) const override {
     OwningOpRef<func::FuncOp> copy = kernel.clone();
-    generaliseNamedOps(*copy);
+    normaliseKernel(*copy);
     std::string why;
     auto region = analyseRegion(*copy, why);
     if (failed(region))

@@ -128,12 +128,46 @@ void productsInto(std::vector<Case> &cases) {
         }
 }
 
+// One running sum of so many squares would be wrong by 50 ulp and more.
+void longSums(std::vector<Case> &cases) {
+  struct Line {
+    Shape shape, axes;
+  };
+  for (const auto &[shape, axes] : std::vector<Line>{{{3, 20011}, {1}},
+                                                     {{20011, 5}, {0}},
+                                                     {{9001, 70}, {0}},
+                                                     {{2, 3, 150, 151}, {2, 3}},
+                                                     {{150, 5, 151}, {0, 2}},
+                                                     {{3000, 3, 3, 7}, {0, 2}},
+                                                     {{40, 3000, 4}, {1}},
+                                                     {{7, 11, 13, 17}, {0, 1, 2, 3}}})
+    cases.push_back({"long sum " + textOf(shape) + " axes " + textOf(axes),
+                     {{DType::F32, shape, {Fill::Moderate}}},
+                     [=](GraphBuilder &g, ValueRange x) {
+                       return Values{reduce(g, g.make<MulOp>({x[0], x[0]}), ReduceKind::Mean, axes)};
+                     },
+                     {8, 0}});
+  // Rows that no stack holds.
+  for (const auto &[shape, axes] : std::vector<Line>{{{1, 61000}, {1}}, {{1, 30011, 3}, {1, 2}}, {{2, 1000, 70}, {1}}})
+    for (bool isSoftmax : {false, true})
+      cases.push_back(
+          {std::string(isSoftmax ? "softmax" : "layer_norm") + " of a long row, " + textOf(shape),
+           {{DType::F32, shape, {Fill::Moderate}}},
+           [=](GraphBuilder &g, ValueRange x) {
+             if (isSoftmax)
+               return Values{g.make<SoftmaxOp>(x, g.integer("axis", 1))};
+             return Values{layerNorm(g, g.make<AddOp>({x[0], g.scalar(toElementType(g.context(), DType::F32), 3)}), 1)};
+           },
+           isSoftmax ? Tolerance{12, 0} : Tolerance{12, 2}});
+}
+
 } // namespace
 
 std::vector<Case> fusionCases() {
   std::vector<Case> cases;
   castsInto(cases);
   productsInto(cases);
+  longSums(cases);
   return cases;
 }
 
