@@ -12,6 +12,8 @@ namespace {
 constexpr int64_t kMaxStackBytes = 224 << 10;
 // Elements of a constant that becomes a chain of selects.
 constexpr int64_t kMaxTable = 64;
+// Ops of a map that costs no more than its row on the stack: a difference from the mean.
+constexpr int64_t kFreeWork = 2;
 // Ops of a map that is computed again for each use: an exponential and what is around it.
 constexpr int64_t kMaxRepeatedWork = 64;
 
@@ -206,6 +208,11 @@ private:
     if (op.getNumReductionLoops() > 0)
       return false;
     Value value = op.getResult(0);
+    if (workOf(op) <= kFreeWork && llvm::none_of(op.getDpsInputs(), [](Value input) {
+          auto map = input.getDefiningOp<linalg::GenericOp>();
+          return map && map.getNumReductionLoops() == 0;
+        }))
+      return true;
     if (recomputes && typeOf(value).getNumElements() > kMaxStackBytes / 32 && workOf(op) <= kMaxRepeatedWork)
       return true;
     if (!value.hasOneUse())
