@@ -1,4 +1,5 @@
 #include "codegen/halide/Expressions.h"
+#include "codegen/halide/FusedMultiplyAdd.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -38,12 +39,20 @@ Expr constant(mlir::Attribute attribute, mlir::Type type) {
 
 namespace {
 
+// The bits of an integer under the sign that an op gives them: values are signed between ops, an i1 is a bool. A signed
+// i1 is 0 or -1.
+Expr asUnsigned(Expr x) {
+  return x.type().is_bool() ? x : Halide::reinterpret(x.type().with_code(Halide::Type::UInt), x);
+}
+Expr asSigned(Expr x) {
+  return x.type().is_bool() ? Halide::select(x, Halide::cast<int8_t>(-1), Halide::cast<int8_t>(0)) : x;
+}
+
 // Integers wrap, as in arith; Halide's signed ones must not.
 template <typename Op> Expr wrapping(Expr x, Expr y, Op op) {
   if (x.type().is_bool())
     return x; // no body does arithmetic on i1
-  Halide::Type type = x.type(), bits = type.with_code(Halide::Type::UInt);
-  return Halide::reinterpret(type, op(Halide::reinterpret(bits, x), Halide::reinterpret(bits, y)));
+  return Halide::reinterpret(x.type(), op(asUnsigned(x), asUnsigned(y)));
 }
 
 Expr compare(arith::CmpFPredicate predicate, Expr x, Expr y) {
@@ -72,9 +81,9 @@ Expr compare(arith::CmpFPredicate predicate, Expr x, Expr y) {
 Expr compare(arith::CmpIPredicate predicate, Expr x, Expr y) {
   using P = arith::CmpIPredicate;
   bool isUnsigned = predicate >= P::ult;
-  if (isUnsigned && !x.type().is_bool()) {
-    x = Halide::reinterpret(x.type().with_code(Halide::Type::UInt), x);
-    y = Halide::reinterpret(y.type().with_code(Halide::Type::UInt), y);
+  if (isUnsigned) {
+    x = asUnsigned(x);
+    y = asUnsigned(y);
   }
   switch (predicate) {
   case P::eq: return x == y;
@@ -96,6 +105,15 @@ Expr minimum(Expr x, Expr y) { return Halide::select(x != x, x, Halide::select(x
 Expr signBit(Expr bits) { return Halide::Internal::make_const(bits.type(), 1) << (bits.type().bits() - 1); }
 
 } // namespace
+
+// Halide has no fused multiply-add, and a flag that lets LLVM fuse a product and a sum would let it do so in one loop
+// and not in its tail. So the op is spelled in a way that FusedMultiplyAdd.cpp knows again: f32 with its product and
+// sum in f64, which is the same value but for a second rounding in one case of 2^29; f64 as a call.
+Expr multiplyAdd(Expr x, Expr y, Expr z) {
+  if (x.type().bits() == 64)
+    return Halide::Internal::Call::make(x.type(), kMultiplyAdd64, {x, y, z}, Halide::Internal::Call::PureExtern);
+  return Halide::cast<float>(Halide::cast<double>(x) * Halide::cast<double>(y) + Halide::cast<double>(z));
+}
 
 Expr evaluate(Operation *op, const Exprs &v) {
   mlir::Type type = op->getNumResults() ? op->getResult(0).getType() : mlir::Type();
@@ -121,17 +139,17 @@ Expr evaluate(Operation *op, const Exprs &v) {
       .Case<arith::OrIOp>([&](auto) { return v[0].type().is_bool() ? v[0] || v[1] : v[0] | v[1]; })
       .Case<arith::XOrIOp>([&](auto) { return v[0].type().is_bool() ? v[0] != v[1] : v[0] ^ v[1]; })
       .Case<arith::ShLIOp>([&](auto) { return wrapping(v[0], v[1], [](Expr x, Expr y) { return x << y; }); })
-      .Case<arith::ShRSIOp>(
-          [&](auto) { return v[0] >> Halide::reinterpret(v[1].type().with_code(Halide::Type::UInt), v[1]); })
+      .Case<arith::ShRSIOp>([&](auto) { return v[0] >> asUnsigned(v[1]); })
       .Case<arith::MaxSIOp>([&](auto) { return Halide::max(v[0], v[1]); })
       .Case<arith::MinSIOp>([&](auto) { return Halide::min(v[0], v[1]); })
       .Case<arith::BitcastOp>([&](auto) { return Halide::reinterpret(storedType(type), v[0]); })
-      .Case<arith::SIToFPOp, arith::UIToFPOp, arith::ExtFOp, arith::TruncFOp, arith::ExtSIOp, arith::ExtUIOp,
-            arith::IndexCastOp>([&](auto) { return Halide::cast(storedType(type), v[0]); })
+      .Case<arith::ExtFOp, arith::TruncFOp, arith::IndexCastOp>(
+          [&](auto) { return Halide::cast(storedType(type), v[0]); })
+      .Case<arith::SIToFPOp, arith::ExtSIOp>([&](auto) { return Halide::cast(storedType(type), asSigned(v[0])); })
+      .Case<arith::UIToFPOp, arith::ExtUIOp>([&](auto) { return Halide::cast(storedType(type), asUnsigned(v[0])); })
       .Case<arith::TruncIOp>(
           [&](auto) { return type.isInteger(1) ? (v[0] & 1) != 0 : Halide::cast(storedType(type), v[0]); })
-      // One instruction in the end: Halide has no fused multiply-add, the emitter marks the pair for contraction.
-      .Case<math::FmaOp>([&](auto) { return v[0] * v[1] + v[2]; })
+      .Case<math::FmaOp>([&](auto) { return multiplyAdd(v[0], v[1], v[2]); })
       .Case<math::SqrtOp>([&](auto) { return Halide::sqrt(v[0]); })
       .Case<math::AbsFOp>([&](auto) { return Halide::abs(v[0]); })
       .Case<math::FloorOp>([&](auto) { return Halide::floor(v[0]); })

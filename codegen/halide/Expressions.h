@@ -18,6 +18,8 @@ Halide::Expr store(Halide::Expr value, mlir::Type type);
 
 // A FloatAttr or IntegerAttr of `type`.
 Halide::Expr constant(mlir::Attribute attribute, mlir::Type type);
+// x * y + z, rounded once.
+Halide::Expr multiplyAdd(Halide::Expr x, Halide::Expr y, Halide::Expr z);
 // The result of `op` on `operands`; undefined for an op that has no such expression (Region.cpp accepts none).
 Halide::Expr evaluate(mlir::Operation *op, const Exprs &operands);
 

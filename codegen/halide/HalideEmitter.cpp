@@ -1,12 +1,14 @@
 // Regions of maps and row reductions to LLVM through Halide (https://halide-lang.org), with schedules of our own:
 // stages of a row are computed inside the result's row loop, vectorised, with their rows on the stack.
 //
-// Tiles are positions along the result's outermost loop. Halide computes whatever part of the output its buffer
-// names, so the entry function gives it the rows [begin, end): the code of a row is the same whoever runs it.
+// Tiles are positions along the result's outermost loop, or vectors of them where that loop is vectorised: which
+// elements are in a vector and which in a tail does not depend on the tiles. Halide computes whatever part of the
+// output its buffer names, so the entry function gives it the rows [begin, end): the code of a row is the same whoever
+// runs it.
+#include "codegen/halide/FusedMultiplyAdd.h"
 #include "codegen/halide/Pipeline.h"
 #include "llvm/Bitcode/BitcodeReader.h"
 #include "llvm/IR/IRBuilder.h"
-#include "llvm/IR/InstIterator.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Transforms/IPO/GlobalDCE.h"
 
@@ -41,8 +43,8 @@ public:
     bindings = b.CreateLoad(pointer, entry->getArg(0)); // mlc_kernel_args.bindings
   }
 
-  // The buffer of a binding; `tileDim`: only the tiles of this launch along it.
-  llvm::Value *buffer(unsigned binding, RankedTensorType type, int64_t tileDim) {
+  // The buffer of a binding; `tileDim`: only the tiles of this launch along it, each of `tileSize` positions.
+  llvm::Value *buffer(unsigned binding, RankedTensorType type, int64_t tileDim = -1, int64_t tileSize = 1) {
     int64_t rank = type.getRank();
     auto [code, bits] = halideType(type.getElementType());
     llvm::Value *host = b.CreateLoad(pointer, b.CreateConstGEP1_64(pointer, bindings, binding));
@@ -54,7 +56,10 @@ public:
       llvm::Value *dimension = b.CreateConstGEP1_64(dimType, dims, i);
       llvm::Value *min = b.getInt32(0), *extent = b.getInt32(size);
       if (dim == tileDim) {
-        llvm::Value *begin = entry->getArg(2), *end = entry->getArg(3);
+        llvm::Value *begin = b.CreateMul(entry->getArg(2), b.getInt64(tileSize));
+        llvm::Value *end = b.CreateMul(entry->getArg(3), b.getInt64(tileSize));
+        if (size % tileSize)
+          end = b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, end, b.getInt64(size));
         min = b.CreateTrunc(begin, i32);
         extent = b.CreateTrunc(b.CreateSub(end, begin), i32);
         // host points to the element at the buffer's min.
@@ -119,7 +124,7 @@ public:
 
   bool accepts(func::FuncOp kernel, const TargetDesc &) const override {
     OwningOpRef<func::FuncOp> copy = kernel.clone();
-    generaliseNamedOps(*copy);
+    normaliseKernel(*copy);
     std::string why;
     return succeeded(analyseRegion(*copy, why));
   }
@@ -127,7 +132,7 @@ public:
   FailureOr<EmittedKernel> emit(func::FuncOp kernel, const TargetDesc &target,
                                 llvm::LLVMContext &context) const override {
     OwningOpRef<func::FuncOp> copy = kernel.clone();
-    generaliseNamedOps(*copy);
+    normaliseKernel(*copy);
     std::string why;
     auto region = analyseRegion(*copy, why);
     if (failed(region))
@@ -142,20 +147,17 @@ public:
     llvm::Function *pipeline = (*module)->getFunction("mlc_halide");
     if (!pipeline)
       return kernel.emitOpError("has no pipeline in Halide's bitcode");
-    for (llvm::Function &function : **module)
-      for (llvm::Instruction &instruction : llvm::instructions(function))
-        if (isa<llvm::FPMathOperator>(instruction) && instruction.getType()->isFPOrFPVectorTy())
-          instruction.setHasAllowContract(true); // math.fma came as a product and a sum
+    restoreMultiplyAdds(**module);
     EmittedKernel result;
     result.name = kernel.getSymName().str();
     result.emitter = "halide";
-    result.tiles = region->tiles;
+    result.tiles = (region->tiles + bitcode.tileSize - 1) / bitcode.tileSize;
     EntryBuilder entry(**module, result.name);
     SmallVector<llvm::Value *> buffers;
     for (unsigned input : bitcode.inputs)
-      buffers.push_back(entry.buffer(input, cast<RankedTensorType>(copy->getArgumentTypes()[input]), -1));
-    buffers.push_back(
-        entry.buffer(copy->getNumArguments(), cast<RankedTensorType>(region->result.getType()), region->tileDim));
+      buffers.push_back(entry.buffer(input, cast<RankedTensorType>(copy->getArgumentTypes()[input])));
+    buffers.push_back(entry.buffer(copy->getNumArguments(), cast<RankedTensorType>(region->result.getType()),
+                                   region->tileDim, bitcode.tileSize));
     entry.finish(pipeline, buffers);
     internalise(**module, result.name);
     for (llvm::Function &function : **module)

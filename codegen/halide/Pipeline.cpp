@@ -1,16 +1,14 @@
 #include "codegen/halide/Pipeline.h"
-#include "codegen/halide/Expressions.h"
+#include "codegen/halide/Values.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/Matchers.h"
 #include "support/MemoryFile.h"
 
+#include <cmath>
 #include <limits>
 
 using mlir::Operation;
 namespace arith = mlir::arith;
 namespace linalg = mlir::linalg;
-namespace tensor = mlir::tensor;
 using Halide::Expr;
 using Halide::Func;
 using Halide::RDom;
@@ -23,6 +21,10 @@ using namespace halide;
 
 // The stack at any size: what Halide calls Stack becomes a heap allocation above 16 KiB. Region.cpp bounds the sum.
 constexpr Halide::MemoryType kRowMemory = Halide::MemoryType::Register;
+
+constexpr auto kGuard = Halide::TailStrategy::GuardWithIf, kShift = Halide::TailStrategy::ShiftInwards;
+// Terms of one running sum, and more only where a sum has more than the square of that.
+constexpr int64_t kLongestSum = 128;
 
 mlir::RankedTensorType typeOf(mlir::Value value) { return mlir::cast<mlir::RankedTensorType>(value.getType()); }
 
@@ -50,6 +52,7 @@ public:
       out(vars) = funcs[region.result](Exprs(vars.begin(), vars.end()));
     }
     schedule();
+    result.tileSize = tileSize;
     // Halide writes to a path alone.
     Result<MemoryFile> file = MemoryFile::create("bitcode of Halide");
     if (file.ok())
@@ -77,150 +80,6 @@ private:
     arguments.push_back(param);
   }
 
-  // An element of a value of the kernel; indices outermost first.
-  Expr read(mlir::Value value, Exprs indices) {
-    mlir::Type element = typeOf(value).getElementType();
-    if (Operation *op = value.getDefiningOp()) {
-      if (auto fill = mlir::dyn_cast<linalg::FillOp>(op)) {
-        mlir::Attribute attribute;
-        mlir::matchPattern(fill.getInputs()[0], mlir::m_Constant(&attribute)); // analyseRegion took nothing else
-        return constant(attribute, element);
-      }
-      if (auto table = mlir::dyn_cast<arith::ConstantOp>(op))
-        return readTable(mlir::cast<mlir::DenseElementsAttr>(table.getValue()), indices);
-      if (auto pad = mlir::dyn_cast<tensor::PadOp>(op))
-        return readPadded(pad, indices);
-      if (mlir::isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
-        return read(op->getOperand(0),
-                    reshapeIndices(indices, typeOf(value).getShape(), typeOf(op->getOperand(0)).getShape()));
-    }
-    std::reverse(indices.begin(), indices.end());
-    return load(funcs[value](indices), element);
-  }
-
-  Expr readTable(mlir::DenseElementsAttr table, const Exprs &indices) {
-    mlir::Type element = table.getElementType();
-    if (table.isSplat())
-      return constant(table.getSplatValue<mlir::Attribute>(), element);
-    Expr linear = 0;
-    for (auto [index, size] : llvm::zip(indices, table.getType().getShape()))
-      linear = linear * int(size) + index;
-    Exprs values;
-    for (mlir::Attribute value : table.getValues<mlir::Attribute>())
-      values.push_back(constant(value, element));
-    return Halide::mux(linear, values);
-  }
-
-  Expr readPadded(tensor::PadOp pad, const Exprs &indices) {
-    auto source = typeOf(pad.getSource());
-    Exprs inner;
-    Expr inside;
-    for (auto [i, index] : llvm::enumerate(indices)) {
-      int64_t low = pad.getStaticLow()[i], size = source.getDimSize(i);
-      Expr position = low ? index - int(low) : index;
-      if (low || pad.getStaticHigh()[i]) {
-        Expr here = position >= 0 && position < int(size);
-        inside = inside.defined() ? inside && here : here;
-        position = Halide::clamp(position, 0, int(size) - 1);
-      }
-      inner.push_back(position);
-    }
-    Expr value = read(pad.getSource(), inner);
-    if (!inside.defined())
-      return value;
-    mlir::Attribute padding;
-    mlir::matchPattern(pad.getConstantPaddingValue(), mlir::m_Constant(&padding));
-    return Halide::select(inside, value, constant(padding, source.getElementType()));
-  }
-
-  // Indices of `from` as indices of `to`, which has the same elements in the same order. Dimensions that both sides
-  // share pass through, so that no division comes in.
-  Exprs reshapeIndices(const Exprs &indices, llvm::ArrayRef<int64_t> from, llvm::ArrayRef<int64_t> to) {
-    Exprs result(to.size(), Expr(0));
-    size_t i = 0, j = 0;
-    while (i < from.size() || j < to.size()) {
-      // The shortest run of dimensions with the same product on both sides.
-      size_t i0 = i, j0 = j;
-      int64_t left = i < from.size() ? from[i++] : 1, right = j < to.size() ? to[j++] : 1;
-      while (left != right)
-        if (left < right)
-          left *= from[i++];
-        else
-          right *= to[j++];
-      Expr linear = 0;
-      for (size_t d = i0; d < i; ++d)
-        if (from[d] != 1)
-          linear = linear * int(from[d]) + indices[d];
-      for (size_t d = j; d-- > j0;) {
-        if (to[d] == 1)
-          continue;
-        right /= to[d];
-        result[d] = right == 1 ? linear : linear % int(to[d]);
-        if (right != 1)
-          linear = linear / int(to[d]);
-        if (right == 1)
-          linear = 0;
-      }
-    }
-    return result;
-  }
-
-  Expr affine(mlir::AffineExpr expr, const Exprs &loops) {
-    if (auto dim = mlir::dyn_cast<mlir::AffineDimExpr>(expr))
-      return loops[dim.getPosition()];
-    if (auto number = mlir::dyn_cast<mlir::AffineConstantExpr>(expr))
-      return Expr(int(number.getValue()));
-    auto binary = mlir::cast<mlir::AffineBinaryOpExpr>(expr);
-    Expr x = affine(binary.getLHS(), loops), y = affine(binary.getRHS(), loops);
-    switch (expr.getKind()) {
-    case mlir::AffineExprKind::Add: return x + y;
-    case mlir::AffineExprKind::Mul: return x * y;
-    case mlir::AffineExprKind::Mod: return x % y;
-    case mlir::AffineExprKind::FloorDiv: return x / y;
-    default: return (x + y - 1) / y;
-    }
-  }
-
-  // The body of a generic at a position of its loops; `accumulator` stands for the element of the init.
-  Expr evaluateBody(linalg::GenericOp op, const Exprs &loops, Expr accumulator) {
-    llvm::DenseMap<mlir::Value, Expr> values;
-    for (mlir::OpOperand &operand : op->getOpOperands()) {
-      mlir::BlockArgument argument = op.getMatchingBlockArgument(&operand);
-      if (argument.use_empty())
-        continue;
-      if (op.isDpsInit(&operand) && accumulator.defined()) {
-        values[argument] = accumulator;
-        continue;
-      }
-      Exprs indices;
-      for (mlir::AffineExpr expr : op.getMatchingIndexingMap(&operand).getResults())
-        indices.push_back(affine(expr, loops));
-      values[argument] = read(operand.get(), indices);
-    }
-    for (Operation &inner : op.getBody()->without_terminator()) {
-      if (auto index = mlir::dyn_cast<linalg::IndexOp>(inner)) {
-        values[index] = Halide::cast<int64_t>(loops[index.getDim()]);
-        continue;
-      }
-      Exprs operands;
-      for (mlir::Value operand : inner.getOperands()) {
-        auto known = values.find(operand);
-        operands.push_back(known != values.end() ? known->second : outer(operand));
-      }
-      values[inner.getResult(0)] = evaluate(&inner, operands);
-    }
-    mlir::Value yielded = op.getBody()->getTerminator()->getOperand(0);
-    auto known = values.find(yielded);
-    return known != values.end() ? known->second : outer(yielded);
-  }
-
-  // A scalar constant defined outside of the body.
-  Expr outer(mlir::Value value) {
-    mlir::Attribute attribute;
-    mlir::matchPattern(value, mlir::m_Constant(&attribute));
-    return constant(attribute, value.getType());
-  }
-
   void build(Operation &op) {
     auto generic = mlir::dyn_cast<linalg::GenericOp>(op);
     if (!generic)
@@ -242,72 +101,147 @@ private:
     std::vector<Var> reversed(vars.rbegin(), vars.rend());
     dims[value] = reversed;
     if (generic.getNumReductionLoops() == 0) {
-      func(reversed) = store(evaluateBody(generic, loops, Expr()), element);
+      func(reversed) = store(values.evaluateBody(generic, loops, Expr()), element);
       funcs[value] = func;
       return;
     }
     buildReduction(generic, func, reversed, coordinates, loops);
   }
 
-  Expr combine(Operation *combiner, Expr x, Expr y) { return evaluate(combiner, {x, y}); }
+  // A run over positions of a reduction loop: its index is what `loops` says, plus 0, scale, 2 scale, ...
+  struct Run {
+    int64_t loop, size, scale;
+  };
 
   void buildReduction(linalg::GenericOp op, Func func, const std::vector<Var> &vars, const Exprs &coordinates,
                       Exprs loops) {
     mlir::Value value = op.getResult(0);
     mlir::Type element = typeOf(value).getElementType();
-    Exprs index(vars.begin(), vars.end());
-    llvm::SmallVector<int64_t> sizes(op.getStaticLoopRanges()), reductions;
+    llvm::SmallVector<int64_t> sizes(op.getStaticLoopRanges());
+    llvm::SmallVector<Run> runs;
     for (auto [i, iterator] : llvm::enumerate(op.getIteratorTypesArray()))
-      if (iterator == mlir::utils::IteratorType::reduction)
-        reductions.push_back(i);
-    int64_t row = reductions.back(), wide = 4 * lanes;
+      if (iterator == mlir::utils::IteratorType::reduction) {
+        runs.push_back({int64_t(i), sizes[i], 1});
+        loops[i] = 0;
+      }
+    funcs[value] = func;
+    int64_t row = runs.back().loop;
     Operation *combiner = findCombiner(op);
-    Expr initial = read(op.getDpsInits()[0], coordinates);
-    // A row is folded in `wide` interleaved partial results, combined as a tree, then what is left over in order.
-    bool isRow = row == int64_t(sizes.size()) - 1 && reductions.size() == 1 && combiner && sizes[row] >= 2 * wide &&
-                 readsContiguously(op, row);
+    Expr initial = values.read(op.getDpsInits()[0], coordinates);
+    // A row is folded in `wide` interleaved partial results, which are combined as a tree.
+    bool isRow = row == int64_t(sizes.size()) - 1 && combiner && sizes[row] >= lanes && readsContiguously(op, row);
     if (!isRow) {
       func(vars) = store(initial, element);
-      std::vector<Halide::Range> ranges;
-      for (int64_t i : llvm::reverse(reductions)) // the last loop innermost
-        ranges.emplace_back(0, int(sizes[i]));
-      RDom domain(ranges);
-      for (size_t i = 0; i < reductions.size(); ++i)
-        loops[reductions[reductions.size() - 1 - i]] = domain[int(i)];
-      func(vars) = store(evaluateBody(op, loops, load(func(index), element)), element);
-      funcs[value] = func;
+      accumulate(op, func, vars, loops, runs);
       return;
     }
-    int64_t chunks = sizes[row] / wide, left = sizes[row] % wide;
-    Expr neutral = neutralOf(combiner, element);
+    int64_t wide = 4 * lanes;
+    while (wide > sizes[row])
+      wide /= 2;
+    int64_t chunks = sizes[row] / wide, vectors = sizes[row] % wide / lanes, rest = sizes[row] % lanes;
     Var lane("lane");
     std::vector<Var> laneVars = vars;
     laneVars.insert(laneVars.begin(), lane);
     Exprs laneIndex(laneVars.begin(), laneVars.end());
     Func partial(func.name() + "p");
-    partial(laneVars) = neutral;
-    RDom chunk(0, int(chunks));
-    loops[row] = chunk * int(wide) + lane;
-    partial(laneVars) = evaluateBody(op, loops, partial(laneIndex));
-    parts[value].push_back({partial, lane, wide, true});
+    partial(laneVars) = neutralOf(combiner, element);
+    parts[value].push_back({partial, laneVars, wide, Func(), {}});
+    loops[row] = lane;
+    runs.back() = {row, chunks, wide};
+    accumulate(op, partial, laneVars, loops, runs);
+    // Vectors behind the last chunk go to the first lanes, and what is behind these to the next, out of the last vector
+    // of the row: its other elements are counted already.
+    auto addToSome = [&](int64_t first, int64_t count, int64_t from, int64_t counted) {
+      runs.back() = {row, count, 1};
+      RDom some = domainOf(runs);
+      Exprs index = laneIndex;
+      index[0] = some[0] + int(first);
+      loops[row] = int(from);
+      Expr sum = values.evaluateBody(op, at(loops, runs, some), partial(index));
+      partial(index) = counted ? Halide::select(some[0] >= int(counted), sum, partial(index)) : sum;
+    };
+    if (vectors > 0)
+      addToSome(0, vectors * lanes, chunks * wide, 0);
+    if (rest > 0)
+      addToSome(vectors * lanes % wide, lanes, sizes[row] - lanes, lanes - rest);
     Func last = partial;
     for (int64_t width = wide / 2; width >= 1; width /= 2) {
       Func half(func.name() + "h" + std::to_string(width));
       Exprs high = laneIndex;
       high[0] = lane + int(width);
-      half(laneVars) = combine(combiner, last(laneIndex), last(high));
-      parts[value].push_back({half, lane, width, false});
+      half(laneVars) = evaluate(combiner, {last(laneIndex), last(high)});
+      parts[value].push_back({half, laneVars, width, Func(), {}});
       last = half;
     }
-    Exprs first = laneIndex;
-    first[0] = 0;
-    func(vars) = store(combine(combiner, initial, last(first)), element);
-    if (left > 0) {
-      RDom rest(0, int(left));
-      loops[row] = rest + int(chunks * wide);
-      func(vars) = store(evaluateBody(op, loops, load(func(index), element)), element);
+    laneIndex[0] = 0;
+    func(vars) = store(evaluate(combiner, {initial, last(laneIndex)}), element);
+  }
+
+  static RDom domainOf(llvm::ArrayRef<Run> runs) {
+    std::vector<Halide::Range> ranges;
+    for (const Run &run : llvm::reverse(runs)) // the last one innermost
+      ranges.emplace_back(0, int(run.size));
+    return RDom(ranges);
+  }
+
+  // The loops where the runs are at a point of their domain.
+  static Exprs at(Exprs loops, llvm::ArrayRef<Run> runs, const RDom &domain) {
+    for (size_t i = 0; i < runs.size(); ++i)
+      loops[runs[i].loop] += domain[int(runs.size() - 1 - i)] * int(runs[i].scale);
+    return loops;
+  }
+
+  // Updates `func` with every position of the runs. The error of one long sum grows with its length, so that a long one
+  // is made of parts: those of the inner runs, and of pieces of the next.
+  void accumulate(linalg::GenericOp op, Func func, const std::vector<Var> &vars, const Exprs &loops,
+                  llvm::ArrayRef<Run> runs) {
+    mlir::Type element = typeOf(op.getResult(0)).getElementType();
+    Exprs index(vars.begin(), vars.end());
+    auto add = [&](Func to, const Exprs &where, const Exprs &from, llvm::ArrayRef<Run> over) {
+      to(where) = store(values.evaluateBody(op, at(from, over, domainOf(over)), load(to(where), element)), element);
+    };
+    int64_t count = 1;
+    for (const Run &run : runs)
+      count *= run.size;
+    Operation *combiner = findCombiner(op);
+    if (count <= kLongestSum || !mlir::isa_and_present<arith::AddFOp>(combiner))
+      return add(func, index, loops, runs);
+    int64_t longest = std::max<int64_t>(kLongestSum, std::sqrt(double(count))), inner = 1;
+    size_t cut = runs.size(); // runs[cut] and those before it are outside of a part
+    while (cut > 0 && inner * runs[cut - 1].size <= longest)
+      inner *= runs[--cut].size;
+    --cut;
+    int64_t piece = longest / inner;
+    if (cut > 0) // pieces of one size, or every step of the outer runs would have a rest
+      while (runs[cut].size % piece != 0)
+        --piece;
+    Run outer = {runs[cut].loop, runs[cut].size / piece, runs[cut].scale * piece};
+    llvm::SmallVector<Run> within(runs.drop_front(cut)), outside(runs.take_front(cut));
+    within[0].size = piece;
+    outside.push_back(outer);
+
+    Func part(func.name() + "s");
+    std::vector<Var> partVars = vars;
+    Exprs from = loops, partIndex = index;
+    for (const Run &run : outside) {
+      partVars.emplace_back("o" + std::to_string(partVars.size()));
+      from[run.loop] += partVars.back() * int(run.scale);
     }
-    funcs[value] = func;
+    part(partVars) = neutralOf(combiner, element);
+    add(part, Exprs(partVars.begin(), partVars.end()), from, within);
+    RDom domain = domainOf(outside);
+    for (size_t i = 0; i < outside.size(); ++i)
+      partIndex.push_back(domain[int(outside.size() - 1 - i)]);
+    func(vars) = evaluate(combiner, {func(index), part(partIndex)});
+    // Its first variable has as many values as that of `func`.
+    int64_t width = parts[op.getResult(0)].empty() ? 0 : parts[op.getResult(0)][0].width;
+    parts[op.getResult(0)].push_back({part, partVars, width, func, domain[0]});
+    if (int64_t rest = runs[cut].size % piece) {
+      Exprs behind = loops;
+      behind[outer.loop] += int(outer.size * outer.scale);
+      within[0].size = rest;
+      add(func, index, behind, within);
+    }
   }
 
   // Whether some operand's innermost dimension is the loop.
@@ -345,10 +279,26 @@ private:
       stride *= size;
     }
     Var outer("outer"), element("element"), whole("whole");
-    int64_t width = widthOf(typeOf(region.result).getElementType(), std::max<int64_t>(1, inner));
+    int64_t width = widthOf(typeOf(region.result).getElementType(), std::max<int64_t>(1, inner)), elements = width;
     bool vectorised = inner >= 4 || region.tileDim == rank - 1;
+    // A fold of a row is vectorised itself, and its code is best with one row at a time.
+    for (auto &[value, stage] : region.stages)
+      vectorised &= stage.depth != rank || !parts.count(value) || parts[value][0].width == 0;
     if (vectorised) {
-      out.split(vars[0], outer, element, int(width), Halide::TailStrategy::GuardWithIf).vectorize(element);
+      // Folds beside an element read a few vectors of every row.
+      for (auto &[value, stage] : region.stages)
+        if (stage.depth == rank && funcs[value].has_update_definition())
+          while (elements < 4 * width && inner >= elements * (region.tileDim == rank - 1 ? 8 : 2))
+            elements *= 2;
+      auto tail = region.tileDim == rank - 1 || elements > width || inner < width ? kGuard : kShift;
+      out.split(vars[0], outer, element, int(elements), tail);
+      if (elements > width) {
+        Var vector("vector");
+        out.split(element, vector, element, int(width), kGuard);
+      }
+      out.vectorize(element);
+      if (region.tileDim == rank - 1)
+        tileSize = elements;
     }
     // A loop of one iteration around everything, for stages that need the whole result.
     Var level0("level0"), rest("rest");
@@ -357,7 +307,7 @@ private:
       needsWhole |= stage.depth == 0;
     if (needsWhole) {
       Var top = rank > 1 ? vars[rank - 1] : vectorised ? outer : vars[0];
-      out.split(top, level0, rest, int(std::max<int64_t>(1, region.shape[0])), Halide::TailStrategy::GuardWithIf);
+      out.split(top, level0, rest, int(std::max<int64_t>(1, region.shape[0])), kGuard);
     }
     for (Operation &op : kernel.getBody().front().without_terminator()) {
       if (op.getNumResults() != 1)
@@ -369,7 +319,7 @@ private:
       Var at = depth == 0 ? level0 : depth < rank ? vars[rank - depth] : vectorised ? outer : vars[0];
       if (depth == 1 && needsWhole)
         at = rest; // what the outermost loop was split into
-      place(op.getResult(0), at);
+      place(op.getResult(0), at, depth == rank ? elements : inner);
     }
   }
 
@@ -378,68 +328,100 @@ private:
     return std::min({size, lanes, vectorBytes / storedType(element).bytes()});
   }
 
-  void vectorise(Func func, int stage, const Var &var, int64_t size, mlir::Type type) {
+  // `whole`: all of them are computed, so that the last vector may begin earlier.
+  void vectorise(Func func, const Var &var, int64_t size, bool whole, mlir::Type type) {
     if (size < 4)
       return;
-    Var outer("o"), element("e");
-    int width = int(widthOf(type, size));
-    if (stage < 0)
-      func.split(var, outer, element, width, Halide::TailStrategy::GuardWithIf).vectorize(element);
-    else
-      func.update(stage).split(var, outer, element, width, Halide::TailStrategy::GuardWithIf).vectorize(element);
+    Var vector("o"), element("e");
+    func.split(var, vector, element, int(widthOf(type, size)), whole ? kShift : kGuard).vectorize(element);
   }
 
-  void place(mlir::Value value, const Var &at) {
+  // Neighbouring results of a fold go side by side, inside its loops, in strips that stay in registers. `size`: how
+  // many there are; `exact`: always.
+  void vectoriseFold(Func func, int stage, const std::vector<Var> &vars, int64_t size, bool exact, mlir::Type type) {
+    Halide::Stage update = func.update(stage);
+    Var strip("s"), inside("i"), vector("v"), element("e");
+    int64_t width = widthOf(type, size), vectors = std::min<int64_t>(4, (size + width - 1) / width);
+    std::vector<Halide::VarOrRVar> order = {vars[0]};
+    if (size >= 4) {
+      if (!exact)
+        update.split(vars[0], strip, inside, int(vectors * width), kGuard);
+      update.split(exact ? vars[0] : inside, vector, element, int(width), kGuard).vectorize(element).unroll(vector);
+      order = {element, vector};
+    }
+    for (const Halide::RVar &r : func.rvars(stage))
+      order.push_back(r);
+    if (size >= 4 && !exact)
+      order.push_back(strip);
+    order.insert(order.end(), vars.begin() + 1, vars.end());
+    update.reorder(order);
+  }
+
+  // Does the update set what its Func's variables say, and not what a reduction variable says?
+  static bool isPure(Func func, int stage) { return func.update_args(stage)[0].as<Halide::Internal::Variable>(); }
+
+  // `elements`: of the result's innermost dimension are computed at `at`.
+  void place(mlir::Value value, const Var &at, int64_t elements) {
     mlir::Type element = typeOf(value).getElementType();
+    auto type = typeOf(value);
+    const Stage &stage = region.stages.find(value)->second;
+    int64_t size = 1;
+    bool isWhole = true; // whether all of them are computed at a time
+    if (type.getRank() > 0) {
+      int64_t last = stage.resultDim.back(), innermost = int64_t(region.shape.size()) - 1;
+      bool one = last >= 0 && last < stage.depth && last != innermost; // one element inside the loops of the result
+      size = one ? 1 : type.getShape().back();
+      if (last == innermost) {
+        size = std::min(size, elements);
+        isWhole = stage.depth < int64_t(region.shape.size());
+      }
+    }
+    bool isRow = false;
     for (Part &part : parts[value]) {
-      part.func.compute_at(out, at).store_in(kRowMemory).bound_extent(part.lane, int(part.width));
-      vectorise(part.func, -1, part.lane, part.width, element);
-      if (part.isFold) {
-        Var outer("o"), inside("e");
-        part.func.update()
-            .reorder(part.lane, Halide::RVar(part.func.rvars(0)[0]))
-            .split(part.lane, outer, inside, int(widthOf(element, lanes)))
-            .vectorize(inside)
-            .unroll(outer);
+      part.func.store_in(kRowMemory);
+      if (part.user.defined())
+        part.func.compute_at(part.user, part.at);
+      else
+        part.func.compute_at(out, at);
+      if (part.width > 0)
+        part.func.bound_extent(part.vars[0], int(part.width));
+      else if (size >= 4) // of a strip
+        part.func.bound_storage(part.vars[0], int(std::min(size, 4 * widthOf(element, size))));
+      isRow |= part.width > 0;
+      int64_t count = part.width > 0 ? part.width : size;
+      vectorise(part.func, part.vars[0], count, false, element);
+      for (int i = 0; i < part.func.num_update_definitions(); ++i) {
+        Halide::RVar r = part.func.rvars(i)[0], vector("o"), inside("e");
+        if (part.width > 0 && !isPure(part.func, i)) // some of the lanes, whole vectors
+          part.func.update(i).split(r, vector, inside, int(widthOf(element, lanes))).vectorize(inside).unroll(vector);
+        else
+          vectoriseFold(part.func, i, part.vars, count, part.width > 0, element);
       }
     }
     Func func = funcs[value];
     func.compute_at(out, at).store_in(kRowMemory);
-    if (func.has_update_definition() && !parts[value].empty())
-      func.update().unscheduled(); // what is left over of a row, in order
-    auto type = typeOf(value);
     if (type.getRank() == 0)
       return;
-    const Stage &stage = region.stages.find(value)->second;
-    const Var &inner = dims[value][0];
-    int64_t size = type.getShape().back(), last = stage.resultDim.back();
-    if (last >= 0 && last < stage.depth && last != int64_t(region.shape.size()) - 1)
-      return; // one element inside the loops of the result
-    vectorise(func, -1, inner, size, element);
-    if (func.has_update_definition() && parts[value].empty()) {
-      // Neighbouring results of a fold go side by side, inside its loops.
-      std::vector<Halide::VarOrRVar> order = {inner};
-      for (const Halide::RVar &r : func.rvars(0))
-        order.push_back(r);
-      for (size_t i = 1; i < dims[value].size(); ++i)
-        order.push_back(dims[value][i]);
-      func.update().reorder(order);
-      vectorise(func, 0, inner, size, element);
-    }
+    vectorise(func, dims[value][0], size, isWhole && !func.has_update_definition(), element);
+    for (int i = 0; !isRow && i < func.num_update_definitions(); ++i)
+      vectoriseFold(func, i, dims[value], size, false, element);
   }
 
+  // A step of a fold that has a Func of its own.
   struct Part {
     Func func;
-    Var lane;
-    int64_t width;
-    bool isFold;
+    std::vector<Var> vars; // the first is vectorised
+    int64_t width = 0;     // its extent, where it counts interleaved partial results of a row
+    Func user;             // computed inside the loop `at` of this Func, and beside the value where undefined
+    Halide::RVar at;
   };
   mlir::func::FuncOp kernel;
   const Region &region;
-  int64_t lanes, vectorBytes;
+  int64_t lanes, vectorBytes, tileSize = 1;
   Halide::Target halideTarget;
   Func out; // the result
-  llvm::DenseMap<mlir::Value, Func> funcs;
+  KernelValues values;
+  llvm::DenseMap<mlir::Value, Func> &funcs = values.funcs;
   llvm::DenseMap<mlir::Value, std::vector<Var>> dims;
   llvm::DenseMap<mlir::Value, std::vector<Part>> parts;
   std::vector<Halide::Argument> arguments;

@@ -11,6 +11,7 @@ namespace mlc::codegen {
 struct HalideBitcode {
   std::string bytes;                  // an LLVM module that defines the function `mlc_halide`
   llvm::SmallVector<unsigned> inputs; // arguments of the kernel that it takes, in order; the result comes last
+  int64_t tileSize = 1;               // positions along the region's tileDim that are one tile
   std::string error;                  // not empty: what Halide said
 };
 

@@ -12,6 +12,10 @@ namespace {
 constexpr int64_t kMaxStackBytes = 224 << 10;
 // Elements of a constant that becomes a chain of selects.
 constexpr int64_t kMaxTable = 64;
+// Ops of a map that costs no more than its row on the stack: a difference from the mean.
+constexpr int64_t kFreeWork = 2;
+// Ops of a map that is computed again for each use: an exponential and what is around it.
+constexpr int64_t kMaxRepeatedWork = 64;
 
 RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
@@ -66,6 +70,10 @@ public:
     for (Operation &op : llvm::reverse(body.without_terminator()))
       propagate(op);
     placeStages(body);
+    if (region.stackBytes > kMaxStackBytes) {
+      recomputes = true;
+      placeStages(body);
+    }
     if (region.stackBytes > kMaxStackBytes)
       return reject("its intermediate rows need too much stack");
     return region;
@@ -184,11 +192,29 @@ private:
     return depth;
   }
 
-  // A map is recomputed at its uses when that repeats nothing.
+  // The ops that an element of a map takes, those of maps that it reads included.
+  int64_t workOf(linalg::GenericOp op) const {
+    int64_t work = 0;
+    for (Operation &inner : op.getBody()->without_terminator())
+      work += !isa<arith::ConstantOp>(inner);
+    for (Value input : op.getDpsInputs())
+      if (auto map = input.getDefiningOp<linalg::GenericOp>(); map && isInlined(map))
+        work += workOf(map);
+    return work;
+  }
+
+  // A map is recomputed at its uses when that repeats nothing, and where a row of it needs too much stack.
   bool isInlined(linalg::GenericOp op) const {
     if (op.getNumReductionLoops() > 0)
       return false;
     Value value = op.getResult(0);
+    if (workOf(op) <= kFreeWork && llvm::none_of(op.getDpsInputs(), [](Value input) {
+          auto map = input.getDefiningOp<linalg::GenericOp>();
+          return map && map.getNumReductionLoops() == 0;
+        }))
+      return true;
+    if (recomputes && typeOf(value).getNumElements() > kMaxStackBytes / 32 && workOf(op) <= kMaxRepeatedWork)
+      return true;
     if (!value.hasOneUse())
       return false;
     auto user = dyn_cast<linalg::GenericOp>(*value.user_begin());
@@ -197,11 +223,14 @@ private:
 
   void placeStages(Block &body) {
     int64_t rank = region.shape.size(), least = rank;
+    region.stackBytes = 0;
     SmallVector<Value> materialised;
     for (Operation &op : body.without_terminator())
       if (auto generic = dyn_cast<linalg::GenericOp>(op)) {
         Value value = generic.getResult(0);
         bool isResult = value == region.result;
+        if (auto stage = region.stages.find(value); stage != region.stages.end())
+          stage->second.depth = -1;
         if (isResult ? generic.getNumReductionLoops() == 0 : !region.stages.count(value) || isInlined(generic))
           continue; // a result that is a reduction is folded beside its place, then stored
         materialised.push_back(value);
@@ -248,6 +277,7 @@ private:
   func::FuncOp kernel;
   std::string &why;
   Region region;
+  bool recomputes = false; // maps whose rows are long, rather than keep them
 };
 
 } // namespace
@@ -266,7 +296,31 @@ Operation *findCombiner(linalg::GenericOp op) {
              : nullptr;
 }
 
-void generaliseNamedOps(func::FuncOp kernel) {
+// A result without dimensions becomes one of a single element: the same bytes.
+static void giveScalarADimension(IRRewriter &b, func::FuncOp kernel) {
+  Operation *terminator = kernel.getBody().front().getTerminator();
+  if (kernel.getNumResults() != 1)
+    return;
+  Value result = terminator->getOperand(0);
+  while (isa_and_present<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(result.getDefiningOp()))
+    result = result.getDefiningOp()->getOperand(0);
+  auto type = typeOf(result);
+  if (type.getRank() > 0 || !result.getDefiningOp<linalg::GenericOp>())
+    return;
+  Location loc = kernel.getLoc();
+  b.setInsertionPoint(terminator);
+  auto one = RankedTensorType::get({1}, type.getElementType());
+  Value expanded = tensor::ExpandShapeOp::create(b, loc, one, result, ArrayRef<ReassociationIndices>{});
+  Value init = tensor::EmptyOp::create(b, loc, one.getShape(), one.getElementType());
+  AffineMap map = b.getMultiDimIdentityMap(1);
+  auto copy = linalg::GenericOp::create(
+      b, loc, TypeRange{one}, ValueRange{expanded}, ValueRange{init}, ArrayRef<AffineMap>{map, map},
+      {utils::IteratorType::parallel},
+      [](OpBuilder &n, Location where, ValueRange v) { linalg::YieldOp::create(n, where, v[0]); });
+  terminator->setOperand(0, copy.getResult(0));
+}
+
+void normaliseKernel(func::FuncOp kernel) {
   SmallVector<linalg::LinalgOp> ops;
   kernel.walk([&](linalg::LinalgOp op) {
     if (!isa<linalg::GenericOp, linalg::FillOp>(op.getOperation()))
@@ -277,6 +331,7 @@ void generaliseNamedOps(func::FuncOp kernel) {
     rewriter.setInsertionPoint(op);
     (void)linalg::generalizeNamedOp(rewriter, op);
   }
+  giveScalarADimension(rewriter, kernel);
 }
 
 FailureOr<Region> analyseRegion(func::FuncOp kernel, std::string &why) { return Analysis(kernel, why).run(); }

@@ -27,14 +27,14 @@ struct Region {
   int64_t stackBytes = 0;
 };
 
-// The region of a kernel whose named ops are generalised. Fails with the reason in `why`.
+// The region of a normalised kernel. Fails with the reason in `why`.
 mlir::FailureOr<Region> analyseRegion(mlir::func::FuncOp kernel, std::string &why);
 
 // How a reduction combines: the op that the accumulator goes through, null when it is more than one op.
 mlir::Operation *findCombiner(mlir::linalg::GenericOp op);
 
-// Generalises linalg's named ops, except fill.
-void generaliseNamedOps(mlir::func::FuncOp kernel);
+// Generalises linalg's named ops, except fill, and gives a scalar result a dimension.
+void normaliseKernel(mlir::func::FuncOp kernel);
 
 } // namespace mlc::codegen
 

@@ -42,11 +42,17 @@ Value lowerSoftmax(OpBuilder &b, Operation *op, Value x, int64_t axis, bool loga
     return math::ExpOp::create(n, where, v[0]);
   });
   Value sum = reduceElements(b, loc, exponential, axis, scalar(b, loc, compute, 0), addBody);
-  return mapElements(b, loc, {logarithm ? shifted : exponential, sum}, {full, row}, type,
+  // One division, or logarithm, a row.
+  Value whole = mapElements(b, loc, sum, typeOf(sum), [&](OpBuilder &n, Location where, ValueRange v) -> Value {
+    if (logarithm)
+      return math::LogOp::create(n, where, v[0]);
+    return arith::DivFOp::create(n, where, scalar(n, where, compute, 1), v[0]);
+  });
+  return mapElements(b, loc, {logarithm ? shifted : exponential, whole}, {full, row}, type,
                      [&](OpBuilder &n, Location where, ValueRange v) -> Value {
                        if (logarithm)
-                         return arith::SubFOp::create(n, where, v[0], math::LogOp::create(n, where, v[1]));
-                       return arith::DivFOp::create(n, where, v[0], v[1]);
+                         return arith::SubFOp::create(n, where, v[0], v[1]);
+                       return arith::MulFOp::create(n, where, v[0], v[1]);
                      });
 }
 

@@ -175,7 +175,7 @@ public:
     };
     for (Prepared &p : prepared)
       p.first.clear();
-    for (auto [threads, atEnd] : {Mode{1, true}, Mode{2, false}, Mode{4, true}}) {
+    for (auto [threads, atEnd] : {Mode{1, true}, Mode{2, false}, Mode{3, true}, Mode{4, false}, Mode{7, true}}) {
       mlc_session_options options{};
       options.struct_size = sizeof options;
       options.threads = threads;

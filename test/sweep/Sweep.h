@@ -3,7 +3,7 @@
 //
 // Each case is one entry point; many share a module, so that the link and the load cost little. Every case runs for
 // each target on memory that ends at a guard page and on memory that starts behind one, inputs write-protected, with 1,
-// 2 and 4 threads: the bits must be the same each time. The compiler's own link step refuses undefined symbols.
+// 2, 3, 4 and 7 threads: the bits must be the same each time. The compiler's own link step refuses undefined symbols.
 #ifndef MLC_TEST_SWEEP_SWEEP_H
 #define MLC_TEST_SWEEP_SWEEP_H
 
@@ -80,6 +80,7 @@ std::vector<Case> movementCases();
 std::vector<Case> reductionCases();
 std::vector<Case> normalizationCases();
 std::vector<Case> contractionCases();
+std::vector<Case> fusionCases();
 std::vector<Case> graphCases();
 
 } // namespace mlc::sweep

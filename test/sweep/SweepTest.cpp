@@ -9,6 +9,7 @@ TEST(Sweep, Movement) { run(movementCases()); }
 TEST(Sweep, Reduction) { run(reductionCases()); }
 TEST(Sweep, Normalization) { run(normalizationCases()); }
 TEST(Sweep, Contraction) { run(contractionCases()); }
+TEST(Sweep, Fusion) { run(fusionCases()); }
 TEST(Sweep, Graph) { run(graphCases()); }
 
 } // namespace mlc::sweep

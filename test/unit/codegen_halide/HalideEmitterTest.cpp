@@ -143,6 +143,31 @@ TEST(Kernels, MaskedMeanPooling) {
         1e-5);
 }
 
+// Integers are signed between ops, whatever they were; a cast must know.
+TEST(Kernels, CastsOfUnsigned) {
+  for (std::string bits : {"8", "32", "64"}) {
+    std::string x = "tensor<5x36xi" + bits + ">", u = "tensor<5x36xui" + bits + ">", t = "tensor<5x36xf32>";
+    checkAgainstReference(*createHalideEmitter(),
+                          "func.func @k(%x: " + x + ") -> tensor<5xf32> { %u = mlc.cast %x to ui" + bits + " : " + x +
+                              " -> " + u + " %0 = mlc.cast %u to f32 : " + u + " -> " + t +
+                              " %1 = mlc.reduce max %0 {axes = array<i64: 1>} : (" + t +
+                              ") -> tensor<5xf32> return %1 : tensor<5xf32> }",
+                          {.bound = std::numeric_limits<int64_t>::max()});
+  }
+}
+
+// Where the range is cut must not decide which product of a sum is rounded: lengths that are no multiple of a vector.
+TEST(Kernels, ProductsBehindTheLastVector) {
+  for (std::string n : {"5", "20", "21", "40", "100"}) {
+    std::string t = "tensor<1x7x7x" + n + "xf32>", c = "tensor<" + n + "xf32>", r = "tensor<1x" + n + "xf32>";
+    check("func.func @k(%x: " + t + ", %z: " + t + ", %a: " + c + ", %b: " + c + ") -> " + r +
+              " { %0 = mlc.mul %x, %a : (" + t + ", " + c + ") -> " + t + " %1 = mlc.mul %z, %b : (" + t + ", " + c +
+              ") -> " + t + " %2 = mlc.add %0, %1 : (" + t + ", " + t + ") -> " + t +
+              " %3 = mlc.reduce mean %2 {axes = array<i64: 1, 2>} : (" + t + ") -> " + r + " return %3 : " + r + " }",
+          1e-5);
+  }
+}
+
 // The shapes of the models: three-dimensional activations, the stem's pool, the last pool.
 TEST(Kernels, ModelShapes) {
   std::string t = tensor({1, 16, 384}), c = tensor({384});
