@@ -2,7 +2,6 @@
 and those with several shape buckets, names that are hard to write, and pipes."""
 import json
 import os
-import struct
 import subprocess
 
 import numpy as np
@@ -73,55 +72,6 @@ def test_output_that_holds_weights(tools, make_model, tmp_path):
     path = make_model([helper.make_node("Add", ["x", "w"], ["y"])], [("x", FLOAT, [100])], [("y", FLOAT, [100])], [w])
     tools.refuse(tmp_path, "mlc-opt", path, "-o", tmp_path / "weights.bin",
                  says=["weights.bin' holds weights of the model; name another output"])
-
-
-def write_checkpoint(folder, **changes):
-    """A bert of one layer, hidden 4, in f32 zeros."""
-    config = dict(model_type="bert", hidden_size=4, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8,
-                  max_position_embeddings=16, vocab_size=10, type_vocab_size=2)
-    extra = changes.pop("tensors", {})
-    config.update(changes)
-    folder.mkdir()
-    (folder / "config.json").write_text(json.dumps(config))
-    shapes = {f"embeddings.{n}_embeddings.weight": [r, 4] for n, r in [("word", 10), ("position", 16), ("token_type", 2)]}
-    layer = "encoder.layer.0."
-    for name, out, into in [("attention.self.query", 4, 4), ("attention.self.key", 4, 4), ("attention.self.value", 4, 4),
-                            ("attention.output.dense", 4, 4), ("intermediate.dense", 8, 4), ("output.dense", 4, 8)]:
-        shapes[layer + name + ".weight"], shapes[layer + name + ".bias"] = [out, into], [out]
-    for name in ["embeddings.LayerNorm", layer + "attention.output.LayerNorm", layer + "output.LayerNorm"]:
-        shapes[name + ".weight"] = shapes[name + ".bias"] = [4]
-    shapes.update(extra)
-    header, end = {}, 0
-    for name, shape in shapes.items():
-        size = 4 * int(np.prod(shape))
-        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [end, end + size]}
-        end += size
-    text = json.dumps(header).encode()
-    (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + bytes(end))
-    return folder
-
-
-@pytest.mark.parametrize("changes,says", [
-    ({"layer_norm_eps": "1e-1"}, "config.json: 'layer_norm_eps' must be a positive number"),
-    ({"layer_norm_eps": -1}, "config.json: 'layer_norm_eps' must be a positive number"),
-    ({"hidden_act": ["relu"]}, "config.json: 'hidden_act' must be a string"),
-    ({"vocab_size": 11}, "embeddings.word_embeddings.weight"),
-    ({"tensors": {"classifier.weight": [3, 4]}},
-     "tensor 'classifier.weight' is of a head that is not supported; export the model to ONNX, or leave its head out"),
-])
-def test_checkpoint_at_its_word(tools, tmp_path, changes, says):
-    folder = write_checkpoint(tmp_path / "bert", **changes)
-    tools.refuse(tmp_path, "mlc-opt", folder, "--shape=batch=1,seq=4", "-o", tmp_path / "o.mlc", says=[says])
-
-
-def test_checkpoint_without_its_head(tools, tmp_path):
-    folder = write_checkpoint(tmp_path / "bert", tensors={"classifier.weight": [3, 4]})
-    tools.compile(folder, tmp_path / "o.mlc", "--shape=batch=1,seq=4", "--head=none")
-    for name in ["model.safetensors", "config.json"]:
-        tools.refuse(tmp_path, "mlc-opt", folder, "--shape=batch=1,seq=4", "--head=none", "-o", folder / name,
-                     says=[f"{name}' is an input; name another output"])
-    tools.compile(folder, folder / "o.mlc", "--shape=batch=1,seq=4", "--head=none")
-    tools.compile(folder, folder / "o.mlc", "--shape=batch=1,seq=8", "--head=none")  # a module may be replaced
 
 
 def test_every_bucket_is_compared(tools, model):
