@@ -290,7 +290,8 @@ private:
         if (stage.depth == rank && funcs[value].has_update_definition())
           while (elements < 4 * width && inner >= elements * (region.tileDim == rank - 1 ? 8 : 2))
             elements *= 2;
-      auto tail = region.tileDim == rank - 1 || elements > width || inner < width ? kGuard : kShift;
+      auto tail =
+          region.tileDim == rank - 1 || elements > width || inner < width || inner % width == 0 ? kGuard : kShift;
       out.split(vars[0], outer, element, int(elements), tail);
       if (elements > width) {
         Var vector("vector");
@@ -333,7 +334,9 @@ private:
     if (size < 4)
       return;
     Var vector("o"), element("e");
-    func.split(var, vector, element, int(widthOf(type, size)), whole ? kShift : kGuard).vectorize(element);
+    func.split(var, vector, element, int(widthOf(type, size)),
+               whole && size % widthOf(type, size) != 0 ? kShift : kGuard)
+        .vectorize(element);
   }
 
   // Neighbouring results of a fold go side by side, inside its loops, in strips that stay in registers. `size`: how

@@ -12,7 +12,9 @@ namespace {
 constexpr int64_t kMaxStackBytes = 224 << 10;
 // Elements of a constant that becomes a chain of selects.
 constexpr int64_t kMaxTable = 64;
-// Ops of a map that costs no more than its row on the stack: a difference from the mean.
+// A row of whole vectors goes through the stack fast; behind others lie vectors that overlap.
+constexpr int64_t kWholeVectors = 16, kShortRow = 4096;
+// Ops of a map that costs no more than such a row on the stack: a difference from the mean.
 constexpr int64_t kFreeWork = 2;
 // Ops of a map that is computed again for each use: an exponential and what is around it.
 constexpr int64_t kMaxRepeatedWork = 64;
@@ -203,12 +205,25 @@ private:
     return work;
   }
 
+  // Is some fold of the value over more than the first-level cache likes to hold twice, or not over whole vectors?
+  static bool isOddOrLong(Value value) {
+    for (Operation *user : value.getUsers())
+      if (auto fold = dyn_cast<linalg::GenericOp>(user); fold && fold.getNumReductionLoops() > 0) {
+        int64_t row = 1;
+        for (auto [size, iterator] : llvm::zip(fold.getStaticLoopRanges(), fold.getIteratorTypesArray()))
+          row *= iterator == utils::IteratorType::reduction ? size : 1;
+        if (row > kShortRow || row % kWholeVectors != 0)
+          return true;
+      }
+    return false;
+  }
+
   // A map is recomputed at its uses when that repeats nothing, and where a row of it needs too much stack.
   bool isInlined(linalg::GenericOp op) const {
     if (op.getNumReductionLoops() > 0)
       return false;
     Value value = op.getResult(0);
-    if (workOf(op) <= kFreeWork && llvm::none_of(op.getDpsInputs(), [](Value input) {
+    if (isOddOrLong(value) && workOf(op) <= kFreeWork && llvm::none_of(op.getDpsInputs(), [](Value input) {
           auto map = input.getDefiningOp<linalg::GenericOp>();
           return map && map.getNumReductionLoops() == 0;
         }))
