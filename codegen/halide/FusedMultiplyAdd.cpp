@@ -13,9 +13,12 @@ using namespace llvm::PatternMatch;
 namespace mlc::codegen {
 namespace {
 
+Type *narrowType(Value *wide) { return wide->getType()->getWithNewType(Type::getFloatTy(wide->getContext())); }
+
 // The f32 (vector) of which `value` is the f64, or null.
-Value *narrowed(Value *value, Type *type) {
+Value *sourceOf(Value *value) {
   Value *source;
+  Type *type = narrowType(value);
   if (match(value, m_FPExt(m_Value(source))))
     return source->getType() == type ? source : nullptr;
   auto *constant = dyn_cast<Constant>(value);
@@ -27,30 +30,42 @@ Value *narrowed(Value *value, Type *type) {
   return back == constant ? narrow : nullptr;
 }
 
-// x * y + z in f64 of f32 numbers, rounded to f32. LLVM likes to turn a sum with a negative constant into a difference.
-Value *fuse(IRBuilder<> &b, Instruction *rounded) {
-  Type *type = rounded->getType();
-  Value *sum = rounded->getOperand(0), *x, *y, *z;
-  bool negateProduct = false, negateSum = false;
-  if (match(sum, m_c_FAdd(m_FMul(m_Value(x), m_Value(y)), m_Value(z))))
-    ;
-  else if (match(sum, m_FSub(m_FMul(m_Value(x), m_Value(y)), m_Value(z))))
-    negateSum = true;
-  else if (match(sum, m_FSub(m_Value(z), m_FMul(m_Value(x), m_Value(y)))))
-    negateProduct = true;
-  else
+// `wide`, made in f64 of f32 numbers, rounded to f32: x * y + z, or what LLVM made of it. It turns a sum with a
+// negative constant into a difference, drops a sum with -0, and moves the rounding behind a choice between two of them.
+// Null for anything else, which is f64 in earnest.
+Value *rounded(IRBuilder<> &b, Value *wide) {
+  if (Value *source = sourceOf(wide))
+    return source;
+  Value *x, *y, *z, *condition;
+  ArrayRef<int> lanes;
+  if (match(wide, m_Shuffle(m_Value(x), m_Value(y), m_Mask(lanes)))) {
+    Value *first = rounded(b, x), *second = isa<UndefValue>(y) ? UndefValue::get(narrowType(y)) : rounded(b, y);
+    return first && second ? b.CreateShuffleVector(first, second, lanes) : nullptr;
+  }
+  if (match(wide, m_Select(m_Value(condition), m_Value(x), m_Value(y)))) {
+    Value *first = rounded(b, x), *second = rounded(b, y);
+    return first && second ? b.CreateSelect(condition, first, second) : nullptr;
+  }
+  auto fused = [&](bool negateProduct, bool negateSum) -> Value * {
+    x = sourceOf(x);
+    y = sourceOf(y);
+    z = sourceOf(z);
+    if (!x || !y || !z)
+      return nullptr;
+    return b.CreateIntrinsic(Intrinsic::fma, {narrowType(wide)},
+                             {negateProduct ? b.CreateFNeg(x) : x, y, negateSum ? b.CreateFNeg(z) : z});
+  };
+  if (match(wide, m_c_FAdd(m_FMul(m_Value(x), m_Value(y)), m_Value(z))))
+    return fused(false, false);
+  if (match(wide, m_FSub(m_FMul(m_Value(x), m_Value(y)), m_Value(z))))
+    return fused(false, true);
+  if (match(wide, m_FSub(m_Value(z), m_FMul(m_Value(x), m_Value(y)))))
+    return fused(true, false);
+  if (!match(wide, m_FMul(m_Value(x), m_Value(y)))) // the product is exact: one rounding, here or there
     return nullptr;
-  x = narrowed(x, type);
-  y = narrowed(y, type);
-  z = narrowed(z, type);
-  if (!x || !y || !z)
-    return nullptr;
-  b.SetInsertPoint(rounded);
-  if (negateProduct)
-    x = b.CreateFNeg(x);
-  if (negateSum)
-    z = b.CreateFNeg(z);
-  return b.CreateIntrinsic(Intrinsic::fma, {type}, {x, y, z});
+  x = sourceOf(x);
+  y = sourceOf(y);
+  return x && y ? b.CreateFMul(x, y) : nullptr;
 }
 
 } // namespace
@@ -60,11 +75,14 @@ void restoreMultiplyAdds(Module &module) {
   SmallVector<WeakTrackingVH> replaced;
   for (Function &function : module)
     for (Instruction &instruction : instructions(function))
-      if (isa<FPTruncInst>(instruction))
-        if (Value *fused = fuse(b, &instruction)) {
-          instruction.replaceAllUsesWith(fused);
+      if (isa<FPTruncInst>(instruction) && instruction.getOperand(0)->getType()->getScalarType()->isDoubleTy() &&
+          instruction.getType()->getScalarType()->isFloatTy()) {
+        b.SetInsertPoint(&instruction);
+        if (Value *narrow = rounded(b, instruction.getOperand(0))) {
+          instruction.replaceAllUsesWith(narrow);
           replaced.push_back(&instruction);
         }
+      }
   if (Function *wide = module.getFunction(kMultiplyAdd64)) {
     for (User *user : make_early_inc_range(wide->users())) {
       auto *call = cast<CallInst>(user);

@@ -2,6 +2,7 @@
 // at a guard page, and the range of tiles cut in every place.
 #include "codegen/loops/LoopEmitter.h"
 #include "test/unit/codegen/Harness.h"
+#include "llvm/IR/InstIterator.h"
 
 #include <chrono>
 #include <cmath>
@@ -203,6 +204,23 @@ TEST(Halide, SameKernelTwiceIsTheSameObject) {
   LoadedKernel a(*createHalideEmitter(), first.function, target), b(*createHalideEmitter(), second.function, target);
   ASSERT_FALSE(a.object().empty());
   EXPECT_EQ(a.object(), b.object());
+}
+
+// math.fma goes through Halide in f64: none of that may be left, whatever Halide's LLVM made of it.
+TEST(Halide, NothingInDoublePrecision) {
+  for (const std::string &text :
+       {softmax(5, 17), softmax(5, 36), softmax(5, 112), layerNorm(5, 7, true), layerNorm(5, 17, false),
+        layerNorm(5, 36, false), layerNorm(5, 36, true), layerNorm(5, 100, false), layerNorm(5, 768, true)})
+    for (std::string name : {"x86-64-v3", "x86-64-v4"}) {
+      SCOPED_TRACE(text + " for " + name);
+      Kernel kernel(text);
+      llvm::LLVMContext context;
+      auto emitted = createHalideEmitter()->emit(kernel.function, targetOf(name), context);
+      ASSERT_TRUE(succeeded(emitted));
+      for (llvm::Function &function : *emitted->module)
+        for (llvm::Instruction &instruction : llvm::instructions(function))
+          EXPECT_FALSE(instruction.getType()->getScalarType()->isDoubleTy());
+    }
 }
 
 // Prints times; fails only where a kernel is slower than the plain loops.
