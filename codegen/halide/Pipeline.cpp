@@ -288,7 +288,9 @@ private:
       // Folds beside an element read a few vectors of every row.
       for (auto &[value, stage] : region.stages)
         if (stage.depth == rank && funcs[value].has_update_definition())
-          while (elements < 4 * width && inner >= elements * (region.tileDim == rank - 1 ? 8 : 2))
+          // Of a row that strips do not divide Halide computes all in the last one.
+          while (elements < 4 * width &&
+                 (region.tileDim == rank - 1 ? inner >= elements * 8 : inner % (elements * 2) == 0))
             elements *= 2;
       auto tail =
           region.tileDim == rank - 1 || elements > width || inner < width || inner % width == 0 ? kGuard : kShift;

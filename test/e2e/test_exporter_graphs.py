@@ -397,3 +397,17 @@ def test_squeeze_and_excitation(judge, batch):
     gate = g("Sigmoid", g("Conv", gate, normal(8, 2, 1, 1), normal(8)))
     _, kernels = judge(g, g("Conv", g("Mul", y, gate), normal(5, 8, 1, 1)), x=normal(batch, 3, 9, 11))
     assert sum("transpose" in k for k in kernels) <= 2  # of the input and of the result
+
+
+@pytest.mark.parametrize("channels", [3, 8, 24, 40, 56, 72, 96, 100, 152, 240, 672])
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_pooled_channels_of_a_batch(tools, tmp_path, batch, channels):
+    """Squeeze-and-excitation of CNNs: the mean of each channel, of every image, in any number of channels."""
+    graph = Graph()
+    x = graph.input("x", [batch, channels, 13, 17])
+    graph.save(tmp_path / "m.onnx", graph("Sigmoid", graph("GlobalAveragePool", graph("Relu", x))))
+    tools.compile(tmp_path / "m.onnx", tmp_path / "m.mlc")
+    value = RNG.standard_normal((batch, channels, 13, 17)).astype(np.float32)
+    (got,) = tools.infer(tmp_path / "m.mlc", {"x": value}, tmp_path).values()
+    want = 1 / (1 + np.exp(-np.maximum(value.astype(np.float64), 0).mean((2, 3), keepdims=True)))
+    np.testing.assert_allclose(got, want, rtol=1e-6)
