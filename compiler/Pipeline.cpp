@@ -96,7 +96,7 @@ static LogicalResult schedule(Compilation &c) {
 }
 
 static LogicalResult emitKernels(Compilation &c) {
-  auto kernels = codegen::emitKernels(*c.schedule, c.target,
+  auto kernels = codegen::emitKernels(*c.schedule, c.target, c.emitters.find("loops"),
                                       [&](size_t done) { c.progress.report(done, c.schedule->kernels.size()); });
   if (failed(kernels))
     return failure();

@@ -15,8 +15,10 @@ struct Kernels {
 // Called with the number of kernels that are done.
 using ProgressFn = std::function<void(size_t done)>;
 
-// Fails with a diagnostic on the kernel function.
-mlir::FailureOr<Kernels> emitKernels(const Schedule &schedule, const TargetDesc &target, const ProgressFn &progress);
+// A kernel whose emitter fails is made by `lastResort`, which takes every kernel, and has that for its emitter then; a
+// warning says so. Without one (null), or where that fails too: a diagnostic on the kernel function.
+mlir::FailureOr<Kernels> emitKernels(Schedule &schedule, const TargetDesc &target, const Emitter *lastResort,
+                                     const ProgressFn &progress);
 
 } // namespace mlc::codegen
 

@@ -37,7 +37,7 @@ protected:
     auto schedule = scheduleModule(*module, target, scheduleOptions);
     if (failed(schedule))
       return mlir::failure();
-    auto kernels = emitKernels(*schedule, target, {});
+    auto kernels = emitKernels(*schedule, target, nullptr, {});
     if (failed(kernels))
       return mlir::failure();
     auto objects = compileKernels(kernels->emitted, target);

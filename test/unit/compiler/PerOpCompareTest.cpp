@@ -70,7 +70,7 @@ protected:
       auto schedule = codegen::scheduleModule(*probes, target, scheduleOptions);
       if (failed(schedule))
         return mlir::failure();
-      auto kernels = codegen::emitKernels(*schedule, target, {});
+      auto kernels = codegen::emitKernels(*schedule, target, nullptr, {});
       if (failed(kernels))
         return mlir::failure();
       ParamStore store;
