@@ -149,6 +149,7 @@ struct OnnxImporter::Iterations {
     importer.defineInitializers(body, shared);
   }
 
+  // Says what is wrong; false.
   bool fail(const Twine &text) {
     importer.problem(importer.label(node.proto, node.scope) + text);
     return false;
@@ -173,6 +174,37 @@ struct OnnxImporter::Iterations {
     }
     // One wrong iteration says what all of them would say.
     return importer.problems.size() == problems;
+  }
+
+  // Does the body have outputs for the node's, behind `before` of its own?
+  bool hasOutputs(size_t before, size_t states) {
+    auto outputs = static_cast<size_t>(body.output_size());
+    return (outputs >= before + states && static_cast<size_t>(node.proto.output_size()) + before <= outputs) ||
+           fail("its body has " + Twine(outputs) + " outputs, too few for " + Twine(states) +
+                " carried values and the node's " + Twine(node.proto.output_size()) + " outputs");
+  }
+
+  // Defines the node's outputs: the carried values, then each list of slices along a new dimension of its own.
+  void finish(ArrayRef<GraphValue *> carried, ArrayRef<SmallVector<GraphValue *>> scanned, ArrayRef<int64_t> axes) {
+    for (auto [i, name] : llvm::enumerate(node.proto.output())) {
+      if (name.empty())
+        continue;
+      if (i < carried.size()) {
+        if (carried[i]) // absent in a call of the enclosing function
+          node.scope.values[name] = carried[i];
+        continue;
+      }
+      ArrayRef<GraphValue *> slices = scanned[i - carried.size()];
+      if (slices.empty()) {
+        fail("it runs for no iteration: the shape of output '" + name + "' is not known");
+        continue;
+      }
+      int64_t rank = slices[0]->type(importer.graph.context()).getRank() + 1, axis = axes[i - carried.size()];
+      if (axis < -rank || axis >= rank)
+        fail("attribute 'scan_output_axes' has the entry " + Twine(axis) + " for a rank of " + Twine(rank));
+      else if (GraphValue *value = importer.stack(node.scope, slices, axis < 0 ? axis + rank : axis))
+        node.scope.values[name] = value;
+    }
   }
 
   OnnxImporter &importer;
@@ -203,10 +235,8 @@ void OnnxImporter::importLoop(const Node &node) {
   // Trailing operands that are absent in a function are dropped from its node's inputs.
   carried.resize(std::max(0, node.proto.input_size() - 2), nullptr);
   size_t states = carried.size();
-  if (static_cast<size_t>(body->output_size()) < 1 + states || node.proto.output_size() > body->output_size() - 1)
-    return (void)iterations.fail("its body has " + Twine(body->output_size()) + " outputs, too few for " +
-                                 Twine(states) + " carried values and the node's " + Twine(node.proto.output_size()) +
-                                 " outputs");
+  if (!iterations.hasOutputs(1, states))
+    return;
   size_t scans = static_cast<size_t>(body->output_size()) - 1 - states;
   SmallVector<SmallVector<GraphValue *>> scanned(scans);
   GraphValue *going = condition ? input(1) : hostValue(HostTensor::from(DType::I1, {}, std::vector<uint8_t>{1}));
@@ -225,21 +255,7 @@ void OnnxImporter::importLoop(const Node &node) {
     for (size_t s = 0; s < scans; ++s)
       scanned[s].push_back(results[1 + states + s]);
   }
-  for (int i = 0; i < node.proto.output_size(); ++i) {
-    const std::string &name = node.proto.output(i);
-    if (name.empty())
-      continue;
-    auto index = static_cast<size_t>(i);
-    GraphValue *value = nullptr;
-    if (index < states)
-      value = carried[index];
-    else if (!scanned[index - states].empty())
-      value = stack(node.scope, scanned[index - states], 0);
-    else
-      (void)iterations.fail("it runs for no iteration: the shape of output '" + name + "' is not known");
-    if (value)
-      node.scope.values[name] = value;
-  }
+  iterations.finish(carried, scanned, std::vector<int64_t>(scans, 0));
 }
 
 void OnnxImporter::importScan(const Node &node) {
@@ -255,10 +271,8 @@ void OnnxImporter::importScan(const Node &node) {
     return (void)iterations.fail("attribute 'num_scan_inputs' = " + Twine(scans) + " does not fit its " +
                                  Twine(node.inputs.size()) + " inputs");
   size_t states = node.inputs.size() - scans;
-  if (static_cast<size_t>(body->output_size()) < states || node.proto.output_size() > body->output_size())
-    return (void)iterations.fail("its body has " + Twine(body->output_size()) + " outputs, too few for " +
-                                 Twine(states) + " carried values and the node's " + Twine(node.proto.output_size()) +
-                                 " outputs");
+  if (!iterations.hasOutputs(0, states))
+    return;
   size_t outs = static_cast<size_t>(body->output_size()) - states;
   auto perScan = [&](const char *name, size_t size) {
     std::vector<int64_t> given = attributes.intsAttr(name, std::vector<int64_t>(size, 0));
@@ -307,27 +321,8 @@ void OnnxImporter::importScan(const Node &node) {
     for (size_t s = 0; s < outs; ++s)
       scanned[s].push_back(iterations.results[states + s]);
   }
-  for (int i = 0; i < node.proto.output_size(); ++i) {
-    const std::string &name = node.proto.output(i);
-    if (name.empty())
-      continue;
-    auto index = static_cast<size_t>(i);
-    GraphValue *value = nullptr;
-    if (index < states) {
-      value = carried[index];
-    } else if (SmallVector<GraphValue *> &slices = scanned[index - states]; !slices.empty()) {
-      if (outputBack[index - states])
-        std::reverse(slices.begin(), slices.end());
-      int64_t rank = slices[0]->type(graph.context()).getRank() + 1, axis = outputAxes[index - states];
-      if (axis < -rank || axis >= rank)
-        (void)iterations.fail("attribute 'scan_output_axes' has the entry " + Twine(axis) + " for a rank of " +
-                              Twine(rank));
-      else
-        value = stack(node.scope, slices, axis < 0 ? axis + rank : axis);
-    } else {
-      (void)iterations.fail("it runs for no iteration: the shape of output '" + name + "' is not known");
-    }
-    if (value)
-      node.scope.values[name] = value;
-  }
+  for (auto [slices, back] : llvm::zip_equal(scanned, outputBack))
+    if (back)
+      std::reverse(slices.begin(), slices.end());
+  iterations.finish(carried, scanned, outputAxes);
 }

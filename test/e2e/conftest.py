@@ -2,6 +2,7 @@
 import importlib.util
 import os
 import pathlib
+import pty
 import resource
 import subprocess
 import sys
@@ -48,6 +49,20 @@ class Tools:
         assert "PLEASE submit a bug report" not in done.stderr
         assert files() == before
         return done.stderr
+
+    def on_a_terminal(self, tool, *arguments):
+        """Exit code and text of a tool whose input and output is a terminal."""
+        controller, terminal = pty.openpty()
+        shown = subprocess.Popen([str(self.directory / tool), *map(str, arguments)], stdin=terminal, stdout=terminal,
+                                 stderr=terminal)
+        os.close(terminal)
+        text = b""
+        try:
+            while chunk := os.read(controller, 4096):
+                text += chunk
+        except OSError:  # the other end is closed
+            pass
+        return shown.wait(), text.decode()
 
     def compile(self, model, output, *arguments, **options):
         return self.run("mlc-opt", model, "-o", output, *arguments, **options)

@@ -1,8 +1,5 @@
 """mlc-opt as a compiler: code beside the module, variables, progress, the same bytes from any number of threads."""
-import os
-import pty
 import shutil
-import subprocess
 
 import numpy as np
 import pytest
@@ -181,18 +178,8 @@ func.func @f(%a: tensor<4x4xf32> {mlc.variable = @a}, %b: tensor<4x4xf32> {mlc.v
 
 
 def test_progress_on_a_terminal_alone(tools, source, tmp_path):
-    command = [str(tools.directory / "mlc-opt"), str(source), "--compile-to=simplify", "-o", str(tmp_path / "o.mlir"),
+    command = ["mlc-opt", source, "--compile-to=simplify", "-o", tmp_path / "o.mlir",
                f"--load-pass-plugin={tools.directory.parent / 'lib/mlc_test_passes.so'}", "--add-passes=simplify:test-sleep"]
-    controller, terminal = pty.openpty()
-    silent = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    shown = subprocess.Popen(command, stdout=terminal, stderr=terminal)
-    assert shown.wait() == 0
-    os.close(terminal)
-    text = b""
-    try:
-        while chunk := os.read(controller, 4096):
-            text += chunk
-    except OSError:  # the other end is closed
-        pass
-    assert b"mlc-opt: simplify (2 s)" in text
-    assert silent.communicate() == (b"", b"") and silent.returncode == 0
+    status, text = tools.on_a_terminal(*command)
+    assert status == 0 and "mlc-opt: simplify (2 s)" in text
+    assert tools.run(*command) == ("", "")

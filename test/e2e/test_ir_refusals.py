@@ -1,7 +1,6 @@
 """IR that parses and cannot be compiled, and what is asked of it in vain: a row for each message. What the verifiers of ops
 say is in test/dialects, what the phases promise in test/compiler."""
 import os
-import pty
 import subprocess
 
 import numpy as np
@@ -171,24 +170,10 @@ def test_no_temporary_folder(tools, tmp_path):
     assert done.returncode == 1 and says in done.stderr, done.stderr
 
 
-def on_a_terminal(command):
-    """Status and text of a command whose input and output is a terminal."""
-    controller, terminal = pty.openpty()
-    shown = subprocess.Popen(list(map(str, command)), stdin=terminal, stdout=terminal, stderr=terminal)
-    os.close(terminal)
-    text = b""
-    try:
-        while chunk := os.read(controller, 4096):
-            text += chunk
-    except OSError:  # the other end is closed
-        pass
-    return shown.wait(), text.decode()
-
-
 def test_terminal(tools, tmp_path):
-    status, text = on_a_terminal([tools.directory / "mlc-opt"])
+    status, text = tools.on_a_terminal("mlc-opt")
     assert status == 1
     assert "mlc-opt: error: no input: name a model, a directory or an .mlir file, or pipe IR in; see --help" in text
     (tmp_path / "in.mlir").write_text(entry())
-    status, text = on_a_terminal([tools.directory / "mlc-opt", tmp_path / "in.mlir", "--emit=obj"])
+    status, text = tools.on_a_terminal("mlc-opt", tmp_path / "in.mlir", "--emit=obj")
     assert status == 1 and "an object file is not for a terminal: give -o FILE.o, or a pipe" in text
