@@ -63,6 +63,10 @@ static constexpr Phase kPhases[] = {
 
 llvm::ArrayRef<Phase> phases() { return kPhases; }
 
+static constexpr std::array<PassOption, 0> kPassOptions = {};
+
+llvm::ArrayRef<PassOption> passOptions() { return kPassOptions; }
+
 // Which emitter makes what: for each region, the first of these that accepts it, of the class of its root.
 static void addEmitters(codegen::EmitterTable &table) {
   table.add(codegen::createGatherEmitter(), {FusionClass::Opaque});
@@ -132,9 +136,23 @@ static LogicalResult writeModule(Compilation &c) {
   // A list of buckets is one entry: an option is found by its name.
   if (!c.options.input.shapes.empty())
     program.options.emplace_back("shape", llvm::join(c.options.input.shapes, " "));
+  for (const PassOption &option : passOptions())
+    if (c.options.*option.value != PipelineOptions().*option.value)
+      program.options.emplace_back(option.name, c.options.*option.value);
   for (const auto &[phase, passes] : c.options.addedPasses)
     program.options.emplace_back("add-passes", phase + ":" + passes);
   return codegen::writeProgram(*c.schedule, *c.kernels, c.objects, c.target, program, c.options.output);
+}
+
+// A phase's pipeline with the values of the options that it names.
+static std::string pipelineOf(const Phase &phase, const PipelineOptions &options) {
+  std::string text = phase.passes.str();
+  for (const PassOption &option : passOptions()) {
+    std::string name = "$" + option.name.str();
+    for (size_t at = text.find(name); at != std::string::npos; at = text.find(name, at))
+      text.replace(at, name.size(), options.*option.value);
+  }
+  return text;
 }
 
 static LogicalResult runPasses(ModuleOp module, llvm::StringRef passes, TimingScope &timing) {
@@ -158,7 +176,7 @@ const Phase *findPhase(MLIRContext &context, llvm::StringRef option, llvm::Strin
 
 // The phase itself, the passes that the user added to it, and what it promises.
 static LogicalResult runOne(Compilation &c, const Phase &phase, TimingScope timing) {
-  if (failed(phase.run ? phase.run(c) : runPasses(*c.module, phase.passes, timing)))
+  if (failed(phase.run ? phase.run(c) : runPasses(*c.module, pipelineOf(phase, c.options), timing)))
     return failure();
   for (const auto &[name, passes] : c.options.addedPasses)
     if (name == phase.name && failed(runPasses(*c.module, passes, timing)))

@@ -28,6 +28,9 @@ void leave(Compilation &c, ModuleOp before, const Phase &phase, StringRef phaseB
   if (phase.name == "objects")
     command = "mlc-opt " + path + " --compile-from=" + phaseBefore.str() +
               " --emit=obj -o /dev/null --target-cpu=" + c.options.targetCpu;
+  for (const PassOption &option : passOptions())
+    if (c.options.*option.value != PipelineOptions().*option.value)
+      command += " --" + option.name.str() + "=" + c.options.*option.value;
   for (const auto &[name, passes] : c.options.addedPasses)
     if (name == phase.name)
       command += " --add-passes='" + name + ":" + passes + "'";
