@@ -22,8 +22,8 @@ struct PipelineOptions {
   bool timing = false; // prints the time of each phase
 };
 
-// An option whose value passes are told: `$name` in a phase's pipeline stands for it. Kept in the module's provenance and
-// in a reproducer's command where it is not the default.
+// An option whose value passes are told: `$name` in a phase's pipeline stands for it. Kept in the module's provenance
+// and in a reproducer's command where it is not the default.
 struct PassOption {
   llvm::StringLiteral name; // without the dashes
   std::string PipelineOptions::*value;
