@@ -33,8 +33,10 @@ struct CommandLine {
                        clEnumValN(Head::FirstToken, "cls", "sentence_embedding: the first token"),
                        clEnumValN(Head::Pooler, "pooler", "pooler_output: tanh of a dense layer on the first token")),
       llvm::cl::cat(compiling)};
-  llvm::cl::opt<std::string> targetCpu{"target-cpu", llvm::cl::desc("x86-64-v3, x86-64-v4, or native (default)"),
-                                       llvm::cl::init("native"), llvm::cl::cat(compiling)};
+  llvm::cl::opt<std::string> targetCpu{
+      "target-cpu",
+      llvm::cl::desc("x86-64-v3, x86-64-v4, either with features (x86-64-v4+avx512bf16), or native (default)"),
+      llvm::cl::init("native"), llvm::cl::cat(compiling)};
   llvm::cl::opt<Emit> emit{"emit", llvm::cl::desc("What to write:"), llvm::cl::init(Emit::Module),
                            llvm::cl::values(clEnumValN(Emit::Module, "module", "a module for mlc-run (default)"),
                                             clEnumValN(Emit::Mlir, "mlir", "IR behind the graph phases"),

@@ -91,7 +91,9 @@ static LogicalResult schedule(Compilation &c) {
   addEmitters(c.emitters);
   codegen::ScheduleOptions options;
   options.emitters = &c.emitters;
-  options.expandMath = [](func::FuncOp kernel) { codegen::expandMath(kernel); };
+  options.expandMath = [&](func::FuncOp kernel) {
+    codegen::expandMath(kernel, codegen::usesBF16Dots(kernel, c.target));
+  };
   auto schedule = codegen::scheduleModule(*c.module, c.target, options);
   if (failed(schedule))
     return failure();

@@ -52,8 +52,14 @@ HostTensor evaluateMatmul(MatmulOp op, Operands operands) {
   return pack(result);
 }
 
+// The panels of an op, without interleaving.
+HostTensor plainPanels(const PanelShape &panels, const HostTensor &packed) {
+  return panels.interleave == 1 ? packed : separateRows(packed, panels.depth);
+}
+
 HostTensor evaluatePackedMatmul(PackedMatmulOp op, Operands operands) {
-  Values a = unpack(operands[0]), b = unpack(unpackPanels(operands[1], static_cast<int64_t>(op.getN())));
+  Values a = unpack(operands[0]);
+  Values b = unpack(unpackPanels(plainPanels(op.panels(), operands[1]), static_cast<int64_t>(op.getN())));
   Values result = emptyResult(op, operands);
   int64_t n = b.shape[1], k = b.shape[0];
   int64_t m = product(std::span(result.shape).first(result.shape.size() - 1));
@@ -137,7 +143,8 @@ HostTensor evaluateConv(ConvOp op, Operands operands) {
 }
 
 // The filter as it was before it was packed: panels without what pads each group.
-HostTensor unpackGroups(PackedConvOp op, const HostTensor &packed) {
+HostTensor unpackGroups(PackedConvOp op, const HostTensor &filter) {
+  HostTensor packed = plainPanels(op.panels(), filter);
   int64_t outputs = op.getOutChannels(), groups = op.getGroups(), each = outputs / groups;
   if (groups == 1 || op.groupsPerPanel() > 1)
     return unpackPanels(packed, outputs);
@@ -158,6 +165,17 @@ HostTensor evaluatePackedConv(PackedConvOp op, Operands operands) {
   return convolve(op, operands[0], unpackGroups(op, operands[1]),
                   {op.getStrides(), noPadding, op.getDilations(), static_cast<int64_t>(op.getGroups())},
                   Layout::ChannelsLast);
+}
+
+HostTensor evaluatePack(PackOp op, Operands operands) {
+  HostTensor panels = packPanels(operands[0], static_cast<int64_t>(op.getLanes()));
+  int64_t interleave = op.getInterleave();
+  return interleave == 1 ? panels : interleaveRows(panels, interleave);
+}
+
+HostTensor evaluateUnpack(UnpackOp op, Operands operands) {
+  std::optional<int64_t> depth = op.getDepth();
+  return unpackPanels(depth ? separateRows(operands[0], *depth) : operands[0], static_cast<int64_t>(op.getSize()));
 }
 
 // Softmax of a row of scores in place; all -inf gives NaN.
@@ -217,8 +235,8 @@ HostTensor evaluateAttention(AttentionOp op, Operands operands) {
 void attachContractionModels(MLIRContext &c) {
   attach<MatmulOp, evaluateMatmul>(c);
   attach<ConvOp, evaluateConv>(c);
-  attach<PackOp, [](PackOp op, Operands x) { return packPanels(x[0], static_cast<int64_t>(op.getLanes())); }>(c);
-  attach<UnpackOp, [](UnpackOp op, Operands x) { return unpackPanels(x[0], static_cast<int64_t>(op.getSize())); }>(c);
+  attach<PackOp, evaluatePack>(c);
+  attach<UnpackOp, evaluateUnpack>(c);
   attach<PackedMatmulOp, evaluatePackedMatmul>(c);
   attach<PackedConvOp, evaluatePackedConv>(c);
   attach<AttentionOp, evaluateAttention>(c);

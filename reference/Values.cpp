@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cmath>
+#include <numeric>
 
 namespace mlc::reference {
 
@@ -257,6 +258,34 @@ HostTensor unpackPanels(const HostTensor &source, int64_t size) {
   result.push_back(size);
   HostTensor full = reshape(copyStrided(source, split, 0, panelStrides(shape)), padded);
   return copyStrided(full, result, 0, rowMajorStrides(padded));
+}
+
+// Swaps the last two dimensions.
+static HostTensor transposeLast(const HostTensor &source) {
+  std::vector<int64_t> permutation(source.shape().size());
+  std::iota(permutation.begin(), permutation.end(), 0);
+  std::swap(permutation.back(), permutation.end()[-2]);
+  return transpose(source, permutation);
+}
+
+HostTensor interleaveRows(const HostTensor &source, int64_t interleave) {
+  std::vector<int64_t> padded = source.shape(), split(padded.begin(), padded.end() - 2);
+  int64_t lanes = padded.back(), groups = (padded.end()[-2] + interleave - 1) / interleave;
+  padded.end()[-2] = groups * interleave;
+  HostTensor full(source.dtype(), padded);
+  pasteStrided(full, source, 0, rowMajorStrides(padded));
+  split.insert(split.end(), {groups, interleave, lanes});
+  return transposeLast(reshape(full, split));
+}
+
+HostTensor separateRows(const HostTensor &source, int64_t depth) {
+  HostTensor rows = transposeLast(source);
+  std::vector<int64_t> padded(rows.shape().begin(), rows.shape().end() - 2), result;
+  padded.back() *= source.shape().back();
+  padded.push_back(rows.shape().back());
+  result = padded;
+  result.end()[-2] = depth;
+  return copyStrided(reshape(rows, padded), result, 0, rowMajorStrides(padded));
 }
 
 } // namespace mlc::reference

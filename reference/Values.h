@@ -53,5 +53,8 @@ HostTensor reshape(const HostTensor &source, std::vector<int64_t> shape);
 // [D..., N] -> [ceil(N / lanes), D..., lanes] and back.
 HostTensor packPanels(const HostTensor &source, int64_t lanes);
 HostTensor unpackPanels(const HostTensor &source, int64_t size);
+// [D..., K, lanes] -> [D..., ceil(K / interleave), lanes, interleave] and back.
+HostTensor interleaveRows(const HostTensor &source, int64_t interleave);
+HostTensor separateRows(const HostTensor &source, int64_t depth);
 
 } // namespace mlc::reference

@@ -16,6 +16,8 @@ struct Problem {
   int64_t lhsBytes;   // that all rows read
   int64_t panelBytes; // one vector's columns of rhs
   bool lanesInLhs;
+  int64_t productsPerWord = 1; // more than one: words are taken apart
+  bool isDot = false;
   int64_t vectorsPerPanel; // vectors are taken in whole panels
   int64_t lineRows;        // rows whose offsets are multiples of one stride: a micro-kernel inside computes one offset
 };
@@ -27,9 +29,12 @@ struct CostModel {
   const TargetDesc &target;
 
   double stepCycles(int64_t rows, int64_t vectors) const {
-    constexpr double latency = 4;
     int64_t products = rows * vectors, loads = (p.lanesInLhs ? products : rows) + vectors;
-    double cycles = std::max({products / 2.0, loads / 2.0, latency});
+    // A dot product is as two multiply-adds; what words are taken apart with is as much work as a product each.
+    double latency = p.isDot ? 6 : 4, work = products / (p.isDot ? 1.0 : 2.0);
+    if (p.productsPerWord > 1)
+      work = double(p.productsPerWord) * double(products + loads) / 2;
+    double cycles = std::max({work, loads / 2.0, latency});
     // Columns that do not stay in L2 between two blocks of rows come from behind it each time.
     if (p.rows > rows && vectors * p.panelBytes > target.l2_bytes * 6 / 10)
       cycles = std::max(cycles, double(vectors * target.vector_bytes) / 8);
@@ -63,7 +68,7 @@ void chooseRegisters(const CostModel &model, Blocking &b) {
   b.nv = step;
   for (int64_t nv = step; nv <= std::min(mostVectors, p.vectors); nv += step)
     for (int64_t mr = 1; mr <= std::min(mostRows, p.rows); ++mr) {
-      int64_t registers = mr * nv + nv + 1; // sums, a row of rhs, an element of lhs
+      int64_t registers = mr * nv + (nv + 1) * p.productsPerWord; // sums, a row of rhs, an element of lhs
       if (registers > model.target.vector_registers)
         continue;
       double cost = model.totalCycles(mr, nv);
@@ -81,19 +86,22 @@ void chooseRegisters(const CostModel &model, Blocking &b) {
 Blocking chooseBlocking(const Contraction &c, const TargetDesc &target, bool sumsInScratch) {
   Blocking b;
   b.lanes = target.vector_bytes / std::max<int64_t>(4, BodyEvaluator::elementBytes(getElementTypeOrSelf(c.init)));
-  int64_t elementBytes = BodyEvaluator::elementBytes(c.rhs.type.getElementType());
+  int64_t elementBytes = BodyEvaluator::elementBytes(c.rhs.element);
   Problem p;
   p.rows = stepsOf(c.m);
   p.depth = stepsOf(c.k);
   p.outer = stepsOf(c.outer);
   p.vectors = ceilDiv(c.n, b.lanes);
   p.vectorsPerPanel = c.panelWidth ? c.panelWidth / b.lanes : c.laneGroup ? p.vectors : 1;
+  p.isDot = c.dot != Dot::None;
+  p.productsPerWord = p.isDot ? 1 : c.interleave;
   p.lanesInLhs = c.lhsLane != 0 || c.laneGroup != 0;
   p.lineRows = c.m.empty() ? 1 : c.m.back().extent;
   p.panelBytes = p.depth * b.lanes * elementBytes;
-  int64_t lhsElement = BodyEvaluator::elementBytes(c.lhs.type.getElementType());
+  int64_t lhsElement = BodyEvaluator::elementBytes(c.lhs.element);
   int64_t lhsPerStep = c.laneGroup ? c.n / c.laneGroup : c.lhsLane ? c.n : 1;
-  p.lhsBytes = std::min(p.rows * p.depth * lhsPerStep, c.lhs.type.getNumElements() / p.outer) * lhsElement;
+  p.lhsBytes =
+      std::min(p.rows * p.depth * lhsPerStep, c.lhs.type.getNumElements() / c.interleave / p.outer) * lhsElement;
   CostModel model{p, target};
   chooseRegisters(model, b);
 

@@ -7,7 +7,7 @@
 //   m      other dimensions of the result that the operand with lanes does not depend on: rows of the register tile;
 //          Or lanes are (group, output): small groups of a convolution, side by side;
 //   outer  the rest of the result's dimensions (batch, groups);
-//   k      reductions.
+//   k      reductions. The innermost may be inside of a lane, in panels [N/16][K/2][16][2].
 // Adjacent loops are merged where all that depends on them is contiguous across them.
 #ifndef MLC_CODEGEN_CPU_CONTRACTION_H
 #define MLC_CODEGEN_CPU_CONTRACTION_H
@@ -22,6 +22,7 @@ namespace mlc::codegen::cpu {
 struct ContractionOperand {
   mlir::Value tensor; // an argument of the kernel
   mlir::RankedTensorType type;
+  mlir::Type element;                      // of the tensor, or an integer of the bits of a word
   llvm::SmallVector<int64_t> coefficients; // elements per step of each loop
   int64_t offset = 0;
 };
@@ -35,12 +36,19 @@ struct Loop {
 // Steps that all loops make together.
 int64_t stepsOf(llvm::ArrayRef<Loop> loops);
 
+// Instructions that multiply words and add their products to sums.
+enum class Dot { None, BF16 };
+
 struct Contraction {
   mlir::linalg::GenericOp op;
   mlir::Value result;          // the contraction's value with its panels cropped: rows x n
   mlir::Value init;            // scalar constant
   ContractionOperand lhs, rhs; // rhs has lanes
   llvm::SmallVector<Loop> m, outer, k;
+  // Elements of a word: steps of k that lie side by side in each lane of rhs, and in lhs, as dot product instructions
+  // take them. Above 1, all that counts elements of the operands counts words, and k is a number of words.
+  int64_t interleave = 1;
+  Dot dot = Dot::None;              // of words; None: they are taken apart in registers
   int64_t n = 0, rows = 1;          // rows: all of the result but n
   int64_t lhsLane = 0, rhsLane = 0; // elements per lane
   int64_t panelWidth = 0, panelStride = 0;

@@ -62,7 +62,7 @@ private:
       rhsOffset = e.add(rhsOffset, e.mul(at, step.rhs));
       row0 = e.add(row0, e.mul(at, step.row));
     }
-    lhs = e.element(binding(numberOf(c.lhs.tensor)), c.lhs.type.getElementType(), lhsOffset);
+    lhs = e.element(binding(numberOf(c.lhs.tensor)), c.lhs.element, lhsOffset);
     rhs = binding(numberOf(c.rhs.tensor));
     m0 = e.mul(rowTile, blocking.rowsPerTile);
     m1 = e.add(m0, blocking.rowsPerTile);
@@ -110,7 +110,7 @@ private:
     Value n = e.mul(group, blocking.nv * blocking.lanes), offset = e.mul(n, c.rhsLane);
     if (c.panelWidth)
       offset = e.add(e.mul(e.div(n, c.panelWidth), c.panelStride), e.rem(n, c.panelWidth));
-    return e.element(rhs, c.rhs.type.getElementType(), e.add(rhsOffset, offset));
+    return e.element(rhs, c.rhs.element, e.add(rhsOffset, offset));
   }
 
   // Copies the group's columns, for all of k, as [k][nv * lanes] to scratch.
@@ -120,7 +120,7 @@ private:
   }
 
   void copyRhs(size_t depth, const MicroShape &shape, Value columns, Value from, Value to) {
-    Type type = c.rhs.type.getElementType();
+    Type type = c.rhs.element;
     int64_t stride = blocking.nv * blocking.lanes;
     for (size_t i = depth + 1; i < c.k.size(); ++i)
       stride *= c.k[i].extent;
@@ -146,7 +146,7 @@ private:
     Value prefetch = columns;
     if (blocking.prefetchLines) {
       // The next group follows this one; each block of rows asks for its share.
-      Type type = c.rhs.type.getElementType();
+      Type type = c.rhs.element;
       int64_t panels = blocking.nv * blocking.lanes / c.panelWidth;
       int64_t share = blocking.prefetchLines * 64 * (stepsOf(c.k) / Blocking::prefetchSteps);
       prefetch = e.element(columns, type, e.constant(panels * c.panelStride));

@@ -11,7 +11,7 @@ Value loadLaneGroups(BodyEvaluator &e, const Contraction &c, Value pointer, int6
                      int64_t channels) {
   OpBuilder &b = e.b;
   Location loc = e.loc;
-  Type type = c.lhs.type.getElementType();
+  Type type = c.lhs.element;
   int64_t width = e.width, stride = c.laneGroupStride;
   // Lanes behind the last one read what it reads.
   auto groupOf = [&](int64_t lane) { return std::min(j * width + lane, c.n - 1) / c.laneGroup; };

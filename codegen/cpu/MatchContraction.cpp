@@ -1,4 +1,5 @@
 #include "codegen/cpu/Contraction.h"
+#include "codegen/cpu/DotProduct.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -44,6 +45,7 @@ std::optional<ContractionOperand> linearOperand(linalg::GenericOp op, unsigned i
   operand.type = dyn_cast<RankedTensorType>(use->get().getType());
   if (!operand.type)
     return std::nullopt;
+  operand.element = operand.type.getElementType();
   operand.tensor = argumentBehind(use->get());
   if (!operand.tensor)
     return std::nullopt;
@@ -82,6 +84,35 @@ bool isMultiplyAdd(linalg::GenericOp op) {
   Value x = source(multiply->getOperand(0)), y = source(multiply->getOperand(1));
   Value in0 = op.getRegionInputArgs()[0], in1 = op.getRegionInputArgs()[1];
   return (x == in0 && y == in1) || (x == in1 && y == in0);
+}
+
+// The reduction loop over the elements of a word, which lie side by side in lhs, and in each lane of rhs.
+std::optional<unsigned> loopOverWords(linalg::GenericOp op, const ContractionOperand &lhs,
+                                      const ContractionOperand &rhs, unsigned lane) {
+  constexpr int64_t wordBits = 32;
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  for (auto [dim, kind] : llvm::enumerate(op.getIteratorTypesArray())) {
+    int64_t length = ranges[dim];
+    if (kind != utils::IteratorType::reduction || length == 1 || lhs.coefficients[dim] != 1 ||
+        rhs.coefficients[dim] != 1 || rhs.coefficients[lane] != length || lhs.coefficients[lane] != 0)
+      continue;
+    auto isWords = [&, dim = dim](const ContractionOperand &operand) {
+      bool isAligned = operand.offset % length == 0 && operand.type.getElementTypeBitWidth() * length == wordBits;
+      for (auto [other, coefficient] : llvm::enumerate(operand.coefficients))
+        isAligned &= other == dim || coefficient % length == 0;
+      return isAligned;
+    };
+    if (isWords(lhs) && isWords(rhs))
+      return dim;
+  }
+  return std::nullopt;
+}
+
+void countWords(ContractionOperand &operand, int64_t length) {
+  operand.element = IntegerType::get(operand.type.getContext(), operand.type.getElementTypeBitWidth() * length);
+  operand.offset /= length;
+  for (int64_t &coefficient : operand.coefficients)
+    coefficient /= length;
 }
 
 void mergeAdjacent(SmallVectorImpl<Loop> &loops) {
@@ -175,6 +206,13 @@ std::optional<Contraction> matchContraction(func::FuncOp kernel, const TargetDes
   c.swapped = firstHasLanes && (!secondHasLanes || dependsOn(*first) < dependsOn(*second));
   c.lhs = c.swapped ? *second : *first;
   c.rhs = c.swapped ? *first : *second;
+  std::optional<unsigned> words = loopOverWords(c.op, c.lhs, c.rhs, lane);
+  if (words) {
+    c.interleave = ranges[*words];
+    countWords(c.lhs, c.interleave);
+    countWords(c.rhs, c.interleave);
+    c.dot = dotInstruction(c, target);
+  }
   c.lhsLane = c.lhs.coefficients[lane];
   c.rhsLane = c.rhs.coefficients[lane];
   c.n = ranges[lane];
@@ -199,7 +237,7 @@ std::optional<Contraction> matchContraction(func::FuncOp kernel, const TargetDes
     (loop.rhs == 0 ? c.m : c.outer).push_back(loop);
   }
   for (auto [dim, kind] : llvm::enumerate(c.op.getIteratorTypesArray()))
-    if (kind == utils::IteratorType::reduction)
+    if (kind == utils::IteratorType::reduction && dim != words)
       c.k.push_back({ranges[dim], c.lhs.coefficients[dim], c.rhs.coefficients[dim], 0});
   mergeAdjacent(c.k);
   if (c.k.empty())

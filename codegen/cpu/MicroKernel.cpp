@@ -1,4 +1,5 @@
 #include "codegen/cpu/MicroKernel.h"
+#include "codegen/cpu/DotProduct.h"
 #include "codegen/cpu/LaneGroups.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -18,7 +19,7 @@ public:
   MicroWriter(BodyEvaluator &evaluator, const Contraction &c, const Blocking &blocking, const MicroShape &shape,
               const MicroArguments &arguments)
       : e(evaluator), b(evaluator.b), loc(evaluator.loc), c(c), blocking(blocking), shape(shape), arguments(arguments),
-        k(c.k), lhsType(c.lhs.type.getElementType()), rhsType(c.rhs.type.getElementType()),
+        k(c.k), lhsType(c.lhs.element), rhsType(c.rhs.element),
         sumType(cast<RankedTensorType>(c.op->getResult(0).getType()).getElementType()) {
     if (blocking.copyRhs) {
       int64_t stride = blocking.nv * blocking.lanes;
@@ -27,8 +28,9 @@ public:
         stride *= loop.extent;
       }
     }
-    // The rounding errors of one running sum grow with its length; integers have none.
-    int64_t length = isa<FloatType>(sumType) ? 1 : 0;
+    // The rounding errors of one running sum grow with its length; integers have none, and those of a sum in f32 are
+    // small beside the ones that its operands have in bf16.
+    int64_t length = isa<FloatType>(sumType) && c.interleave == 1 ? 1 : 0;
     while (parts > 0 && length * k[parts - 1].extent <= longestSum)
       length *= k[--parts].extent;
     // Innermost loops that are short are unrolled as one.
@@ -92,26 +94,32 @@ private:
   // One step of k, at constant distances from the offsets; the `channel`-th of `channels` that follow each other.
   void step(Value lhsOffset, Value rhsOffset, int64_t lhsAt, int64_t rhsAt, Values &sums, int64_t channel = 0,
             int64_t channels = 1) {
-    Values right;
+    SmallVector<Values> right;
     for (int64_t j = 0; j < shape.vectors; ++j) {
       Value address = at(rhs[j], rhsType, rhsOffset, rhsAt);
       bool padded = c.panelWidth || blocking.copyRhs; // reading behind the last column is reading padding
-      right.push_back(c.rhsLane ? e.loadVector(address, rhsType, padded ? Value() : maskFor(j))
-                                : scalar(address, rhsType));
+      right.push_back(elementsOf(c.rhs, c.rhsLane ? e.loadVector(address, rhsType, padded ? Value() : maskFor(j))
+                                                  : scalar(address, rhsType)));
     }
     for (int64_t i = 0; i < shape.rows; ++i) {
-      Value left;
+      Values left;
       for (int64_t j = 0; j < shape.vectors; ++j) {
         if (c.laneGroup)
-          left = loadLaneGroups(e, c, at(lhs[i], lhsType, lhsOffset, lhsAt - channel), j, channel, channels);
+          left = elementsOf(
+              c.lhs, loadLaneGroups(e, c, at(lhs[i], lhsType, lhsOffset, lhsAt - channel), j, channel, channels));
         else if (c.lhsLane)
-          left = e.loadVector(at(lhs[i], lhsType, lhsOffset, lhsAt + j * blocking.lanes), lhsType, maskFor(j));
+          left = {e.loadVector(at(lhs[i], lhsType, lhsOffset, lhsAt + j * blocking.lanes), lhsType, maskFor(j))};
         else if (j == 0)
-          left = scalar(at(lhs[i], lhsType, lhsOffset, lhsAt), lhsType);
+          left = elementsOf(c.lhs, scalar(at(lhs[i], lhsType, lhsOffset, lhsAt), lhsType));
         Value &sum = sums[i * shape.vectors + j];
-        sum = multiplyAdd(left, right[j], sum);
+        for (auto [x, y] : llvm::zip(left, right[j]))
+          sum = c.dot == Dot::None ? multiplyAdd(x, y, sum) : emitDot(e, c.dot, x, y, sum);
       }
     }
+  }
+
+  Values elementsOf(const ContractionOperand &operand, Value vector) {
+    return c.interleave == 1 ? Values{vector} : partsOfWords(e, c, operand.type, vector);
   }
 
   Value multiplyAdd(Value left, Value right, Value sum) {
@@ -124,8 +132,11 @@ private:
     Operation *product = add->getOperand(add->getOperand(0) == accumulator ? 1 : 0).getDefiningOp();
     auto operand = [&](unsigned i) {
       Value value = product->getOperand(i);
-      Value known = map.lookup(value);
-      return known ? known : e.cloneVectorized(value.getDefiningOp(), 0, map);
+      Value source = value;
+      while (Operation *cast = source.getDefiningOp())
+        source = cast->getOperand(0);
+      Value known = map.lookup(source); // what came out of a word may be as wide as the product already
+      return getElementTypeOrSelf(known) == value.getType() ? known : e.cloneVectorized(value.getDefiningOp(), 0, map);
     };
     Value x = operand(0), y = operand(1);
     if (isa<FloatType>(sumType))

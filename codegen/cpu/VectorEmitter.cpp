@@ -123,6 +123,11 @@ private:
 
 } // namespace
 
+bool usesBF16Dots(func::FuncOp kernel, const TargetDesc &target) {
+  std::optional<Contraction> contraction = matchContraction(kernel, target);
+  return contraction && contraction->dot == Dot::BF16;
+}
+
 std::unique_ptr<Emitter> createVectorEmitter() { return std::make_unique<VectorEmitter>(); }
 
 } // namespace mlc::codegen

@@ -13,6 +13,10 @@ namespace mlc::codegen {
 // What the emitter needs of a context; append it before the first emit.
 void registerVectorEmitter(mlir::DialectRegistry &registry);
 
+// Is the kernel a contraction by dot product instructions of bf16? These take subnormal numbers for 0, as the
+// instruction does that rounds to bf16: it may then be used.
+bool usesBF16Dots(mlir::func::FuncOp kernel, const TargetDesc &target);
+
 } // namespace mlc::codegen
 
 #endif // MLC_CODEGEN_CPU_VECTOREMITTER_H

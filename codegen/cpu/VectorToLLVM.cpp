@@ -21,10 +21,7 @@ namespace mlc::codegen::cpu {
 std::unique_ptr<llvm::Module> lowerVectorToLLVM(ModuleOp module, llvm::LLVMContext &context) {
   PassManager passes(module.getContext());
   passes.addPass(createCSEPass());
-  // Expands f32 <-> bf16 to integer arithmetic: targets without bf16 instructions would call compiler-rt.
-  arith::ArithExpandOpsPassOptions expand;
-  expand.includeBf16 = true;
-  passes.addPass(arith::createArithExpandOpsPass(expand));
+  passes.addPass(arith::createArithExpandOpsPass());
   passes.addPass(createSCFToControlFlowPass());
   passes.addPass(createConvertVectorToLLVMPass());
   passes.addPass(createConvertMathToLLVMPass());

@@ -41,16 +41,26 @@ Value lowerMatmul(OpBuilder &b, MatmulOp op) {
   return rounded(b, op.getLoc(), sum, out);
 }
 
-// Loops: m, panel, lane, k; lhs (m, k), rhs (panel, k, lane), result (m, panel, lane).
+// Loops: m, panel, lane, k; lhs (m, k), rhs (panel, k, lane), result (m, panel, lane). Interleaved, the last loop goes
+// over the rows of a lane: lhs (m, k, i), rhs (panel, k, lane, i).
 Value lowerPackedMatmul(OpBuilder &b, PackedMatmulOp op) {
   Location loc = op.getLoc();
-  auto lhs = typeOf(op.getLhs()), rhs = typeOf(op.getRhs()), out = typeOf(op.getResult());
-  int64_t k = rhs.getDimSize(1), rows = lhs.getNumElements() / std::max<int64_t>(k, 1);
-  int64_t panels = rhs.getDimSize(0), lanes = rhs.getDimSize(2);
-  AffineExpr dm, dp, dl, dk;
-  bindDims(b.getContext(), dm, dp, dl, dk);
-  auto map = [&](ArrayRef<AffineExpr> exprs) { return AffineMap::get(4, 0, exprs, b.getContext()); };
-  Value sum = contract(b, loc, reshaped(b, loc, op.getLhs(), {rows, k}), map({dm, dk}), op.getRhs(), map({dp, dk, dl}),
+  auto lhs = typeOf(op.getLhs()), out = typeOf(op.getResult());
+  auto [panels, k, lanes, interleave] = op.panels();
+  int64_t rows = lhs.getNumElements() / std::max<int64_t>(k, 1);
+  SmallVector<int64_t> lhsShape{rows, k};
+  AffineExpr dm, dp, dl, dk, di;
+  bindDims(b.getContext(), dm, dp, dl, dk, di);
+  SmallVector<AffineExpr> left{dm, dk}, right{dp, dk, dl};
+  if (interleave > 1) {
+    lhsShape = {rows, k / interleave, interleave};
+    left.push_back(di);
+    right.push_back(di);
+  }
+  auto map = [&](ArrayRef<AffineExpr> exprs) {
+    return AffineMap::get(interleave > 1 ? 5 : 4, 0, exprs, b.getContext());
+  };
+  Value sum = contract(b, loc, reshaped(b, loc, op.getLhs(), lhsShape), map(left), op.getRhs(), map(right),
                        {rows, panels, lanes}, map({dm, dp, dl}));
   Value flat = reshaped(b, loc, sum, {rows, panels * lanes});
   Value whole = reshaped(b, loc, cropped(b, loc, flat, {rows, int64_t(op.getN())}), out.getShape());
@@ -132,15 +142,17 @@ Value lowerConv(OpBuilder &b, ConvOp op) {
   return rounded(b, loc, reshaped(b, loc, sum, out.getShape()), out);
 }
 
-// Loops: n, spatial..., outer, inner, lane, window..., c. The three between are the output channels: groups, the panels
+// Loops: n, spatial..., outer, inner, lane, window..., c, and the rows of a lane where they are interleaved. The three
+// between are the output channels: groups, the panels
 // of each, and a panel's lanes; or, with whole groups side by side, panels, the groups of each, and the outputs of a
 // group.
 Value lowerPackedConv(OpBuilder &b, PackedConvOp op) {
   Location loc = op.getLoc();
   auto input = typeOf(op.getInput()), filter = typeOf(op.getFilter()), out = typeOf(op.getResult());
-  int64_t spatial = input.getRank() - 2, dims = 2 * spatial + 5, groups = op.getGroups();
-  int64_t panels = filter.getDimSize(0), lanes = filter.getDimSize(filter.getRank() - 1);
-  int64_t channels = filter.getDimSize(filter.getRank() - 2), together = op.groupsPerPanel();
+  auto [panels, channels, lanes, interleave] = op.panels();
+  bool isInterleaved = interleave > 1;
+  int64_t spatial = input.getRank() - 2, groups = op.getGroups(), together = op.groupsPerPanel();
+  int64_t dims = 2 * spatial + (isInterleaved ? 6 : 5);
   // One dimension of a tensor: what indexes it, and its size.
   struct Dim {
     AffineExpr at;
@@ -148,7 +160,7 @@ Value lowerPackedConv(OpBuilder &b, PackedConvOp op) {
   };
   auto dim = [&](int64_t i, int64_t size) { return Dim{b.getAffineDimExpr(i), size}; };
   SmallVector<Dim> image{dim(0, input.getDimSize(0))}, weights, result{dim(0, input.getDimSize(0))};
-  Dim c = dim(dims - 1, channels);
+  Dim c = dim(4 + 2 * spatial, channels / interleave);
   auto add = [](SmallVectorImpl<Dim> &to, std::initializer_list<Dim> more) { to.append(more); };
   SmallVector<Dim> window;
   for (int64_t d = 0; d < spatial; ++d) {
@@ -171,6 +183,11 @@ Value lowerPackedConv(OpBuilder &b, PackedConvOp op) {
     add(weights, {outer, inner});
     weights.append(window);
     add(weights, {c, lane});
+  }
+  if (isInterleaved) {
+    Dim row = dim(dims - 1, interleave);
+    add(image, {row});
+    add(weights, {row});
   }
   auto sizes = [](ArrayRef<Dim> list) { return llvm::map_to_vector(list, [](const Dim &d) { return d.size; }); };
   auto map = [&](ArrayRef<Dim> list) {

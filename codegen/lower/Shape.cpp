@@ -59,34 +59,45 @@ Value lowerConcat(OpBuilder &b, ConcatOp op) {
   return result;
 }
 
-// [D..., N] -> [D..., P, lanes] -> [P, D..., lanes]
+// [D..., N] -> [D..., P, lanes] -> [P, D..., lanes]; interleaved [D..., G, i, P, lanes] -> [P, D..., G, lanes, i].
 Value lowerPack(OpBuilder &b, PackOp op) {
   Location loc = op.getLoc();
   auto from = typeOf(op.getOperand());
-  int64_t rank = from.getRank(), lanes = op.getLanes(), n = from.getDimSize(rank - 1);
-  int64_t panels = (n + lanes - 1) / lanes;
-  SmallVector<int64_t> low(rank, 0), high(rank, 0);
-  high.back() = panels * lanes - n;
+  int64_t rank = from.getRank(), lanes = op.getLanes(), interleave = op.getInterleave();
+  SmallVector<int64_t> low(rank, 0), high(rank, 0), shape(from.getShape().drop_back());
+  high.back() = llvm::alignTo(from.getShape().back(), lanes) - from.getShape().back();
+  if (interleave > 1) {
+    high[rank - 2] = llvm::alignTo(shape.back(), interleave) - shape.back();
+    shape.back() = llvm::divideCeil(shape.back(), interleave);
+    shape.push_back(interleave);
+  }
   Value value = padded(b, loc, op.getOperand(), low, high, 0);
-  SmallVector<int64_t> shape(from.getShape().drop_back());
-  shape.append({panels, lanes});
-  SmallVector<int64_t> permutation = {rank - 1};
+  shape.append({typeOf(value).getShape().back() / lanes, lanes});
+  int64_t last = shape.size() - 1;
+  SmallVector<int64_t> permutation = {last - 1};
   for (int64_t i = 0; i < rank - 1; ++i)
     permutation.push_back(i);
-  permutation.push_back(rank);
+  permutation.push_back(last);
+  if (interleave > 1)
+    permutation.push_back(last - 2);
   return transposed(b, loc, reshaped(b, loc, value, shape), permutation);
 }
 
 Value lowerUnpack(OpBuilder &b, UnpackOp op) {
   Location loc = op.getLoc();
   auto from = typeOf(op.getOperand());
-  int64_t rank = from.getRank();
+  bool isInterleaved = op.getDepth().has_value();
+  int64_t lane = from.getRank() - (isInterleaved ? 2 : 1); // the dimension
   SmallVector<int64_t> permutation;
-  for (int64_t i = 1; i < rank - 1; ++i)
+  for (int64_t i = 1; i < lane; ++i)
     permutation.push_back(i);
-  permutation.append({0, rank - 1});
-  SmallVector<int64_t> shape(from.getShape().drop_front().drop_back());
-  shape.push_back(from.getDimSize(0) * from.getDimSize(rank - 1));
+  SmallVector<int64_t> shape(from.getShape().slice(1, lane - 1));
+  if (isInterleaved) {
+    permutation.push_back(lane + 1);
+    shape.back() *= from.getDimSize(lane + 1);
+  }
+  permutation.append({0, lane});
+  shape.push_back(from.getDimSize(0) * from.getDimSize(lane));
   Value value = reshaped(b, loc, transposed(b, loc, op.getOperand(), permutation), shape);
   return cropped(b, loc, value, typeOf(op.getResult()).getShape());
 }

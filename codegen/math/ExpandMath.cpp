@@ -32,13 +32,13 @@ Value expand(OpBuilder &b, Operation *op, ValueRange v) {
       .Default([](Operation *) { return Value(); });
 }
 
-// Roundings that are not instructions of x86-64-v3. To bf16 always: instructions that some processors have flush
-// subnormal numbers.
-bool isExpandedRounding(Operation *op) {
+// Roundings that are not instructions of x86-64-v3. To bf16 too, but where asked for: instructions that some processors
+// have flush subnormal numbers.
+bool isExpandedRounding(Operation *op, bool keepsRounding) {
   if (!isa<arith::TruncFOp>(op))
     return false;
   Type from = getElementTypeOrSelf(op->getOperand(0)), to = getElementTypeOrSelf(op->getResult(0));
-  return to.isBF16() || (from.isF64() && to.isF16());
+  return (to.isBF16() && !(keepsRounding && from.isF32())) || (from.isF64() && to.isF16());
 }
 
 bool isExpanded(Operation *op) {
@@ -60,7 +60,7 @@ struct ExpandMathPass : PassWrapper<ExpandMathPass, OperationPass<>> {
 
 } // namespace
 
-void expandMath(Operation *root) {
+void expandMath(Operation *root, bool keepsRounding) {
   SmallVector<Operation *> ops;
   root->walk([&](Operation *op) {
     if (isExpanded(op))
@@ -82,7 +82,7 @@ void expandMath(Operation *root) {
   }
   ops.clear();
   root->walk([&](Operation *op) {
-    if (isExpandedRounding(op))
+    if (isExpandedRounding(op, keepsRounding))
       ops.push_back(op);
   });
   for (Operation *op : ops) {

@@ -39,8 +39,9 @@ mlir::Value buildTrunc(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x, ml
 
 // Replaces the math ops that are not instructions (exp, exp2, expm1, log, log2, log10, log1p, tanh, erf, powf, rsqrt,
 // sin, cos), remainders, and roundings to bf16 and from f64 to f16 under `root` by these expressions. f16
-// and bf16 are computed in f32.
-void expandMath(mlir::Operation *root);
+// and bf16 are computed in f32. With `keepsRounding` roundings of f32 to bf16 stay, for a target that has an
+// instruction.
+void expandMath(mlir::Operation *root, bool keepsRounding = false);
 
 // The same as a pass, `mlc-expand-math`.
 std::unique_ptr<mlir::Pass> createExpandMathPass();

@@ -164,8 +164,14 @@ private:
     for (Operation *inner : opsOf(op)) {
       if (auto layout = inner->getAttrOfType<LayoutAttr>("layout"))
         add(stringifyLayout(layout.getValue()).str());
-      if (isa<PackedMatmulOp, PackedConvOp>(inner))
-        add("panels of " + std::to_string(cast<ShapedType>(inner->getOperand(1).getType()).getShape().back()));
+      auto addPanels = [&](const PanelShape &panels) {
+        add("panels of " + std::to_string(panels.lanes) +
+            (panels.interleave > 1 ? "x" + std::to_string(panels.interleave) : ""));
+      };
+      if (auto product = dyn_cast<PackedMatmulOp>(inner))
+        addPanels(product.panels());
+      if (auto conv = dyn_cast<PackedConvOp>(inner))
+        addPanels(conv.panels());
     }
     return llvm::join(layouts, ", ");
   }

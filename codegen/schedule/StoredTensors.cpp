@@ -69,8 +69,11 @@ uint32_t StoredTensors::addParam(Operation *op, Type type) {
     param.size = countBytes(type);
     if (auto pack = packOf(op)) {
       param.shape = cast<RankedTensorType>(pack.getOperand().getType()).getShape().vec();
-      std::string lanes = std::to_string(pack.getLanes());
-      param.layout = (param.shape.size() == 2 ? "[N/" + lanes + "][K][" : "[N/" + lanes + "][...][") + lanes + "]";
+      std::string lanes = std::to_string(pack.getLanes()), interleave = std::to_string(pack.getInterleave());
+      bool isInterleaved = pack.getInterleave() > 1;
+      param.layout = "[N/" + lanes + (param.shape.size() == 2 ? "][K" : "][...") +
+                     (isInterleaved ? "/" + interleave : "") + "][" + lanes + "]" +
+                     (isInterleaved ? "[" + interleave + "]" : "");
     }
     param.offset = alignUp(paramsEnd);
     paramsEnd = param.offset + param.size;

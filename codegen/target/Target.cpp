@@ -48,6 +48,23 @@ TargetDesc level(bool four) {
   return target;
 }
 
+// The level and features that `native` resolves to can be named: "x86-64-v4+avx512bf16".
+llvm::Expected<TargetDesc> addOptional(TargetDesc target, llvm::StringRef name, llvm::StringRef features) {
+  llvm::SmallVector<llvm::StringRef> wanted;
+  features.split(wanted, '+', -1, /*KeepEmpty=*/false);
+  target.name = name.str();
+  for (llvm::StringRef one : wanted) {
+    const Feature *feature = llvm::find_if(kOptional, [&](const Feature &known) { return known.llvmName == one; });
+    if (feature == std::end(kOptional)) {
+      auto names = llvm::map_range(kOptional, [](const Feature &known) { return known.llvmName; });
+      return llvm::createStringError("target '" + name + "': unknown feature '" + one + "'; known are " +
+                                     llvm::join(names, ", "));
+    }
+    add(target, *feature);
+  }
+  return target;
+}
+
 bool isIntel() {
   unsigned eax, ebx, ecx, edx;
   if (!__get_cpuid(0, &eax, &ebx, &ecx, &edx))
@@ -87,8 +104,11 @@ llvm::Expected<TargetDesc> native() {
 llvm::ArrayRef<llvm::StringLiteral> knownTargets() { return kNames; }
 
 llvm::Expected<TargetDesc> resolveTarget(llvm::StringRef name) {
-  if (name == "x86-64-v3" || name == "x86-64-v4")
-    return level(name == "x86-64-v4");
+  auto [base, features] = name.split('+');
+  if (name == "x86-64-v3" || base == "x86-64-v4") {
+    TargetDesc target = level(base == "x86-64-v4");
+    return addOptional(std::move(target), name, features);
+  }
   if (name == "native")
     return native();
   return llvm::createStringError("unknown target '" + name + "'; known are " + llvm::join(knownTargets(), ", "));

@@ -24,6 +24,11 @@ static int64_t product(ArrayRef<int64_t> values) {
   return result;
 }
 
+// The type of a contraction's result: that of the sums where they are not rounded.
+static Type resultElement(Type element, bool wide) {
+  return wide && (element.isF16() || element.isBF16()) ? Float32Type::get(element.getContext()) : element;
+}
+
 // A sum of no products, everywhere in the result.
 static OpFoldResult zeros(RankedTensorType type) {
   return DenseElementsAttr::get(type, Builder(type.getContext()).getZeroAttr(type.getElementType()));
@@ -68,7 +73,8 @@ LogicalResult MatmulOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
                           "(C4) expects batch dimensions that broadcast, got " + formatShape(lhs.drop_back(2)) +
                               " and " + formatShape(rhs.drop_back(2)));
   shape->append({m, n});
-  results.push_back(RankedTensorType::get(*shape, elementOf(adaptor.getLhs())));
+  Type element = resultElement(elementOf(adaptor.getLhs()), adaptor.getWideResult());
+  results.push_back(RankedTensorType::get(*shape, element));
   return success();
 }
 
@@ -121,7 +127,8 @@ LogicalResult ConvOp::inferReturnTypes(MLIRContext *, std::optional<Location> lo
   llvm::append_range(shape, *sizes);
   if (channelsLast)
     shape.push_back(outChannels);
-  results.push_back(RankedTensorType::get(shape, elementOf(adaptor.getInput())));
+  Type element = resultElement(elementOf(adaptor.getInput()), adaptor.getWideResult());
+  results.push_back(RankedTensorType::get(shape, element));
   return success();
 }
 
@@ -131,14 +138,25 @@ LogicalResult ConvOp::inferReturnTypes(MLIRContext *, std::optional<Location> lo
 LogicalResult PackOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,
                                        SmallVectorImpl<Type> &results) {
   ArrayRef<int64_t> shape = shapeOf(adaptor.getOperand());
-  int64_t lanes = adaptor.getLanes();
+  int64_t lanes = adaptor.getLanes(), interleave = adaptor.getInterleave();
   if (shape.empty())
     return inferenceError(location, getOperationName(), "(C1) expects an operand of rank 1 or more, got a scalar");
   if (lanes < 1)
     return inferenceError(location, getOperationName(), "(C2) expects lanes of at least 1, got " + Twine(lanes));
+  if (interleave < 1)
+    return inferenceError(location, getOperationName(),
+                          "(C2) expects an interleave of at least 1, got " + Twine(interleave));
+  if (interleave > 1 && shape.size() < 2)
+    return inferenceError(location, getOperationName(),
+                          "(C1) expects an operand of rank 2 or more, whose rows are interleaved, got " +
+                              formatShape(shape));
   SmallVector<int64_t> result{llvm::divideCeilSigned(shape.back(), lanes)};
   llvm::append_range(result, shape.drop_back());
+  if (interleave > 1)
+    result.back() = llvm::divideCeilSigned(result.back(), interleave);
   result.push_back(lanes);
+  if (interleave > 1)
+    result.push_back(interleave);
   results.push_back(RankedTensorType::get(result, elementOf(adaptor.getOperand())));
   return success();
 }
@@ -147,23 +165,46 @@ LogicalResult UnpackOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
                                          SmallVectorImpl<Type> &results) {
   ArrayRef<int64_t> shape = shapeOf(adaptor.getOperand());
   int64_t size = adaptor.getSize();
-  if (shape.size() < 2)
+  std::optional<int64_t> depth = adaptor.getDepth();
+  size_t leastRank = depth ? 4 : 2;
+  if (shape.size() < leastRank)
     return inferenceError(location, getOperationName(),
-                          "(C1) expects an operand of rank 2 or more, got " + formatShape(shape));
-  if (size < 0 || shape.back() == 0 || llvm::divideCeilSigned(size, shape.back()) != shape.front())
+                          "(C1) expects an operand of rank " + Twine(leastRank) + " or more, got " +
+                              formatShape(shape));
+  int64_t interleave = depth ? shape.back() : 1;
+  if (depth)
+    shape = shape.drop_back();
+  int64_t lanes = shape.back(), groups = shape[shape.size() - 2];
+  if (size < 0 || lanes == 0 || llvm::divideCeilSigned(size, lanes) != shape.front())
     return inferenceError(location, getOperationName(),
-                          "(C2) expects a size that fills " + Twine(shape.front()) + " panels of " +
-                              Twine(shape.back()) + ", got " + Twine(size));
+                          "(C2) expects a size that fills " + Twine(shape.front()) + " panels of " + Twine(lanes) +
+                              ", got " + Twine(size));
+  if (depth && (*depth < 0 || interleave == 0 || llvm::divideCeilSigned(*depth, interleave) != groups))
+    return inferenceError(location, getOperationName(),
+                          "(C3) expects a depth that fills " + Twine(groups) + " groups of " + Twine(interleave) +
+                              " rows, got " + Twine(*depth));
   SmallVector<int64_t> result(shape.drop_front().drop_back());
+  if (depth)
+    result.back() = *depth;
   result.push_back(size);
   results.push_back(RankedTensorType::get(result, elementOf(adaptor.getOperand())));
   return success();
+}
+
+// Of `[count, D..., depth, lanes]`, or `[count, D..., depth / interleave, lanes, interleave]`.
+static PanelShape panelsOf(ArrayRef<int64_t> shape, bool isInterleaved) {
+  int64_t interleave = isInterleaved ? shape.back() : 1;
+  if (isInterleaved)
+    shape = shape.drop_back();
+  return {shape.front(), shape[shape.size() - 2] * interleave, shape.back(), interleave};
 }
 
 // Do `panels` panels of `lanes` hold `size` elements, the last one not empty?
 static bool fillsPanels(int64_t size, int64_t panels, int64_t lanes) {
   return size >= 0 && lanes > 0 && llvm::divideCeilSigned(size, lanes) == panels;
 }
+
+PanelShape PackedMatmulOp::panels() { return panelsOf(shapeOf(getRhs()), shapeOf(getRhs()).size() == 4); }
 
 int64_t PackedMatmulOp::flops() { return 2 * countElements(getType()) * shapeOf(getLhs()).back(); }
 
@@ -173,21 +214,24 @@ LogicalResult PackedMatmulOp::inferReturnTypes(MLIRContext *, std::optional<Loca
   if (failed(checkSameElementType(location, name, "(C1)", adaptor.getOperands())))
     return failure();
   ArrayRef<int64_t> lhs = shapeOf(adaptor.getLhs()), rhs = shapeOf(adaptor.getRhs());
-  if (lhs.empty() || rhs.size() != 3)
+  if (lhs.empty() || (rhs.size() != 3 && rhs.size() != 4))
     return inferenceError(location, name,
-                          "(C2) expects lhs of rank 1 or more and rhs of rank 3, got " + formatShape(lhs) + " and " +
-                              formatShape(rhs));
-  if (lhs.back() != rhs[1])
+                          "(C2) expects lhs of rank 1 or more and rhs of rank 3 or 4, got " + formatShape(lhs) +
+                              " and " + formatShape(rhs));
+  PanelShape panels = panelsOf(rhs, rhs.size() == 4);
+  if (lhs.back() != panels.depth)
     return inferenceError(location, name,
-                          "(C3) expects equal contracted sizes, got " + Twine(lhs.back()) + " and " + Twine(rhs[1]));
+                          "(C3) expects equal contracted sizes, got " + Twine(lhs.back()) + " and " +
+                              Twine(panels.depth));
   int64_t n = adaptor.getN();
-  if (!fillsPanels(n, rhs[0], rhs[2]))
+  if (!fillsPanels(n, panels.count, panels.lanes))
     return inferenceError(location, name,
-                          "(C4) expects n that fills " + Twine(rhs[0]) + " panels of " + Twine(rhs[2]) + ", got " +
-                              Twine(n));
+                          "(C4) expects n that fills " + Twine(panels.count) + " panels of " + Twine(panels.lanes) +
+                              ", got " + Twine(n));
   SmallVector<int64_t> shape(lhs.drop_back());
   shape.push_back(n);
-  results.push_back(RankedTensorType::get(shape, elementOf(adaptor.getLhs())));
+  Type element = resultElement(elementOf(adaptor.getLhs()), adaptor.getWideResult());
+  results.push_back(RankedTensorType::get(shape, element));
   return success();
 }
 
@@ -198,13 +242,18 @@ static bool groupsAreSideBySide(int64_t outputs, int64_t groups, int64_t panels,
 }
 
 int64_t PackedConvOp::groupsPerPanel() {
-  ArrayRef<int64_t> filter = shapeOf(getFilter());
+  PanelShape shape = panels();
   int64_t outputs = getOutChannels(), groups = getGroups();
-  return groupsAreSideBySide(outputs, groups, filter.front(), filter.back()) ? filter.back() / (outputs / groups) : 1;
+  return groupsAreSideBySide(outputs, groups, shape.count, shape.lanes) ? shape.lanes / (outputs / groups) : 1;
+}
+
+PanelShape PackedConvOp::panels() {
+  return panelsOf(shapeOf(getFilter()), shapeOf(getFilter()).size() == shapeOf(getInput()).size() + 2);
 }
 
 int64_t PackedConvOp::flops() {
-  return 2 * countElements(getType()) * product(shapeOf(getFilter()).drop_front().drop_back());
+  size_t spatial = shapeOf(getInput()).size() - 2;
+  return 2 * countElements(getType()) * product(shapeOf(getFilter()).slice(1, spatial)) * panels().depth;
 }
 
 LogicalResult PackedConvOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,
@@ -213,11 +262,13 @@ LogicalResult PackedConvOp::inferReturnTypes(MLIRContext *, std::optional<Locati
   if (failed(checkSameElementType(location, name, "(C1)", adaptor.getOperands())))
     return failure();
   ArrayRef<int64_t> input = shapeOf(adaptor.getInput()), filter = shapeOf(adaptor.getFilter());
-  if (input.size() < 3 || filter.size() != input.size() + 1)
+  bool isInterleaved = filter.size() == input.size() + 2;
+  if (input.size() < 3 || (filter.size() != input.size() + 1 && !isInterleaved))
     return inferenceError(location, name,
-                          "(C2) expects an input of rank 3 or more and a filter of one rank more, got " +
+                          "(C2) expects an input of rank 3 or more and a filter of one or two ranks more, got " +
                               formatShape(input) + " and " + formatShape(filter));
-  int64_t groups = adaptor.getGroups(), outputs = adaptor.getOutChannels(), channels = filter[filter.size() - 2];
+  auto [panels, channels, lanes, interleave] = panelsOf(filter, isInterleaved);
+  int64_t groups = adaptor.getGroups(), outputs = adaptor.getOutChannels();
   if (groups < 1 || outputs % groups)
     return inferenceError(location, name,
                           "(C5) expects groups that divide out_channels, got " + Twine(groups) + " and " +
@@ -226,23 +277,23 @@ LogicalResult PackedConvOp::inferReturnTypes(MLIRContext *, std::optional<Locati
     return inferenceError(location, name,
                           "(C4) expects equal channels, got " + Twine(input.back()) + " and " + Twine(channels) +
                               (groups == 1 ? "" : " in each of " + Twine(groups) + " groups"));
-  if (!groupsAreSideBySide(outputs, groups, filter.front(), filter.back()) &&
-      (filter.front() % groups || !fillsPanels(outputs / groups, filter.front() / groups, filter.back())))
+  if (!groupsAreSideBySide(outputs, groups, panels, lanes) &&
+      (panels % groups || !fillsPanels(outputs / groups, panels / groups, lanes)))
     return inferenceError(location, name,
-                          "(C5) expects out_channels that fill " + Twine(filter.front()) + " panels of " +
-                              Twine(filter.back()) + ", got " + Twine(outputs) +
-                              (groups == 1 ? "" : " in " + Twine(groups) + " groups"));
+                          "(C5) expects out_channels that fill " + Twine(panels) + " panels of " + Twine(lanes) +
+                              ", got " + Twine(outputs) + (groups == 1 ? "" : " in " + Twine(groups) + " groups"));
   ArrayRef<int64_t> spatial = input.drop_front().drop_back();
   SmallVector<int64_t> none(spatial.size(), 0);
   auto sizes =
       inferWindows(location, name, "(C3)", "(C6)", spatial,
-                   {filter.drop_front().drop_back(2), adaptor.getStrides(), none, none, adaptor.getDilations()});
+                   {filter.slice(1, spatial.size()), adaptor.getStrides(), none, none, adaptor.getDilations()});
   if (failed(sizes))
     return failure();
   SmallVector<int64_t> shape{input[0]};
   llvm::append_range(shape, *sizes);
   shape.push_back(outputs);
-  results.push_back(RankedTensorType::get(shape, elementOf(adaptor.getInput())));
+  Type element = resultElement(elementOf(adaptor.getInput()), adaptor.getWideResult());
+  results.push_back(RankedTensorType::get(shape, element));
   return success();
 }
 

@@ -12,12 +12,14 @@ def Mlc_MatmulOp : Mlc_Contraction<"matmul"> {
   let summary = "Matrix product over the last two dimensions, batched over the others";
   let description = [{
     lhs `[batch..., M, K]` (`[batch..., K, M]` with `transpose_lhs`), rhs `[batch..., K, N]` (`[batch..., N, K]` with
-    `transpose_rhs`), result `[batch..., M, N]`. Batch dimensions broadcast. Floating types accumulate in f32 at least.
+    `transpose_rhs`), result `[batch..., M, N]`. Batch dimensions broadcast. Floating types accumulate in f32 at least;
+    with `wide_result` the result is the sum as it is: f32 for operands of f16 and bf16.
     (C1) Element types are equal. (C2) Both ranks are at least 2. (C3) The contracted sizes are equal.
     (C4) Batch dimensions broadcast.
     Example: `%c = mlc.matmul %a, %b {transpose_rhs} : (tensor<4x8xf32>, tensor<16x8xf32>) -> tensor<4x16xf32>`
   }];
-  let arguments = (ins Mlc_NumberTensor:$lhs, Mlc_NumberTensor:$rhs, UnitAttr:$transpose_lhs, UnitAttr:$transpose_rhs);
+  let arguments = (ins Mlc_NumberTensor:$lhs, Mlc_NumberTensor:$rhs, UnitAttr:$transpose_lhs, UnitAttr:$transpose_rhs,
+                   UnitAttr:$wide_result);
   let hasFolder = 1;
 }
 
@@ -28,7 +30,7 @@ def Mlc_ConvOp : Mlc_Contraction<"conv"> {
     With `channels_last`: input `[N, spatial..., C]`, filter `[window..., C/groups, O]`, result `[N, spatial..., O]`.
     `strides`, `dilations`, `pad_low`, `pad_high` have one entry per spatial dimension; padding is zeros.
     Output size: `floor((size + pad_low + pad_high - dilation * (window - 1) - 1) / stride) + 1`.
-    Integers are summed in their own type; a sum that leaves it is unspecified.
+    Integers are summed in their own type; a sum that leaves it is unspecified. `wide_result` as in `matmul`.
     (C1) Element types are equal. (C2) Ranks are equal and at least 3. (C3) Attributes have one entry per spatial
     dimension; strides and dilations are at least 1, paddings at least 0. (C4) groups divides C and O, and the filter
     has C/groups input channels. (C5) The window fits into the padded input.
@@ -36,7 +38,7 @@ def Mlc_ConvOp : Mlc_Contraction<"conv"> {
   let arguments = (ins Mlc_NumberTensor:$input, Mlc_NumberTensor:$filter, DenseI64ArrayAttr:$strides,
                    DenseI64ArrayAttr:$pad_low, DenseI64ArrayAttr:$pad_high, DenseI64ArrayAttr:$dilations,
                    DefaultValuedAttr<I64Attr, "1">:$groups,
-                   DefaultValuedAttr<Mlc_LayoutAttr, "::mlc::Layout::ChannelsFirst">:$layout);
+                   DefaultValuedAttr<Mlc_LayoutAttr, "::mlc::Layout::ChannelsFirst">:$layout, UnitAttr:$wide_result);
   let hasFolder = 1;
 }
 
@@ -45,47 +47,58 @@ def Mlc_PackOp : Mlc_TensorOp<"pack", "Injective"> {
   let description = [{
     operand `[D..., N]` -> result `[ceil(N / lanes), D..., lanes]`, zeros behind N. The layout depends on nothing but
     the operand, so all kernels, batch sizes and schedules share one copy.
-    (C1) The rank is at least 1. (C2) lanes is at least 1.
+    With an `interleave` i above 1 each lane holds i consecutive rows side by side, as dot product instructions read
+    them: operand `[D..., K, N]` -> result `[ceil(N / lanes), D..., ceil(K / i), lanes, i]`, zeros behind K.
+    (C1) The rank is at least 1, and at least 2 where rows are interleaved. (C2) lanes and interleave are at least 1.
     Example: `%p = mlc.pack %w {lanes = 16 : i64} : (tensor<768x3072xf32>) -> tensor<192x768x16xf32>`
   }];
-  let arguments = (ins Mlc_Tensor:$operand, I64Attr:$lanes);
+  let arguments = (ins Mlc_Tensor:$operand, I64Attr:$lanes, DefaultValuedAttr<I64Attr, "1">:$interleave);
 }
 def Mlc_UnpackOp : Mlc_TensorOp<"unpack", "Injective"> {
   let summary = "Inverse of pack";
   let description = [{
-    operand `[P, D..., lanes]` -> result `[D..., size]`. (C1) The rank is at least 2.
-    (C2) `ceil(size / lanes)` is P.
+    operand `[P, D..., lanes]` -> result `[D..., size]`; with a `depth`, operand `[P, D..., G, lanes, i]` of i interleaved
+    rows -> result `[D..., depth, size]`. (C1) The rank is at least 2, with a depth 4. (C2) `ceil(size / lanes)` is P.
+    (C3) `ceil(depth / i)` is G.
   }];
-  let arguments = (ins Mlc_Tensor:$operand, I64Attr:$size);
+  let arguments = (ins Mlc_Tensor:$operand, I64Attr:$size, OptionalAttr<I64Attr>:$depth);
 }
 
 def Mlc_PackedMatmulOp : Mlc_Contraction<"packed_matmul"> {
   let summary = "Matrix product with a packed right-hand side";
   let description = [{
-    lhs `[rows..., K]`, rhs `[ceil(N / lanes), K, lanes]` as `pack` makes it from `[K, N]`, result `[rows..., N]`.
-    (C1) Element types are equal. (C2) lhs has rank 1 or more, rhs rank 3. (C3) The K are equal.
+    lhs `[rows..., K]`, rhs `[ceil(N / lanes), K, lanes]` as `pack` makes it from `[K, N]`, or interleaved
+    `[ceil(N / lanes), K / i, lanes, i]` where i divides K, result `[rows..., N]`. `wide_result` as in `matmul`.
+    (C1) Element types are equal. (C2) lhs has rank 1 or more, rhs rank 3 or 4. (C3) The K are equal.
     (C4) `ceil(n / lanes)` is rhs's first dimension.
   }];
-  let arguments = (ins Mlc_FloatTensor:$lhs, Mlc_FloatTensor:$rhs, I64Attr:$n);
+  let arguments = (ins Mlc_FloatTensor:$lhs, Mlc_FloatTensor:$rhs, I64Attr:$n, UnitAttr:$wide_result);
+  let extraClassDeclaration = [{
+    int64_t flops();
+    PanelShape panels(); // of rhs
+  }];
 }
 
 def Mlc_PackedConvOp : Mlc_Contraction<"packed_conv"> {
   let summary = "Convolution, channels last, of an input that holds its padding, with a packed filter";
   let description = [{
     input `[N, spatial..., C]` with the padding already in it, filter `[ceil(O / lanes), window..., C, lanes]` as `pack`
-    makes it from a channels-last filter, result `[N, spatial..., O]`. With groups the filter has C / groups inputs, and
+    makes it from a channels-last filter, or interleaved `[ceil(O / lanes), window..., C / i, lanes, i]` where i divides
+    C, result `[N, spatial..., O]`. With groups the filter has C / groups inputs, and
     its panels, one group after the other, are
     either those of each group alone, `ceil(O / groups / lanes)` of them, or hold a number of whole groups each, side by
-    side: lanes is a multiple of O / groups, and nothing is padded.
-    (C1) Element types are equal. (C2) The filter's rank is the input's plus 1. (C3) strides and dilations have one entry per spatial
-    dimension, each at least 1. (C4) The input's C is groups times the filter's. (C5) The filter's first dimension and
+    side: lanes is a multiple of O / groups, and nothing is padded. `wide_result` as in `matmul`.
+    (C1) Element types are equal. (C2) The filter's rank is the input's plus 1, or 2 where it is interleaved.
+    (C3) strides and dilations have one entry per spatial dimension, each at least 1. (C4) The input's C is groups times the filter's. (C5) The filter's first dimension and
     lanes are panels of out_channels, as above; groups divides both channels. (C6) The window fits into the input.
   }];
   let arguments = (ins Mlc_FloatTensor:$input, Mlc_FloatTensor:$filter, DenseI64ArrayAttr:$strides,
-                   DenseI64ArrayAttr:$dilations, I64Attr:$out_channels, DefaultValuedAttr<I64Attr, "1">:$groups);
+                   DenseI64ArrayAttr:$dilations, I64Attr:$out_channels, DefaultValuedAttr<I64Attr, "1">:$groups,
+                   UnitAttr:$wide_result);
   let extraClassDeclaration = [{
     int64_t flops();
     int64_t groupsPerPanel(); // whole groups that lie side by side
+    PanelShape panels();      // of the filter
   }];
 }
 

@@ -23,6 +23,15 @@ int64_t countOperandAndResultBytes(mlir::Operation *op);
 
 } // namespace mlc
 
+namespace mlc {
+
+// A packed right-hand side: `count` panels of `depth` rows of `lanes`; `interleave` rows lie side by side in each lane.
+struct PanelShape {
+  int64_t count, depth, lanes, interleave;
+};
+
+} // namespace mlc
+
 #include "dialects/mlc/MlcInterfaces.h.inc"
 
 #endif // MLC_DIALECTS_MLC_MLCINTERFACES_H

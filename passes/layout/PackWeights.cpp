@@ -5,6 +5,8 @@
 //   %p = mlc.pack %w {lanes = 16}        %y = mlc.packed_matmul %x, %p {n = N}
 //   %i2 = mlc.pad %i                     %q = mlc.pack %f {lanes = 16}
 //   %z = mlc.packed_conv %i2, %q {out_channels = O}
+// Weights in bf16 are interleaved in pairs, which dot product instructions multiply: [N / 16][K / 2][16][2]. What they
+// are multiplied with gets a zero behind an odd K.
 // A convolution in one group that reads one element, with stride 1 and no padding, is a matrix product over the
 // channels. Depthwise convolutions stay: their lanes are those of the input, and weights [window..., 1, C] are one
 // panel already. Post-condition: see passes.td.
@@ -25,6 +27,42 @@ bool allEqual(ArrayRef<int64_t> values, int64_t value) {
   return llvm::all_of(values, [&](int64_t other) { return other == value; });
 }
 
+// Rows that lie side by side in a lane.
+int64_t interleaveOf(Type element) { return element.isBF16() ? 2 : 1; }
+
+// `value` with zeros behind its last dimension, up to a multiple of `interleave`; in the padding that it has already,
+// where there is one.
+Value padDepth(OpMaker &m, Value value, int64_t interleave) {
+  ArrayRef<int64_t> shape = shapeOfTensor(value);
+  int64_t missing = (interleave - shape.back() % interleave) % interleave;
+  if (missing == 0)
+    return value;
+  SmallVector<int64_t> low(shape.size(), 0), high = low;
+  if (auto pad = value.getDefiningOp<PadOp>(); pad && pad->hasOneUse() && pad.getValue().isZero()) {
+    low.assign(pad.getLow().begin(), pad.getLow().end());
+    high.assign(pad.getHigh().begin(), pad.getHigh().end());
+    value = pad.getOperand();
+  }
+  high.back() += missing;
+  return m.make<PadOp>(value, {m.ints("low", low), m.ints("high", high), m.real("value", 0)});
+}
+
+Value packed(OpMaker &m, Value weights, int64_t lanes, int64_t interleave) {
+  SmallVector<NamedAttribute> attributes{m.integer("lanes", lanes)};
+  if (interleave > 1)
+    attributes.push_back(m.integer("interleave", interleave));
+  return m.make<PackOp>(weights, attributes);
+}
+
+// lhs `[rows..., K]` times weights `[K, N]`.
+Value multiplyPacked(OpMaker &m, Value lhs, Value weights, int64_t lanes, bool isWide) {
+  int64_t interleave = interleaveOf(elementOfTensor(weights));
+  SmallVector<NamedAttribute> attributes{m.integer("n", shapeOfTensor(weights)[1])};
+  if (isWide)
+    attributes.push_back(m.unit("wide_result"));
+  return m.make<PackedMatmulOp>({padDepth(m, lhs, interleave), packed(m, weights, lanes, interleave)}, attributes);
+}
+
 struct PackMatmul : OpRewritePattern<MatmulOp> {
   PackMatmul(MLIRContext *context, int64_t lanes) : OpRewritePattern(context), lanes(lanes) {}
   LogicalResult matchAndRewrite(MatmulOp op, PatternRewriter &rewriter) const override {
@@ -35,8 +73,7 @@ struct PackMatmul : OpRewritePattern<MatmulOp> {
     OpMaker m(rewriter, op.getLoc());
     if (op.getTransposeRhs())
       rhs = m.transpose(rhs, {1, 0});
-    Value packed = m.make<PackOp>(rhs, m.integer("lanes", lanes));
-    rewriter.replaceOp(op, m.make<PackedMatmulOp>({op.getLhs(), packed}, m.integer("n", shapeOfTensor(rhs)[1])));
+    rewriter.replaceOp(op, multiplyPacked(m, op.getLhs(), rhs, lanes, op.getWideResult()));
     return success();
   }
   int64_t lanes;
@@ -69,7 +106,7 @@ struct PadInFront : OpRewritePattern<ConvOp> {
 
 // Groups that are smaller than a panel share one, as many whole ones as leave none over; larger ones have panels of
 // their own, the last padded. docs of mlc.packed_conv.
-Value packGroups(OpMaker &m, Value filter, int64_t groups, int64_t lanes) {
+Value packGroups(OpMaker &m, Value filter, int64_t groups, int64_t lanes, int64_t interleave) {
   SmallVector<int64_t> shape(shapeOfTensor(filter));
   int64_t each = shape.back() / groups;
   if (each < lanes) {
@@ -88,7 +125,7 @@ Value packGroups(OpMaker &m, Value filter, int64_t groups, int64_t lanes) {
     shape.back() = groups * (each + missing);
     filter = m.reshape(filter, shape);
   }
-  return m.make<PackOp>(filter, m.integer("lanes", lanes));
+  return packed(m, filter, lanes, interleave);
 }
 
 struct PackConv : OpRewritePattern<ConvOp> {
@@ -103,15 +140,22 @@ struct PackConv : OpRewritePattern<ConvOp> {
     if (groups > 1 && (outChannels == 0 || (channels == 1 && outChannels == groups)))
       return failure();
     if (groups == 1 && allEqual(filter.drop_back(2), 1) && allEqual(op.getStrides(), 1)) {
-      Value packed = m.make<PackOp>(m.reshape(op.getFilter(), {channels, outChannels}), m.integer("lanes", lanes));
-      rewriter.replaceOp(op, m.make<PackedMatmulOp>({op.getInput(), packed}, m.integer("n", outChannels)));
+      Value weights = m.reshape(op.getFilter(), {channels, outChannels});
+      rewriter.replaceOp(op, multiplyPacked(m, op.getInput(), weights, lanes, op.getWideResult()));
       return success();
     }
-    Value packed = groups > 1 ? packGroups(m, op.getFilter(), groups, lanes)
-                              : m.make<PackOp>(op.getFilter(), m.integer("lanes", lanes));
+    // Groups that share a panel, or would have to be padded one by one, stay as they are.
+    int64_t interleave = interleaveOf(op.getInput().getType().getElementType());
+    if (groups > 1 && (outChannels / groups < lanes || channels % interleave))
+      interleave = 1;
+    Value input = groups > 1 ? op.getInput() : padDepth(m, op.getInput(), interleave);
+    Value filterPanels = groups > 1 ? packGroups(m, op.getFilter(), groups, lanes, interleave)
+                                    : packed(m, op.getFilter(), lanes, interleave);
     SmallVector<NamedAttribute> attributes{m.ints("strides", op.getStrides()), m.ints("dilations", op.getDilations()),
                                            m.integer("out_channels", outChannels), m.integer("groups", groups)};
-    rewriter.replaceOp(op, m.make<PackedConvOp>({op.getInput(), packed}, attributes));
+    if (op.getWideResult())
+      attributes.push_back(m.unit("wide_result"));
+    rewriter.replaceOp(op, m.make<PackedConvOp>({input, filterPanels}, attributes));
     return success();
   }
   int64_t lanes;

@@ -54,6 +54,28 @@ func.func @packed(%w: tensor<8x33xf32>, %x: tensor<2x4x8xf32>, %image: tensor<1x
   return
 }
 
+// Two rows side by side in each lane; sums that are not rounded.
+// CHECK-LABEL: func.func @interleaved
+func.func @interleaved(%w: tensor<7x33xbf16>, %x: tensor<4x8xbf16>, %plain: tensor<8x5xbf16>, %image: tensor<1x16x16x8xbf16>, %filter: tensor<3x3x8x20xbf16>) {
+  // CHECK: = mlc.pack %{{.*}} {interleave = 2 : i64, lanes = 16 : i64} : (tensor<7x33xbf16>) -> tensor<3x4x16x2xbf16>
+  %pack = mlc.pack %w {interleave = 2 : i64, lanes = 16 : i64} : (tensor<7x33xbf16>) -> tensor<3x4x16x2xbf16>
+  // CHECK: = mlc.unpack %{{.*}} {depth = 7 : i64, size = 33 : i64} : (tensor<3x4x16x2xbf16>) -> tensor<7x33xbf16>
+  %unpack = mlc.unpack %pack {depth = 7 : i64, size = 33 : i64} : (tensor<3x4x16x2xbf16>) -> tensor<7x33xbf16>
+  // CHECK: = mlc.packed_matmul %{{.*}}, %{{.*}} {n = 33 : i64} : (tensor<4x8xbf16>, tensor<3x4x16x2xbf16>) -> tensor<4x33xbf16>
+  %rounded = mlc.packed_matmul %x, %pack {n = 33 : i64} : (tensor<4x8xbf16>, tensor<3x4x16x2xbf16>) -> tensor<4x33xbf16>
+  // CHECK: = mlc.packed_matmul %{{.*}}, %{{.*}} {n = 33 : i64, wide_result} : (tensor<4x8xbf16>, tensor<3x4x16x2xbf16>) -> tensor<4x33xf32>
+  %sums = mlc.packed_matmul %x, %pack {n = 33 : i64, wide_result} : (tensor<4x8xbf16>, tensor<3x4x16x2xbf16>) -> tensor<4x33xf32>
+  // CHECK: = mlc.matmul %{{.*}}, %{{.*}} {wide_result} : (tensor<4x8xbf16>, tensor<8x5xbf16>) -> tensor<4x5xf32>
+  %wide = mlc.matmul %x, %plain {wide_result} : (tensor<4x8xbf16>, tensor<8x5xbf16>) -> tensor<4x5xf32>
+  // CHECK: = mlc.pack %{{.*}} {interleave = 2 : i64, lanes = 16 : i64} : (tensor<3x3x8x20xbf16>) -> tensor<2x3x3x4x16x2xbf16>
+  %packed_filter = mlc.pack %filter {interleave = 2 : i64, lanes = 16 : i64} : (tensor<3x3x8x20xbf16>) -> tensor<2x3x3x4x16x2xbf16>
+  // CHECK: = mlc.packed_conv %{{.*}}, %{{.*}} {dilations = array<i64: 1, 1>, out_channels = 20 : i64, strides = array<i64: 1, 1>, wide_result} : (tensor<1x16x16x8xbf16>, tensor<2x3x3x4x16x2xbf16>) -> tensor<1x14x14x20xf32>
+  %conv = mlc.packed_conv %image, %packed_filter {dilations = array<i64: 1, 1>, out_channels = 20 : i64, strides = array<i64: 1, 1>, wide_result} : (tensor<1x16x16x8xbf16>, tensor<2x3x3x4x16x2xbf16>) -> tensor<1x14x14x20xf32>
+  // CHECK: = mlc.conv %{{.*}}, %{{.*}} {{{.*}}wide_result} : (tensor<1x16x16x8xbf16>, tensor<3x3x8x20xbf16>) -> tensor<1x14x14x20xf32>
+  %same = mlc.conv %image, %filter {dilations = array<i64: 1, 1>, layout = #mlc<layout channels_last>, pad_high = array<i64: 0, 0>, pad_low = array<i64: 0, 0>, strides = array<i64: 1, 1>, wide_result} : (tensor<1x16x16x8xbf16>, tensor<3x3x8x20xbf16>) -> tensor<1x14x14x20xf32>
+  return
+}
+
 // CHECK-LABEL: func.func @attention
 func.func @attention(%q: tensor<2x8x10x64xf32>, %k: tensor<2x8x12x64xf32>, %v: tensor<2x8x12x32xf32>, %mask: tensor<2x1x1x12xf32>, %grouped: tensor<2x2x12x64xf32>, %qs: tensor<2x10x8x64xf32>, %ks: tensor<2x12x8x64xf32>) {
   // CHECK: = mlc.attention %{{.*}}, %{{.*}}, %{{.*}} {scale = 1.250000e-01 : f64} : (tensor<2x8x10x64xf32>, tensor<2x8x12x64xf32>, tensor<2x8x12x32xf32>) -> tensor<2x8x10x32xf32>

@@ -83,6 +83,42 @@ func.func @f(%a: tensor<4xf32>) {
 // -----
 
 func.func @f(%a: tensor<4xf32>) {
+  // expected-error@+2 {{'mlc.pack' op (C1) expects an operand of rank 2 or more, whose rows are interleaved, got 4}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.pack %a {interleave = 2 : i64, lanes = 16 : i64} : (tensor<4xf32>) -> tensor<1x16x2xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a: tensor<4x8xf32>) {
+  // expected-error@+2 {{'mlc.pack' op (C2) expects an interleave of at least 1, got 0}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.pack %a {interleave = 0 : i64, lanes = 16 : i64} : (tensor<4x8xf32>) -> tensor<1x4x16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a: tensor<1x16x2xf32>) {
+  // expected-error@+2 {{'mlc.unpack' op (C1) expects an operand of rank 4 or more, got 1x16x2}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.unpack %a {depth = 2 : i64, size = 16 : i64} : (tensor<1x16x2xf32>) -> tensor<2x16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a: tensor<3x4x16x2xf32>) {
+  // expected-error@+2 {{'mlc.unpack' op (C3) expects a depth that fills 4 groups of 2 rows, got 6}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.unpack %a {depth = 6 : i64, size = 48 : i64} : (tensor<3x4x16x2xf32>) -> tensor<6x48xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a: tensor<4xf32>) {
   // expected-error@+2 {{'mlc.unpack' op (C1) expects an operand of rank 2 or more, got 4}}
   // expected-error@+1 {{failed to infer returned types}}
   %r = mlc.unpack %a {size = 4 : i64} : (tensor<4xf32>) -> tensor<4xf32>
@@ -120,7 +156,7 @@ func.func @f(%a: tensor<4x8xf32>, %b: tensor<3x8x16xf64>) {
 // -----
 
 func.func @f(%a: tensor<f32>, %b: tensor<3x8x16xf32>) {
-  // expected-error@+2 {{'mlc.packed_matmul' op (C2) expects lhs of rank 1 or more and rhs of rank 3, got scalar and 3x8x16}}
+  // expected-error@+2 {{'mlc.packed_matmul' op (C2) expects lhs of rank 1 or more and rhs of rank 3 or 4, got scalar and 3x8x16}}
   // expected-error@+1 {{failed to infer returned types}}
   %r = mlc.packed_matmul %a, %b {n = 48 : i64} : (tensor<f32>, tensor<3x8x16xf32>) -> tensor<48xf32>
   return
@@ -129,7 +165,7 @@ func.func @f(%a: tensor<f32>, %b: tensor<3x8x16xf32>) {
 // -----
 
 func.func @f(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>) {
-  // expected-error@+2 {{'mlc.packed_matmul' op (C2) expects lhs of rank 1 or more and rhs of rank 3, got 4x8 and 8x16}}
+  // expected-error@+2 {{'mlc.packed_matmul' op (C2) expects lhs of rank 1 or more and rhs of rank 3 or 4, got 4x8 and 8x16}}
   // expected-error@+1 {{failed to infer returned types}}
   %r = mlc.packed_matmul %a, %b {n = 16 : i64} : (tensor<4x8xf32>, tensor<8x16xf32>) -> tensor<4x16xf32>
   return
@@ -141,6 +177,16 @@ func.func @f(%a: tensor<4x7xf32>, %b: tensor<3x8x16xf32>) {
   // expected-error@+2 {{'mlc.packed_matmul' op (C3) expects equal contracted sizes, got 7 and 8}}
   // expected-error@+1 {{failed to infer returned types}}
   %r = mlc.packed_matmul %a, %b {n = 48 : i64} : (tensor<4x7xf32>, tensor<3x8x16xf32>) -> tensor<4x48xf32>
+  return
+}
+
+// -----
+
+// An odd depth is padded on both sides.
+func.func @f(%a: tensor<4x7xbf16>, %b: tensor<3x4x16x2xbf16>) {
+  // expected-error@+2 {{'mlc.packed_matmul' op (C3) expects equal contracted sizes, got 7 and 8}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.packed_matmul %a, %b {n = 48 : i64} : (tensor<4x7xbf16>, tensor<3x4x16x2xbf16>) -> tensor<4x48xbf16>
   return
 }
 

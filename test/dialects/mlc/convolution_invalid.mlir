@@ -174,7 +174,7 @@ func.func @f(%x: tensor<1x16x16x8xf32>, %f: tensor<2x3x3x8x16xf16>) {
 // -----
 
 func.func @f(%x: tensor<1x16x16x8xf32>, %f: tensor<2x3x8x16xf32>) {
-  // expected-error@+2 {{'mlc.packed_conv' op (C2) expects an input of rank 3 or more and a filter of one rank more, got 1x16x16x8 and 2x3x8x16}}
+  // expected-error@+2 {{'mlc.packed_conv' op (C2) expects an input of rank 3 or more and a filter of one or two ranks more, got 1x16x16x8 and 2x3x8x16}}
   // expected-error@+1 {{failed to infer returned types}}
   %r = mlc.packed_conv %x, %f {dilations = array<i64: 1, 1>, out_channels = 20 : i64, strides = array<i64: 1, 1>} : (tensor<1x16x16x8xf32>, tensor<2x3x8x16xf32>) -> tensor<1x14x14x20xf32>
   return
@@ -222,6 +222,15 @@ func.func @f(%x: tensor<1x16x16x8xf32>, %f: tensor<2x3x3x4x16xf32>) {
   // expected-error@+2 {{'mlc.packed_conv' op (C4) expects equal channels, got 8 and 4}}
   // expected-error@+1 {{failed to infer returned types}}
   %r = mlc.packed_conv %x, %f {dilations = array<i64: 1, 1>, out_channels = 20 : i64, strides = array<i64: 1, 1>} : (tensor<1x16x16x8xf32>, tensor<2x3x3x4x16xf32>) -> tensor<1x14x14x20xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x16x16x7xbf16>, %f: tensor<2x3x3x4x16x2xbf16>) {
+  // expected-error@+2 {{'mlc.packed_conv' op (C4) expects equal channels, got 7 and 8}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.packed_conv %x, %f {dilations = array<i64: 1, 1>, out_channels = 20 : i64, strides = array<i64: 1, 1>} : (tensor<1x16x16x7xbf16>, tensor<2x3x3x4x16x2xbf16>) -> tensor<1x14x14x20xbf16>
   return
 }
 

@@ -8,6 +8,8 @@ mlc.param @depthwise_filter : tensor<3x3x1x5xf32> = #mlc.seeded<19, uniform, -1.
 mlc.param @small_groups_filter : tensor<3x3x4x32xf32> = #mlc.seeded<20, uniform, -1.0 : f64, 1.0 : f64>
 mlc.param @odd_groups_filter : tensor<1x1x3x15xf32> = #mlc.seeded<21, uniform, -1.0 : f64, 1.0 : f64>
 mlc.param @prime_groups_filter : tensor<1x1x1x35xf32> = #mlc.seeded<22, uniform, -1.0 : f64, 1.0 : f64>
+mlc.param @bf16_weights : tensor<7x20xbf16> = #mlc.seeded<24, uniform, -1.0 : f64, 1.0 : f64>
+mlc.param @bf16_filter : tensor<3x3x3x20xbf16> = #mlc.seeded<25, uniform, -1.0 : f64, 1.0 : f64>
 mlc.param @large_groups_filter : tensor<1x1x8x48xf32> = #mlc.seeded<23, uniform, -1.0 : f64, 1.0 : f64>
 
 // CHECK-LABEL: func @matmul
@@ -19,6 +21,29 @@ func.func @matmul(%x: tensor<2x4x8xf32>) -> tensor<2x4x20xf32> {
   %w = mlc.load_param @w : tensor<20x8xf32>
   %y = mlc.matmul %x, %w {transpose_rhs} : (tensor<2x4x8xf32>, tensor<20x8xf32>) -> tensor<2x4x20xf32>
   return %y : tensor<2x4x20xf32>
+}
+
+// Pairs of rows in bf16; an odd depth gets a zero on both sides.
+// CHECK-LABEL: func @bf16
+// CHECK-SAME: (%[[X:.*]]: tensor
+// CHECK: %[[Z:.*]] = mlc.pad %[[X]] {high = array<i64: 0, 1>, low = array<i64: 0, 0>, value = 0.000000e+00 : f64} : (tensor<4x7xbf16>) -> tensor<4x8xbf16>
+// CHECK: %[[P:.*]] = mlc.pack %{{.*}} {interleave = 2 : i64, lanes = 16 : i64} : (tensor<7x20xbf16>) -> tensor<2x4x16x2xbf16>
+// CHECK: mlc.packed_matmul %[[Z]], %[[P]] {n = 20 : i64, wide_result} : (tensor<4x8xbf16>, tensor<2x4x16x2xbf16>) -> tensor<4x20xf32>
+func.func @bf16(%x: tensor<4x7xbf16>) -> tensor<4x20xf32> {
+  %w = mlc.load_param @bf16_weights : tensor<7x20xbf16>
+  %y = mlc.matmul %x, %w {wide_result} : (tensor<4x7xbf16>, tensor<7x20xbf16>) -> tensor<4x20xf32>
+  return %y : tensor<4x20xf32>
+}
+
+// The three channels of a photograph: the zero behind them is in the padding that the image gets anyway.
+// CHECK-LABEL: func @bf16_image
+// CHECK: %[[I:.*]] = mlc.pad %{{.*}} {high = array<i64: 0, 1, 1, 1>, low = array<i64: 0, 1, 1, 0>, value = 0.000000e+00 : f64} : (tensor<2x5x6x3xbf16>) -> tensor<2x7x8x4xbf16>
+// CHECK: %[[P:.*]] = mlc.pack %{{.*}} {interleave = 2 : i64, lanes = 16 : i64} : (tensor<3x3x3x20xbf16>) -> tensor<2x3x3x2x16x2xbf16>
+// CHECK: mlc.packed_conv %[[I]], %[[P]] {dilations = array<i64: 1, 1>, out_channels = 20 : i64, strides = array<i64: 2, 2>}
+func.func @bf16_image(%x: tensor<2x5x6x3xbf16>) -> tensor<2x3x3x20xbf16> {
+  %w = mlc.load_param @bf16_filter : tensor<3x3x3x20xbf16>
+  %y = mlc.conv %x, %w {layout = #mlc<layout channels_last>, strides = array<i64: 2, 2>, dilations = array<i64: 1, 1>, pad_low = array<i64: 1, 1>, pad_high = array<i64: 1, 1>} : (tensor<2x5x6x3xbf16>, tensor<3x3x3x20xbf16>) -> tensor<2x3x3x20xbf16>
+  return %y : tensor<2x3x3x20xbf16>
 }
 
 // Neither operand is a weight.

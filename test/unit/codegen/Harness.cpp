@@ -35,22 +35,21 @@ Guarded::Guarded(size_t bytes) {
 }
 Guarded::~Guarded() { munmap(base, size); }
 
-std::vector<std::string> runnableTargets() {
+std::vector<std::string> runnableTargets(const std::vector<std::string> &more) {
   llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
-  std::vector<std::string> targets;
-  for (llvm::StringRef name : knownTargets()) {
-    if (name == "native")
-      continue;
-    std::string features = targetOf(name.str()).features; // "+avx2,+fma"
-    if (llvm::all_of(llvm::split(features, ','), [&](llvm::StringRef f) { return host.lookup(f.drop_front()); }))
-      targets.push_back(name.str());
-  }
+  std::vector<std::string> targets{"x86-64-v3", "x86-64-v4"};
+  targets.insert(targets.end(), more.begin(), more.end());
+  llvm::erase_if(targets, [&](const std::string &name) {
+    std::string features = targetOf(name).features; // "+avx2,+fma"
+    return !llvm::all_of(llvm::split(features, ','), [&](llvm::StringRef f) { return host.lookup(f.drop_front()); });
+  });
   return targets;
 }
 
 TargetDesc targetOf(const std::string &name) { return llvm::cantFail(resolveTarget(name)); }
 
-Kernel::Kernel(const std::string &text, Stage stage) : context(mlir::MLIRContext::Threading::DISABLED) {
+Kernel::Kernel(const std::string &text, Stage stage, const TargetDesc *target)
+    : context(mlir::MLIRContext::Threading::DISABLED) {
   mlir::DialectRegistry registry;
   registry.insert<MlcDialect>();
   reference::registerReferenceModels(registry);
@@ -66,7 +65,7 @@ Kernel::Kernel(const std::string &text, Stage stage) : context(mlir::MLIRContext
   }
   bool lowered = stage == Stage::Graph || succeeded(convertMlcToLinalg(kernel));
   if (stage == Stage::ExpandedMath && lowered)
-    expandMath(kernel);
+    expandMath(kernel, target && usesBF16Dots(kernel, *target));
   if (!lowered || failed(mlir::verify(*module))) {
     ADD_FAILURE() << "lowering failed:\n" << text;
     return;
@@ -247,11 +246,12 @@ void checkAgainstReference(const Emitter &emitter, const std::string &text, cons
     inputs.push_back(randomInputs(kernel.function, 1, special, options.bound));
     expected.push_back(interpret(text, inputs.back(), /*inF64=*/!special));
   }
-  for (const std::string &name : runnableTargets()) {
+  for (const std::string &name : runnableTargets(options.moreTargets)) {
     SCOPED_TRACE(name);
     TargetDesc target = targetOf(name);
-    ASSERT_TRUE(emitter.accepts(kernel.function, target)) << emitter.name().str() << " does not accept it";
-    LoadedKernel loaded(emitter, kernel.function, target);
+    Kernel ofTarget(text, Kernel::Stage::ExpandedMath, &target);
+    ASSERT_TRUE(emitter.accepts(ofTarget.function, target)) << emitter.name().str() << " does not accept it";
+    LoadedKernel loaded(emitter, ofTarget.function, target);
     ASSERT_TRUE(loaded.loaded());
     for (size_t i = 0; i < inputs.size(); ++i) {
       SCOPED_TRACE(i ? "inputs with special values" : "finite inputs");

@@ -30,8 +30,8 @@ private:
   size_t size;
 };
 
-// The x86-64 levels that this machine runs, and their descriptions.
-std::vector<std::string> runnableTargets();
+// The x86-64 levels, and further targets, that this machine runs, and their descriptions.
+std::vector<std::string> runnableTargets(const std::vector<std::string> &more = {});
 TargetDesc targetOf(const std::string &name);
 
 // The function @k of a module in text, of mlc ops or of linalg. Failures to parse or lower are test failures, and leave
@@ -39,7 +39,8 @@ TargetDesc targetOf(const std::string &name);
 class Kernel {
 public:
   enum class Stage { Graph, Linalg, ExpandedMath }; // how far it is lowered; emitters take the last
-  explicit Kernel(const std::string &text, Stage stage = Stage::ExpandedMath);
+  // What math expands to may depend on the target, where one is given.
+  explicit Kernel(const std::string &text, Stage stage = Stage::ExpandedMath, const TargetDesc *target = nullptr);
   mlir::func::FuncOp function;
 
 private:
@@ -100,6 +101,7 @@ struct CheckOptions {
   double tolerance = 2e-6;
   bool finite = false;
   int64_t bound = 2; // of integer inputs
+  std::vector<std::string> moreTargets = {};
 };
 void checkAgainstReference(const Emitter &emitter, const std::string &text, const CheckOptions &options = {});
 

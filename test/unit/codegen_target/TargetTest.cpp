@@ -46,6 +46,12 @@ TargetDesc level3() { return llvm::cantFail(resolveTarget("x86-64-v3")); }
 TEST(Target, KnownNames) {
   EXPECT_EQ(level3().vector_bytes, 32);
   EXPECT_EQ(llvm::cantFail(resolveTarget("x86-64-v4")).vector_bytes, 64);
+  EXPECT_FALSE(llvm::cantFail(resolveTarget("x86-64-v4")).has("avx512_bf16"));
+  EXPECT_TRUE(llvm::cantFail(resolveTarget("x86-64-v4+avx512bf16")).has("avx512_bf16"));
+  EXPECT_EQ(
+      errorOf(resolveTarget("x86-64-v4+avx1024").takeError()),
+      "target 'x86-64-v4+avx1024': unknown feature 'avx1024'; known are amx-bf16, amx-int8, amx-tile, avx512bf16, "
+      "avx512fp16, avx512vbmi, avx512vnni");
   EXPECT_EQ(errorOf(resolveTarget("arm").takeError()), "unknown target 'arm'; known are x86-64-v3, x86-64-v4, native");
 }
 

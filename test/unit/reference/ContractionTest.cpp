@@ -95,6 +95,10 @@ TEST_F(Reference, ConvLayoutsAndPackedAgree) {
   expectValues(runPlain("mlc.packed_conv %0, %1 {" + windows + ", out_channels = 3 : i64}",
                         "(tensor<1x3x4x2xf32>, tensor<2x2x3x2x2xf32>) -> tensor<1x2x2x3xf32>", {x, packPanels(w, 2)}),
                {1, 2, 2, 3}, expected);
+  expectValues(runPlain("mlc.packed_conv %0, %1 {" + windows + ", out_channels = 3 : i64}",
+                        "(tensor<1x3x4x2xf32>, tensor<2x2x3x1x2x2xf32>) -> tensor<1x2x2x3xf32>",
+                        {x, interleaveRows(packPanels(w, 2), 2)}),
+               {1, 2, 2, 3}, expected);
   std::vector<int64_t> toFirst = {0, 3, 1, 2}, filterToFirst = {3, 2, 0, 1}, toLast = {0, 2, 3, 1};
   auto first = runPlain("mlc.conv %0, %1 {" + windows + padding + "}",
                         "(tensor<1x2x3x4xf32>, tensor<3x2x2x3xf32>) -> tensor<1x3x2x2xf32>",
@@ -107,6 +111,10 @@ TEST_F(Reference, PackedMatmul) {
   HostTensor w = f32({2, 3}, {1, 2, 3, 4, 5, 6});
   expectValues(runPlain("mlc.packed_matmul %0, %1 {n = 3 : i64}", "(tensor<2xf32>, tensor<2x2x2xf32>) -> tensor<3xf32>",
                         {f32({2}, {1, 10}), packPanels(w, 2)}),
+               {3}, {41, 52, 63});
+  expectValues(runPlain("mlc.packed_matmul %0, %1 {n = 3 : i64}",
+                        "(tensor<2xf32>, tensor<2x1x2x2xf32>) -> tensor<3xf32>",
+                        {f32({2}, {1, 10}), interleaveRows(packPanels(w, 2), 2)}),
                {3}, {41, 52, 63});
 }
 

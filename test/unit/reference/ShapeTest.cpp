@@ -105,6 +105,16 @@ TEST_F(Reference, PackAndUnpack) {
                {2, 2, 2}, {1, 2, 4, 5, 3, 0, 6, 0});
   expectValues(runPlain("mlc.unpack %0 {size = 3 : i64}", "(tensor<2x2x2xf32>) -> tensor<2x3xf32>", {panels}), {2, 3},
                {1, 2, 3, 4, 5, 6});
+  // [3, 3] with two rows in each lane: [2, 2, 2, 2], zeros behind the third row and column.
+  HostTensor rows = f32({3, 3}, {1, 2, 3, 4, 5, 6, 7, 8, 9});
+  std::vector<double> interleaved = {1, 4, 2, 5, 7, 0, 8, 0, 3, 6, 0, 0, 9, 0, 0, 0};
+  auto packed = runPlain("mlc.pack %0 {lanes = 2 : i64, interleave = 2 : i64}",
+                         "(tensor<3x3xf32>) -> tensor<2x2x2x2xf32>", {rows});
+  expectValues(packed, {2, 2, 2, 2}, interleaved);
+  ASSERT_TRUE(packed.ok()) << packed.message();
+  expectValues(runPlain("mlc.unpack %0 {size = 3 : i64, depth = 3 : i64}", "(tensor<2x2x2x2xf32>) -> tensor<3x3xf32>",
+                        {*packed}),
+               {3, 3}, {1, 2, 3, 4, 5, 6, 7, 8, 9});
 }
 
 } // namespace
