@@ -10,6 +10,9 @@ if(MLC_LLD AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   add_link_options(--ld-path=${MLC_LLD})
 endif()
 
+# What tells one build of the compiler from another (codegen/cache).
+add_link_options(-Wl,--build-id)
+
 if(MLC_SANITIZE)
   # vptr needs RTTI of LLVM's classes across the uninstrumented shared libraries.
   add_compile_options(-fsanitize=address,undefined -fno-sanitize=vptr,function -fno-sanitize-recover=undefined)

@@ -80,7 +80,21 @@ FailureOr<CompileOptions> CommandLine::compileOptions() const {
     options.addedPasses.emplace_back(phase, passes);
   }
   options.externalCode = code == CodePlace::External;
+  options.cache = findCacheFolder();
+  if (noCache)
+    options.cache = {"", "--no-cache"};
+  else if (StringRef name = foreignOption();
+           !name.empty()) // may change code, or print what a cached kernel does not pass
+    options.cache = {"", ("--" + name + " is given").str()};
   return options;
+}
+
+StringRef CommandLine::foreignOption() const {
+  for (const auto &[name, option] : llvm::cl::getRegisteredOptions())
+    if (option->getNumOccurrences() && !llvm::is_contained(option->Categories, &compiling) &&
+        !llvm::is_contained(option->Categories, &looking) && !llvm::is_contained(option->Categories, &evaluating))
+      return name;
+  return "";
 }
 
 const CommandLine *parseCommandLine(int argc, const char *const *argv, DialectRegistry &registry) {

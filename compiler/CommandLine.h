@@ -68,6 +68,10 @@ struct CommandLine {
   llvm::cl::opt<unsigned> jobs{"jobs", llvm::cl::desc("Threads that generate code; 0 (default): all"),
                                llvm::cl::value_desc("n"), llvm::cl::init(0), llvm::cl::cat(compiling)};
 
+  llvm::cl::opt<bool> noCache{"no-cache",
+                              llvm::cl::desc("Neither use nor fill the cache of kernels: $MLC_CACHE_DIR (`off`: none), "
+                                             "else $XDG_CACHE_HOME/mlc or ~/.cache/mlc"),
+                              llvm::cl::cat(compiling)};
   llvm::cl::opt<bool> check{"check", llvm::cl::desc("Report what is not supported, memory, kernels; compile nothing"),
                             llvm::cl::cat(looking)};
 
@@ -98,6 +102,8 @@ struct CommandLine {
   llvm::cl::opt<std::string> entry{"entry", llvm::cl::desc("Entry point of --interpret and of comparisons"),
                                    llvm::cl::init("infer"), llvm::cl::cat(evaluating)};
 
+  // The name of an option, given, that is none of these: one of LLVM's or MLIR's own. Empty where there is none.
+  llvm::StringRef foreignOption() const;
   // Is this a command about a model, rather than passes over IR?
   bool isAboutModel() const;
   // Does it say one thing, with values, that overwrites nothing that is read? Fails with a message on stderr.

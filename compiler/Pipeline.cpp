@@ -102,20 +102,36 @@ static LogicalResult schedule(Compilation &c) {
 }
 
 static LogicalResult emitKernels(Compilation &c) {
-  auto kernels = codegen::emitKernels(*c.schedule, c.target, c.emitters.find("loops"),
-                                      [&](size_t done) { c.progress.report(done, c.schedule->kernels.size()); });
+  codegen::EmitOptions options;
+  options.lastResort = c.emitters.find("loops");
+  options.cache = c.cache ? &*c.cache : nullptr;
+  options.progress = [&](size_t done) { c.progress.report(done, c.schedule->kernels.size()); };
+  auto kernels = codegen::emitKernels(*c.schedule, c.target, options);
   if (failed(kernels))
     return failure();
   c.kernels = std::move(*kernels);
+  const CacheFolder &folder = c.options.cache;
+  if (c.cache)
+    c.note = std::to_string(c.kernels->numCached) + " of " + std::to_string(c.kernels->emitted.size()) +
+             " kernels are in the cache '" + c.cache->folder() + "'";
+  else if (!folder.why.empty())
+    c.note = "no cache: " + folder.why;
+  if (!folder.why.empty() && folder.isAsked)
+    emitWarning(UnknownLoc::get(&c.context), "kernels are not cached: " + folder.why);
   return success();
 }
 
 static LogicalResult compileObjects(Compilation &c) {
-  auto objects = codegen::compileKernels(c.kernels->emitted, c.target, c.options.jobs,
-                                         [&](size_t done) { c.progress.report(done, c.kernels->emitted.size()); });
-  if (!objects)
-    return fail(c.context, llvm::toString(objects.takeError()));
-  c.objects = std::move(*objects);
+  codegen::KernelCache *cache = c.cache ? &*c.cache : nullptr;
+  if (llvm::Error error = codegen::makeObjects(*c.kernels, c.target, c.options.jobs, cache, [&](size_t done) {
+        c.progress.report(done, c.kernels->emitted.size() - c.kernels->numCached);
+      }))
+    return fail(c.context, llvm::toString(std::move(error)));
+  if (cache && !cache->problem().empty()) {
+    c.note = "not cached: " + cache->problem();
+    if (c.options.cache.isAsked)
+      emitWarning(UnknownLoc::get(&c.context), "kernels are not cached: " + cache->problem());
+  }
   return success();
 }
 
@@ -143,7 +159,7 @@ static LogicalResult writeModule(Compilation &c) {
       program.options.emplace_back(option.name, c.options.*option.value);
   for (const auto &[phase, passes] : c.options.addedPasses)
     program.options.emplace_back("add-passes", phase + ":" + passes);
-  return codegen::writeProgram(*c.schedule, *c.kernels, c.objects, c.target, program, c.options.output);
+  return codegen::writeProgram(*c.schedule, *c.kernels, c.target, program, c.options.output);
 }
 
 // A phase's pipeline with the values of the options that it names.
@@ -239,6 +255,9 @@ static LogicalResult checkOutputIsNotRead(Compilation &c) {
 LogicalResult runPhases(Compilation &c, llvm::StringRef last) {
   if (failed(checkOptions(c, last)))
     return failure();
+  // IR and code to look at are made, not fetched.
+  if (const CacheFolder &folder = c.options.cache; last == "module" && !folder.path.empty())
+    c.cache.emplace(folder.path);
   PhaseClock clock(c.options.timing);
   DefaultTimingManager timing; // of --mlir-timing: the passes one by one
   applyDefaultTimingManagerCLOptions(timing);
@@ -255,7 +274,7 @@ LogicalResult runPhases(Compilation &c, llvm::StringRef last) {
       auto run = [&] { return runOne(c, phase, timingRoot.nest(phase.name)); };
       LogicalResult result = isOurs ? runReproducibly(c, phase, before, run) : run();
       c.progress.end();
-      clock.end();
+      clock.end(std::exchange(c.note, ""));
       if (failed(result))
         return failure();
     }

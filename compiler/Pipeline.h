@@ -3,6 +3,7 @@
 #define MLC_COMPILER_PIPELINE_H
 
 #include "codegen/program/EmitKernels.h"
+#include "compiler/CacheFolder.h"
 #include "compiler/Input.h"
 #include "compiler/Progress.h"
 #include "llvm/ADT/SmallVector.h"
@@ -19,6 +20,7 @@ struct PipelineOptions {
   std::string from;          // the input is IR behind this phase; empty: a model, or IR behind `import`
   // (phase, passes): run at the end of a phase on IR, before its promise is verified. For trying a pass in its place.
   std::vector<std::pair<std::string, std::string>> addedPasses;
+  CacheFolder cache;   // of kernels, for a module
   bool timing = false; // prints the time of each phase
 };
 
@@ -42,7 +44,8 @@ struct Compilation {
   codegen::EmitterTable emitters;
   std::optional<codegen::Schedule> schedule;
   std::optional<codegen::Kernels> kernels;
-  std::vector<llvm::SmallVector<char, 0>> objects; // one per kernel
+  std::optional<codegen::KernelCache> cache;
+  std::string note; // on the phase that runs, for --timing
   Progress progress;
 };
 

@@ -176,7 +176,9 @@ LogicalResult verifyScheduled(Compilation &c) {
 LogicalResult verifyKernels(Compilation &c) {
   for (auto [scheduled, emitted] : llvm::zip(c.schedule->kernels, c.kernels->emitted)) {
     Operation *function = scheduled.function;
-    llvm::Function *kernel = emitted.module->getFunction(emitted.name);
+    llvm::Function *kernel = emitted.module ? emitted.module->getFunction(emitted.name) : nullptr;
+    if (!emitted.module && emitted.name == scheduled.function.getName()) // cached
+      continue;
     if (!kernel || kernel->isDeclaration())
       return broken(function, "kernels") << "has no LLVM function '" << emitted.name << "'";
     if (emitted.tiles < 0 || emitted.scratch_bytes < 0)

@@ -10,21 +10,22 @@ static double millisecondsSince(std::chrono::steady_clock::time_point start) {
 }
 
 void PhaseClock::begin(llvm::StringRef phase) {
-  phases.emplace_back(phase.str(), 0);
+  phases.push_back({phase.str(), 0, ""});
   phaseStarted = Clock::now();
 }
 
-void PhaseClock::end() { phases.back().second = millisecondsSince(phaseStarted); }
+void PhaseClock::end(std::string note) {
+  phases.back().milliseconds = millisecondsSince(phaseStarted);
+  phases.back().note = std::move(note);
+}
 
 PhaseClock::~PhaseClock() {
   if (!print)
     return;
-  auto line = [](llvm::StringRef name, double milliseconds) {
-    llvm::errs() << llvm::left_justify(name, 10) << llvm::format("%10.1f ms\n", milliseconds);
-  };
-  for (auto &[name, milliseconds] : phases)
-    line(name, milliseconds);
-  line("total", millisecondsSince(started));
+  phases.push_back({"total", millisecondsSince(started), ""});
+  for (const Row &row : phases)
+    llvm::errs() << llvm::left_justify(row.name, 10) << llvm::format("%10.1f ms", row.milliseconds)
+                 << (row.note.empty() ? "" : "  ") << row.note << "\n";
 }
 
 } // namespace mlc

@@ -5,7 +5,6 @@
 #include "llvm/ADT/StringRef.h"
 #include <chrono>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace mlc {
@@ -16,13 +15,18 @@ public:
   explicit PhaseClock(bool print) : print(print) {}
   ~PhaseClock();
   void begin(llvm::StringRef phase);
-  void end();
+  void end(std::string note); // printed behind the time
 
 private:
   using Clock = std::chrono::steady_clock;
   bool print;
   Clock::time_point started = Clock::now(), phaseStarted;
-  std::vector<std::pair<std::string, double>> phases; // with milliseconds
+  struct Row {
+    std::string name;
+    double milliseconds = 0;
+    std::string note;
+  };
+  std::vector<Row> phases;
 };
 
 } // namespace mlc

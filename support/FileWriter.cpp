@@ -125,10 +125,10 @@ Status FileWriter::alignTo(uint64_t alignment) {
   return Status::success();
 }
 
-Status FileWriter::commit() {
+Status FileWriter::commit(Sync sync) {
   if (fd < 0)
     return Status::error("cannot write '" + path + "': an earlier write failed or the file is complete");
-  if (fsync(fd) != 0)
+  if (sync == Sync::Yes && fsync(fd) != 0)
     return fail("write", errno);
   for (uint32_t attempt = 0; aside.empty(); ++attempt) {
     std::string name = nameAside(path, std::to_string(getpid()) + "-" + std::to_string(attempt));
@@ -143,6 +143,8 @@ Status FileWriter::commit() {
   fd = -1;
   if (error)
     return Status::error("cannot write '" + path + "': " + std::strerror(error));
+  if (sync == Sync::No)
+    return Status::success();
   // The name is durable only when its folder is synced; a file system without that is no error.
   int folderFd = open(folderOf(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folderFd >= 0) {

@@ -29,8 +29,10 @@ public:
   // Zero bytes up to the next multiple of `alignment`.
   Status alignTo(uint64_t alignment);
   uint64_t position() const { return offset; }
-  // Sync and rename. Nothing may be written afterwards.
-  Status commit();
+  // Sync and rename. Nothing may be written afterwards. Without a sync, a crash of the machine may leave a file of this
+  // name that is not whole: for what is checked when it is read, and can be made again.
+  enum class Sync { Yes, No };
+  Status commit(Sync sync = Sync::Yes);
 
 private:
   FileWriter(std::string path, std::string aside, int fd) : path(std::move(path)), aside(std::move(aside)), fd(fd) {}

@@ -15,5 +15,8 @@ config.test_exec_root = os.path.join(config.mlc_binary_dir, "test")
 config.environment["PATH"] = os.pathsep.join(
     [os.path.join(config.mlc_binary_dir, "bin"), config.llvm_tools_dir, config.environment["PATH"]])
 
+# Tests neither use nor fill the user's cache of kernels.
+config.environment["MLC_CACHE_DIR"] = "off"
+
 # Passes that fail and crash on purpose: --load-pass-plugin=%test_passes
 config.substitutions.append(("%test_passes", os.path.join(config.mlc_binary_dir, "lib", "mlc_test_passes.so")))

@@ -51,11 +51,11 @@ BucketDesc commandsOf(const EntrySchedule &entry, const Kernels &kernels) {
   return bucket;
 }
 
-llvm::Expected<std::string> linkKernels(const Kernels &kernels, ArrayRef<llvm::SmallVector<char, 0>> objects) {
-  if (objects.empty())
+llvm::Expected<std::string> linkKernels(const Kernels &kernels) {
+  if (kernels.objects.empty())
     return std::string();
   std::vector<KernelObject> parts;
-  for (auto [kernel, object] : llvm::zip(kernels.emitted, objects))
+  for (auto [kernel, object] : llvm::zip(kernels.emitted, kernels.objects))
     parts.push_back({kernel.name, object});
   auto shared = linkSharedObject(parts);
   if (!shared)
@@ -65,15 +65,14 @@ llvm::Expected<std::string> linkKernels(const Kernels &kernels, ArrayRef<llvm::S
 
 } // namespace
 
-LogicalResult writeProgram(const Schedule &schedule, const Kernels &kernels,
-                           ArrayRef<llvm::SmallVector<char, 0>> objects, const TargetDesc &target,
+LogicalResult writeProgram(const Schedule &schedule, const Kernels &kernels, const TargetDesc &target,
                            const ProgramOptions &options, const std::string &path) {
   // What goes wrong here is about files, not about ops.
   auto fail = [&](const std::string &message) -> LogicalResult {
     ModuleOp module = *schedule.kernelModule;
     return emitError(UnknownLoc::get(module.getContext())) << message;
   };
-  auto code = linkKernels(kernels, objects);
+  auto code = linkKernels(kernels);
   if (!code)
     return fail(llvm::toString(code.takeError()));
   ProgramDesc program;

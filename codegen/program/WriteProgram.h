@@ -15,9 +15,8 @@ struct ProgramOptions {
   std::vector<std::pair<std::string, std::string>> options; // as the user gave them, for provenance
 };
 
-// `objects` holds the machine code of each kernel. Fails with diagnostics; then `path` is as it was.
-mlir::LogicalResult writeProgram(const Schedule &schedule, const Kernels &kernels,
-                                 llvm::ArrayRef<llvm::SmallVector<char, 0>> objects, const TargetDesc &target,
+// `kernels` have their objects. Fails with diagnostics; then `path` is as it was.
+mlir::LogicalResult writeProgram(const Schedule &schedule, const Kernels &kernels, const TargetDesc &target,
                                  const ProgramOptions &options, const std::string &path);
 
 } // namespace mlc::codegen

@@ -229,6 +229,8 @@ llvm::Expected<std::vector<llvm::SmallVector<char, 0>>> compileKernels(llvm::Arr
   std::vector<llvm::SmallVector<char, 0>> objects(kernels.size());
   std::atomic<size_t> done{0};
   llvm::Error error = forEachKernel(kernels, threads, [&](size_t i) -> llvm::Error {
+    if (!kernels[i].module)
+      return llvm::Error::success();
     auto object = compileToObject(*kernels[i].module, target);
     if (!object)
       return object.takeError();

@@ -29,10 +29,14 @@ llvm::Expected<std::string> compileToAssembly(llvm::Module &module, const Target
 // must be in an LLVMContext of its own. What is given does not depend on the number of threads. Where the host enabled
 // llvm::CrashRecoveryContext, a crash of LLVM is an error that names the kernel.
 llvm::Error optimizeKernels(llvm::ArrayRef<EmittedKernel> kernels, const TargetDesc &target, unsigned threads = 0);
-// Objects in the kernels' order. `progress` is called with the number of kernels that are done, from any thread.
+// Objects in the kernels' order; an empty one for a kernel without a module. `progress` is called with the number of kernels that are done, from any thread.
 llvm::Expected<std::vector<llvm::SmallVector<char, 0>>>
 compileKernels(llvm::ArrayRef<EmittedKernel> kernels, const TargetDesc &target, unsigned threads = 0,
                const std::function<void(size_t done)> &progress = {});
+
+// The object with its symbol `from` called `to`.
+llvm::Expected<llvm::SmallVector<char, 0>> renameSymbol(llvm::ArrayRef<char> object, llvm::StringRef from,
+                                                        llvm::StringRef to);
 
 // Copies of all kernels in one module, for people to read; local names that clash are changed.
 llvm::Expected<std::unique_ptr<llvm::Module>> linkModules(llvm::ArrayRef<EmittedKernel> kernels,

@@ -114,4 +114,13 @@ llvm::Expected<TargetDesc> resolveTarget(llvm::StringRef name) {
   return llvm::createStringError("unknown target '" + name + "'; known are " + llvm::join(knownTargets(), ", "));
 }
 
+std::string describe(const TargetDesc &target) {
+  // Names every field, so that one that is added is not forgotten.
+  const auto &[name, cpu, features, required, vectorBytes, vectorRegisters, l1, l2, prefetch] = target;
+  std::string text = name + ";" + cpu + ";" + features + ";" + llvm::join(required, ",");
+  for (int64_t number : {vectorBytes, vectorRegisters, l1, l2, int64_t(prefetch)})
+    text += ";" + std::to_string(number);
+  return text;
+}
+
 } // namespace mlc::codegen

@@ -16,6 +16,9 @@ llvm::ArrayRef<llvm::StringLiteral> knownTargets();
 
 llvm::Expected<TargetDesc> resolveTarget(llvm::StringRef name);
 
+// All of a description as text: equal ones, and no others, are spelled alike.
+std::string describe(const TargetDesc &target);
+
 } // namespace mlc::codegen
 
 #endif // MLC_CODEGEN_TARGET_TARGET_H

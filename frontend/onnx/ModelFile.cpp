@@ -2,7 +2,6 @@
 
 #include <charconv>
 #include <filesystem>
-#include <fstream>
 #include <limits>
 
 namespace mlc::frontend {
@@ -52,9 +51,7 @@ Result<std::unique_ptr<ModelFile>> ModelFile::load(const std::string &path) {
                          "(onnx.save_model(..., save_as_external_data=True))");
   // Unparsable text in a protobuf string is logged by the library; the Status says it all.
   google::protobuf::LogSilencer silence;
-  // From a stream: pages of the mapping that were read would stand in memory beside the parser's copy.
-  std::ifstream stream(path, std::ios::binary);
-  if (!result->model.ParseFromIstream(&stream))
+  if (!result->model.ParseFromString(withoutTensorContents(bytes)))
     return Status::error("'" + path +
                          "' cannot be parsed as an ONNX model: it is truncated or of another format; "
                          "check it with onnx.checker.check_model");

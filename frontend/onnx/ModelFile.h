@@ -17,9 +17,11 @@ struct WirePlace {
   uint64_t offset, size; // in bytes
 };
 using WirePlaces = std::unordered_map<const onnx::TensorProto *, WirePlace>;
-// Where in `bytes`, which `model` was parsed from, the raw_data or the packed float_data of its tensors are; these
-// fields are then cleared, as the parser's copies would double the memory. A tensor whose place is ambiguous (fields
-// that occur twice) keeps its own.
+// The message of `bytes`, a ModelProto, for the parser: large contents of tensors are empty in it, so that weights are
+// never copied. A tensor whose content is ambiguous (fields that occur twice) keeps it.
+std::string withoutTensorContents(std::span<const std::byte> bytes);
+// Where in `bytes` the raw_data or the packed float_data of the tensors is, for `model`, which withoutTensorContents of
+// them was parsed to; what the parser has of these fields is cleared. An ambiguous content has no place.
 WirePlaces takeTensorPlaces(std::span<const std::byte> bytes, onnx::ModelProto &model);
 
 struct TensorData {

@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, save
 
 ROOT = pathlib.Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
+os.environ["MLC_CACHE_DIR"] = "off"  # tests neither use nor fill the user's cache of kernels
 
 
 def package_dir(name):

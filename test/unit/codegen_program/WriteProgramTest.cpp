@@ -37,12 +37,11 @@ protected:
     auto schedule = scheduleModule(*module, target, scheduleOptions);
     if (failed(schedule))
       return mlir::failure();
-    auto kernels = emitKernels(*schedule, target, nullptr, {});
+    auto kernels = emitKernels(*schedule, target, {});
     if (failed(kernels))
       return mlir::failure();
-    auto objects = compileKernels(kernels->emitted, target);
-    if (!objects)
-      return module->emitError(llvm::toString(objects.takeError()));
+    if (llvm::Error error = makeObjects(*kernels, target))
+      return module->emitError(llvm::toString(std::move(error)));
     ProgramOptions options;
     options.writeParam = [](mlir::Operation *op, const ByteSink &sink) -> std::string {
       auto param = llvm::dyn_cast<ParamOp>(op);
@@ -52,7 +51,7 @@ protected:
       std::vector<float> data(values.getValues<float>().begin(), values.getValues<float>().end());
       return sink(data.data(), data.size() * sizeof(float)) ? "" : "cannot write";
     };
-    return writeProgram(*schedule, *kernels, *objects, target, options, std::string(path));
+    return writeProgram(*schedule, *kernels, target, options, std::string(path));
   }
 
   mlir::MLIRContext context;

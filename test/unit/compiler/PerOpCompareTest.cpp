@@ -70,7 +70,7 @@ protected:
       auto schedule = codegen::scheduleModule(*probes, target, scheduleOptions);
       if (failed(schedule))
         return mlir::failure();
-      auto kernels = codegen::emitKernels(*schedule, target, nullptr, {});
+      auto kernels = codegen::emitKernels(*schedule, target, {});
       if (failed(kernels))
         return mlir::failure();
       ParamStore store;
@@ -79,8 +79,8 @@ protected:
         Result<HostTensor> tensor = reference::evaluateParam(param, store);
         return tensor.ok() && sink(tensor->bytes(), tensor->sizeBytes()) ? "" : "cannot write";
       };
-      return codegen::writeProgram(*schedule, *kernels, llvm::cantFail(compileKernels(kernels->emitted, target)),
-                                   target, options, path);
+      llvm::cantFail(codegen::makeObjects(*kernels, target));
+      return codegen::writeProgram(*schedule, *kernels, target, options, path);
     };
     mlir::ScopedDiagnosticHandler handler(&context,
                                           [&](mlir::Diagnostic &diagnostic) { message += diagnostic.str() + "\n"; });
