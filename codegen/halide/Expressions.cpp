@@ -15,6 +15,8 @@ Halide::Type storedType(mlir::Type type) {
   if (type.isIndex())
     return Halide::Int(64);
   unsigned bits = type.getIntOrFloatBitWidth();
+  if (type.isBF16()) // its bits: Halide's own conversions lose the payload of a NaN, or the NaN
+    return Halide::UInt(16);
   if (mlir::isa<mlir::FloatType>(type))
     return Halide::Float(bits);
   return bits == 1 ? Halide::UInt(8) : Halide::Int(bits);
@@ -26,10 +28,11 @@ Expr store(Expr value, mlir::Type type) { return type.isInteger(1) ? Halide::cas
 Expr constant(mlir::Attribute attribute, mlir::Type type) {
   if (auto value = mlir::dyn_cast<mlir::FloatAttr>(attribute)) {
     uint64_t bits = value.getValue().bitcastToAPInt().getZExtValue();
+    Halide::Type stored = storedType(type);
     // By its bits: a NaN or infinity must not pass through Halide's simplifier as a number.
-    if (!value.getValue().isFinite())
-      return type.isF64() ? Halide::reinterpret<double>(Expr(bits)) : Halide::reinterpret<float>(Expr(uint32_t(bits)));
-    return Halide::Internal::make_const(storedType(type), value.getValueAsDouble());
+    if (type.isBF16() || !value.getValue().isFinite())
+      return Halide::reinterpret(stored, Halide::Internal::make_const(Halide::UInt(stored.bits()), bits));
+    return Halide::Internal::make_const(stored, value.getValueAsDouble());
   }
   auto value = mlir::cast<mlir::IntegerAttr>(attribute).getValue();
   if (type.isInteger(1))
@@ -38,6 +41,12 @@ Expr constant(mlir::Attribute attribute, mlir::Type type) {
 }
 
 namespace {
+
+// f32 or f64 of the bits of a bf16.
+Expr ofBF16(Expr bits, mlir::Type type) {
+  Expr single = Halide::reinterpret<float>(Halide::cast<uint32_t>(bits) << 16);
+  return Halide::cast(storedType(type), single);
+}
 
 // The bits of an integer under the sign that an op gives them: values are signed between ops, an i1 is a bool. A signed
 // i1 is 0 or -1.
@@ -48,7 +57,7 @@ Expr asSigned(Expr x) {
   return x.type().is_bool() ? Halide::select(x, Halide::cast<int8_t>(-1), Halide::cast<int8_t>(0)) : x;
 }
 
-// Integers wrap, as in arith; Halide's signed ones must not.
+// Of unsigned integers; they wrap, as in arith. Halide's signed ones must not.
 template <typename Op> Expr wrapping(Expr x, Expr y, Op op) {
   if (x.type().is_bool())
     return x; // no body does arithmetic on i1
@@ -140,11 +149,18 @@ Expr evaluate(Operation *op, const Exprs &v) {
       .Case<arith::XOrIOp>([&](auto) { return v[0].type().is_bool() ? v[0] != v[1] : v[0] ^ v[1]; })
       .Case<arith::ShLIOp>([&](auto) { return wrapping(v[0], v[1], [](Expr x, Expr y) { return x << y; }); })
       .Case<arith::ShRSIOp>([&](auto) { return v[0] >> asUnsigned(v[1]); })
+      .Case<arith::ShRUIOp>([&](auto) { return wrapping(v[0], v[1], [](Expr x, Expr y) { return x >> y; }); })
+      .Case<arith::MaxUIOp>(
+          [&](auto) { return wrapping(v[0], v[1], [](Expr x, Expr y) { return Halide::max(x, y); }); })
+      .Case<arith::MinUIOp>(
+          [&](auto) { return wrapping(v[0], v[1], [](Expr x, Expr y) { return Halide::min(x, y); }); })
       .Case<arith::MaxSIOp>([&](auto) { return Halide::max(v[0], v[1]); })
       .Case<arith::MinSIOp>([&](auto) { return Halide::min(v[0], v[1]); })
       .Case<arith::BitcastOp>([&](auto) { return Halide::reinterpret(storedType(type), v[0]); })
-      .Case<arith::ExtFOp, arith::TruncFOp, arith::IndexCastOp>(
-          [&](auto) { return Halide::cast(storedType(type), v[0]); })
+      .Case([&](arith::ExtFOp o) {
+        return o.getIn().getType().isBF16() ? ofBF16(v[0], type) : Halide::cast(storedType(type), v[0]);
+      })
+      .Case<arith::TruncFOp, arith::IndexCastOp>([&](auto) { return Halide::cast(storedType(type), v[0]); })
       .Case<arith::SIToFPOp, arith::ExtSIOp>([&](auto) { return Halide::cast(storedType(type), asSigned(v[0])); })
       .Case<arith::UIToFPOp, arith::ExtUIOp>([&](auto) { return Halide::cast(storedType(type), asUnsigned(v[0])); })
       .Case<arith::TruncIOp>(

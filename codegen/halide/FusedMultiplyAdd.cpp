@@ -1,6 +1,7 @@
 #include "codegen/halide/FusedMultiplyAdd.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Analysis/ConstantFolding.h"
+#include "llvm/Analysis/VectorUtils.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/InstIterator.h"
 #include "llvm/IR/Module.h"
@@ -15,12 +16,16 @@ namespace {
 
 Type *narrowType(Value *wide) { return wide->getType()->getWithNewType(Type::getFloatTy(wide->getContext())); }
 
-// The f32 (vector) of which `value` is the f64, or null.
-Value *sourceOf(Value *value) {
+// The f32 (vector) of which `value` is the f64, or null. Of an f16 LLVM makes the f64 at once.
+Value *sourceOf(IRBuilder<> &b, Value *value) {
   Value *source;
   Type *type = narrowType(value);
   if (match(value, m_FPExt(m_Value(source))))
-    return source->getType() == type ? source : nullptr;
+    return source->getType() == type ? source : b.CreateFPExt(source, type);
+  if (Value *lane = getSplatValue(value); lane && !isa<Constant>(value)) {
+    source = sourceOf(b, lane);
+    return source ? b.CreateVectorSplat(cast<VectorType>(type)->getElementCount(), source) : nullptr;
+  }
   auto *constant = dyn_cast<Constant>(value);
   if (!constant)
     return nullptr;
@@ -34,7 +39,7 @@ Value *sourceOf(Value *value) {
 // negative constant into a difference, drops a sum with -0, and moves the rounding behind a choice between two of them.
 // Null for anything else, which is f64 in earnest.
 Value *rounded(IRBuilder<> &b, Value *wide) {
-  if (Value *source = sourceOf(wide))
+  if (Value *source = sourceOf(b, wide))
     return source;
   Value *x, *y, *z, *condition;
   ArrayRef<int> lanes;
@@ -47,9 +52,9 @@ Value *rounded(IRBuilder<> &b, Value *wide) {
     return first && second ? b.CreateSelect(condition, first, second) : nullptr;
   }
   auto fused = [&](bool negateProduct, bool negateSum) -> Value * {
-    x = sourceOf(x);
-    y = sourceOf(y);
-    z = sourceOf(z);
+    x = sourceOf(b, x);
+    y = sourceOf(b, y);
+    z = sourceOf(b, z);
     if (!x || !y || !z)
       return nullptr;
     return b.CreateIntrinsic(Intrinsic::fma, {narrowType(wide)},
@@ -63,8 +68,8 @@ Value *rounded(IRBuilder<> &b, Value *wide) {
     return fused(true, false);
   if (!match(wide, m_FMul(m_Value(x), m_Value(y)))) // the product is exact: one rounding, here or there
     return nullptr;
-  x = sourceOf(x);
-  y = sourceOf(y);
+  x = sourceOf(b, x);
+  y = sourceOf(b, y);
   return x && y ? b.CreateFMul(x, y) : nullptr;
 }
 
@@ -75,10 +80,12 @@ void restoreMultiplyAdds(Module &module) {
   SmallVector<WeakTrackingVH> replaced;
   for (Function &function : module)
     for (Instruction &instruction : instructions(function))
-      if (isa<FPTruncInst>(instruction) && instruction.getOperand(0)->getType()->getScalarType()->isDoubleTy() &&
-          instruction.getType()->getScalarType()->isFloatTy()) {
+      if (isa<FPTruncInst>(instruction) && instruction.getOperand(0)->getType()->getScalarType()->isDoubleTy()) {
         b.SetInsertPoint(&instruction);
         if (Value *narrow = rounded(b, instruction.getOperand(0))) {
+          // Halide rounds to f16 from f64 where we asked for f32 in between; from f64 in earnest no body does.
+          if (!instruction.getType()->getScalarType()->isFloatTy())
+            narrow = b.CreateFPTrunc(narrow, instruction.getType());
           instruction.replaceAllUsesWith(narrow);
           replaced.push_back(&instruction);
         }

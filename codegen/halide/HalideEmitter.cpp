@@ -23,6 +23,8 @@ struct HalideType {
 
 HalideType halideType(Type element) { // of HalideRuntime.h: int 0, uint 1, float 2
   unsigned bits = element.getIntOrFloatBitWidth();
+  if (element.isBF16()) // storedType
+    return {1, bits};
   if (isa<FloatType>(element))
     return {2, bits};
   return bits == 1 ? HalideType{1, 8} : HalideType{0, bits};

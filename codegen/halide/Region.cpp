@@ -21,19 +21,26 @@ constexpr int64_t kMaxRepeatedWork = 64;
 
 RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
+bool isHalf(Type type) { return type.isF16() || type.isBF16(); }
+
 bool isElementType(Type type) {
-  return type.isF32() || type.isF64() || type.isInteger(1) || type.isInteger(8) || type.isInteger(32) ||
-         type.isInteger(64) || type.isIndex();
+  return type.isF32() || type.isF64() || isHalf(type) || type.isInteger(1) || type.isInteger(8) || type.isInteger(16) ||
+         type.isInteger(32) || type.isInteger(64) || type.isIndex();
+}
+
+// Halves are loaded, widened, rounded, chosen and stored; arithmetic on them is f32.
+bool isOpOfHalves(Operation *op) {
+  return isa<arith::ConstantOp, arith::ExtFOp, arith::TruncFOp, arith::BitcastOp, arith::SelectOp, linalg::YieldOp>(op);
 }
 
 bool isBodyOp(Operation *op) {
   return isa<arith::ConstantOp, arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp, arith::NegFOp,
              arith::MaximumFOp, arith::MinimumFOp, arith::CmpFOp, arith::CmpIOp, arith::SelectOp, arith::AddIOp,
              arith::SubIOp, arith::MulIOp, arith::AndIOp, arith::OrIOp, arith::XOrIOp, arith::ShLIOp, arith::ShRSIOp,
-             arith::MaxSIOp, arith::MinSIOp, arith::BitcastOp, arith::SIToFPOp, arith::UIToFPOp, arith::ExtFOp,
-             arith::TruncFOp, arith::ExtSIOp, arith::ExtUIOp, arith::TruncIOp, arith::IndexCastOp, math::FmaOp,
-             math::SqrtOp, math::AbsFOp, math::FloorOp, math::CeilOp, math::RoundEvenOp, math::CopySignOp,
-             linalg::IndexOp, linalg::YieldOp>(op);
+             arith::ShRUIOp, arith::MaxSIOp, arith::MinSIOp, arith::MaxUIOp, arith::MinUIOp, arith::BitcastOp,
+             arith::SIToFPOp, arith::UIToFPOp, arith::ExtFOp, arith::TruncFOp, arith::ExtSIOp, arith::ExtUIOp,
+             arith::TruncIOp, arith::IndexCastOp, math::FmaOp, math::SqrtOp, math::AbsFOp, math::FloorOp, math::CeilOp,
+             math::RoundEvenOp, math::CopySignOp, linalg::IndexOp, linalg::YieldOp>(op);
 }
 
 // A multiply-add over two tensors: the vector emitter's.
@@ -126,7 +133,7 @@ private:
     if (int64_t(generic.getIndexingMapsArray().back().getNumResults()) != generic.getNumParallelLoops())
       return fail("writes an element twice");
     for (Operation &inner : *generic.getBody())
-      if (!isBodyOp(&inner))
+      if (!isBodyOp(&inner) || (llvm::any_of(inner.getOperandTypes(), isHalf) && !isOpOfHalves(&inner)))
         return fail(Twine("holds '") + inner.getName().getStringRef() + "', which is not supported");
     return success();
   }

@@ -169,6 +169,37 @@ TEST(Kernels, ProductsBehindTheLastVector) {
   }
 }
 
+std::string in(const std::string &type, std::string text) {
+  for (size_t at = 0; (at = text.find("f32>", at)) != std::string::npos; at += type.size())
+    text.replace(at, 3, type);
+  return text;
+}
+
+// f32 inside, rounded once an op: NaN and subnormal numbers too.
+TEST(Kernels, Halves) {
+  for (std::string type : {"f16", "bf16"}) {
+    double tolerance = type == "f16" ? 2e-3 : 1.6e-2;
+    for (int64_t columns : kColumns) {
+      check(in(type, softmax(5, columns)), tolerance);
+      check(in(type, layerNorm(5, columns, true)), 3 * tolerance); // of a sum that is rounded
+    }
+    for (std::string kind : {"max", "average"})
+      check(in(type, "func.func @k(%x: tensor<1x9x11x20xf32>) -> tensor<1x5x6x20xf32> { %0 = mlc.pool " + kind +
+                         " %x {window = array<i64: 3, 3>, strides = array<i64: 2, 2>, pad_low = array<i64: 1, 1>, "
+                         "pad_high = array<i64: 1, 1>, dilations = array<i64: 1, 1>, layout = #mlc<layout "
+                         "channels_last>} : (tensor<1x9x11x20xf32>) -> tensor<1x5x6x20xf32> return %0 : "
+                         "tensor<1x5x6x20xf32> }"),
+            tolerance);
+    for (std::string axis : {"0", "1"}) {
+      std::string reduced = axis == "0" ? "tensor<33xf32>" : "tensor<70xf32>";
+      check(in(type, "func.func @k(%x: tensor<70x33xf32>) -> " + reduced +
+                         " { %0 = mlc.reduce mean %x {axes = array<i64: " + axis + ">} : (tensor<70x33xf32>) -> " +
+                         reduced + " return %0 : " + reduced + " }"),
+            tolerance);
+    }
+  }
+}
+
 // The shapes of the models: three-dimensional activations, the stem's pool, the last pool.
 TEST(Kernels, ModelShapes) {
   std::string t = tensor({1, 16, 384}), c = tensor({384});
