@@ -35,7 +35,8 @@ struct CommandLine {
       llvm::cl::cat(compiling)};
   llvm::cl::opt<std::string> targetCpu{
       "target-cpu",
-      llvm::cl::desc("x86-64-v3, x86-64-v4, either with features (x86-64-v4+avx512bf16), or native (default)"),
+      llvm::cl::desc("x86-64-v3, x86-64-v4, either with features (x86-64-v4+avx512bf16), or native (default); several "
+                     "with commas between: the module runs the best one that the CPU has"),
       llvm::cl::init("native"), llvm::cl::cat(compiling)};
   llvm::cl::opt<Emit> emit{"emit", llvm::cl::desc("What to write:"), llvm::cl::init(Emit::Module),
                            llvm::cl::values(clEnumValN(Emit::Module, "module", "a module for mlc-run (default)"),

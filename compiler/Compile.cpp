@@ -31,11 +31,12 @@ std::string print(ModuleOp module) {
 
 // All kernels as one LLVM module: as the emitters made them, or as they go into code generation.
 LogicalResult writeKernels(Compilation &c, bool optimised, std::optional<Emit> kind, StringRef path) {
+  const TargetCode &code = c.codes[0];
   if (optimised)
-    if (llvm::Error error = codegen::optimizeKernels(c.kernels->emitted, c.target, c.options.jobs))
+    if (llvm::Error error = codegen::optimizeKernels(code.kernels->emitted, code.target, c.options.jobs))
       return fail(c.context, llvm::toString(std::move(error)));
   llvm::LLVMContext context;
-  auto linked = codegen::linkModules(c.kernels->emitted, context);
+  auto linked = codegen::linkModules(code.kernels->emitted, context);
   if (!linked)
     return fail(c.context, llvm::toString(linked.takeError()));
   if (!kind) {
@@ -43,11 +44,11 @@ LogicalResult writeKernels(Compilation &c, bool optimised, std::optional<Emit> k
     llvm::raw_string_ostream(text) << **linked;
     return write(c.context, text, path);
   }
-  auto code = codegen::generateCode(**linked, c.target,
-                                    *kind == Emit::Asm ? codegen::CodeKind::Assembly : codegen::CodeKind::Object);
-  if (!code)
-    return fail(c.context, llvm::toString(code.takeError()));
-  return write(c.context, StringRef(code->data(), code->size()), path);
+  auto bytes = codegen::generateCode(**linked, code.target,
+                                     *kind == Emit::Asm ? codegen::CodeKind::Assembly : codegen::CodeKind::Object);
+  if (!bytes)
+    return fail(c.context, llvm::toString(bytes.takeError()));
+  return write(c.context, StringRef(bytes->data(), bytes->size()), path);
 }
 
 // Is there nothing to write but the report?
@@ -75,9 +76,10 @@ LogicalResult writeOutput(Compilation &c, const CompileOptions &options, StringR
     return success();
   if (last == "schedule") {
     Builder builder(&c.context);
-    for (codegen::ScheduledKernel &kernel : c.schedule->kernels)
+    codegen::Schedule &schedule = *c.codes[0].schedule;
+    for (codegen::ScheduledKernel &kernel : schedule.kernels)
       kernel.function->setAttr("mlc.emitter", builder.getStringAttr(kernel.emitter->name()));
-    return write(c.context, print(*c.schedule->kernelModule), options.output);
+    return write(c.context, print(*schedule.kernelModule), options.output);
   }
   if (last == "kernels") {
     bool isCode = options.emit == Emit::Asm || options.emit == Emit::Obj;
@@ -99,6 +101,10 @@ LogicalResult compileModel(MLIRContext &context, const CompileOptions &options) 
   if (options.report && !options.to.empty() && options.to != "module" && options.to != "kernels" &&
       options.to != "schedule")
     return fail(context, "--report needs the phase schedule, but --compile-to=" + options.to + " stops before it");
+  if (StringRef(options.targetCpu).contains(',') && (last == "schedule" || last == "kernels") &&
+      !isReportAlone(options))
+    return fail(context, "--target-cpu=" + options.targetCpu +
+                             ": kernels are printed for one target; give one, or write a module");
   if (last == "module" && options.output == "-")
     return fail(context, "a module needs a file: give -o FILE.mlc, or --emit=mlir to print IR");
   if (options.emit == Emit::Obj && options.output == "-" && llvm::sys::Process::StandardOutIsDisplayed())
@@ -106,7 +112,7 @@ LogicalResult compileModel(MLIRContext &context, const CompileOptions &options) 
   Compilation compilation(context, options);
   if (failed(runPhases(compilation, last)) || failed(writeOutput(compilation, options, last)))
     return failure();
-  if (options.report && compilation.schedule) {
+  if (options.report && !compilation.codes.empty() && compilation.codes[0].schedule) {
     // Text that goes to stdout is for another tool.
     bool isTaken = options.output == "-" && !isReportAlone(options);
     printReport(compilation, isTaken ? llvm::errs() : llvm::outs());

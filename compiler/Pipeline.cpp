@@ -91,13 +91,15 @@ static LogicalResult schedule(Compilation &c) {
   addEmitters(c.emitters);
   codegen::ScheduleOptions options;
   options.emitters = &c.emitters;
-  options.expandMath = [&](func::FuncOp kernel) {
-    codegen::expandMath(kernel, codegen::usesBF16Dots(kernel, c.target));
-  };
-  auto schedule = codegen::scheduleModule(*c.module, c.target, options);
-  if (failed(schedule))
-    return failure();
-  c.schedule = std::move(*schedule);
+  for (TargetCode &code : c.codes) {
+    options.expandMath = [&](func::FuncOp kernel) {
+      codegen::expandMath(kernel, codegen::usesBF16Dots(kernel, code.target));
+    };
+    auto schedule = codegen::scheduleModule(*c.module, code.target, options);
+    if (failed(schedule))
+      return failure();
+    code.schedule = std::move(*schedule);
+  }
   return success();
 }
 
@@ -105,15 +107,20 @@ static LogicalResult emitKernels(Compilation &c) {
   codegen::EmitOptions options;
   options.lastResort = c.emitters.find("loops");
   options.cache = c.cache ? &*c.cache : nullptr;
-  options.progress = [&](size_t done) { c.progress.report(done, c.schedule->kernels.size()); };
-  auto kernels = codegen::emitKernels(*c.schedule, c.target, options);
-  if (failed(kernels))
-    return failure();
-  c.kernels = std::move(*kernels);
+  size_t numKernels = 0, numCached = 0;
+  for (TargetCode &code : c.codes) {
+    options.progress = [&](size_t done) { c.progress.report(done, code.schedule->kernels.size()); };
+    auto kernels = codegen::emitKernels(*code.schedule, code.target, options);
+    if (failed(kernels))
+      return failure();
+    code.kernels = std::move(*kernels);
+    numKernels += code.kernels->emitted.size();
+    numCached += code.kernels->numCached;
+  }
   const CacheFolder &folder = c.options.cache;
   if (c.cache)
-    c.note = std::to_string(c.kernels->numCached) + " of " + std::to_string(c.kernels->emitted.size()) +
-             " kernels are in the cache '" + c.cache->folder() + "'";
+    c.note = std::to_string(numCached) + " of " + std::to_string(numKernels) + " kernels are in the cache '" +
+             c.cache->folder() + "'";
   else if (!folder.why.empty())
     c.note = "no cache: " + folder.why;
   if (!folder.why.empty() && folder.isAsked)
@@ -123,10 +130,11 @@ static LogicalResult emitKernels(Compilation &c) {
 
 static LogicalResult compileObjects(Compilation &c) {
   codegen::KernelCache *cache = c.cache ? &*c.cache : nullptr;
-  if (llvm::Error error = codegen::makeObjects(*c.kernels, c.target, c.options.jobs, cache, [&](size_t done) {
-        c.progress.report(done, c.kernels->emitted.size() - c.kernels->numCached);
-      }))
-    return fail(c.context, llvm::toString(std::move(error)));
+  for (TargetCode &code : c.codes)
+    if (llvm::Error error = codegen::makeObjects(*code.kernels, code.target, c.options.jobs, cache, [&](size_t done) {
+          c.progress.report(done, code.kernels->emitted.size() - code.kernels->numCached);
+        }))
+      return fail(c.context, llvm::toString(std::move(error)));
   if (cache && !cache->problem().empty()) {
     c.note = "not cached: " + cache->problem();
     if (c.options.cache.isAsked)
@@ -140,7 +148,7 @@ static LogicalResult writeModule(Compilation &c) {
   codegen::ProgramOptions program;
   size_t written = 0;
   program.writeParam = [&](Operation *param, const codegen::ByteSink &sink) -> std::string {
-    c.progress.report(written++, c.schedule->tensors.params.size());
+    c.progress.report(written++, c.codes[0].schedule->tensors.params.size());
     Result<HostTensor> tensor = reference::evaluateParam(param, store);
     if (!tensor.ok())
       return tensor.message();
@@ -150,7 +158,13 @@ static LogicalResult writeModule(Compilation &c) {
   program.externalCode = c.options.externalCode;
   program.compiler = mlc_compiler_version();
   program.source = llvm::sys::path::filename(c.options.input.path).str();
-  program.options = {{"target-cpu", c.target.name}};
+  std::vector<codegen::TargetProgram> programs;
+  std::string targets;
+  for (const TargetCode &code : c.codes) {
+    programs.push_back({code.target, *code.schedule, *code.kernels});
+    targets += (targets.empty() ? "" : ",") + code.target.name;
+  }
+  program.options = {{"target-cpu", targets}};
   // A list of buckets is one entry: an option is found by its name.
   if (!c.options.input.shapes.empty())
     program.options.emplace_back("shape", llvm::join(c.options.input.shapes, " "));
@@ -159,7 +173,7 @@ static LogicalResult writeModule(Compilation &c) {
       program.options.emplace_back(option.name, c.options.*option.value);
   for (const auto &[phase, passes] : c.options.addedPasses)
     program.options.emplace_back("add-passes", phase + ":" + passes);
-  return codegen::writeProgram(*c.schedule, *c.kernels, c.target, program, c.options.output);
+  return codegen::writeProgram(programs, program, c.options.output);
 }
 
 // A phase's pipeline with the values of the options that it names.
@@ -231,10 +245,15 @@ static LogicalResult checkOptions(Compilation &c, llvm::StringRef last) {
   // Up to `fuse` nothing depends on the target: a machine for which no code can be generated may do that.
   if (c.options.targetCpu == "native" && isOnIr(last))
     return success();
-  llvm::Expected<codegen::TargetDesc> target = codegen::resolveTarget(c.options.targetCpu);
-  if (!target)
-    return fail(c.context, "--target-cpu: " + llvm::toString(target.takeError()));
-  c.target = std::move(*target);
+  llvm::StringSet<> names;
+  for (llvm::StringRef name : llvm::split(c.options.targetCpu, ',')) {
+    llvm::Expected<codegen::TargetDesc> target = codegen::resolveTarget(name);
+    if (!target)
+      return fail(c.context, "--target-cpu: " + llvm::toString(target.takeError()));
+    if (!names.insert(target->name).second)
+      return fail(c.context, "--target-cpu=" + c.options.targetCpu + ": '" + target->name + "' is given twice");
+    c.codes.push_back({std::move(*target), {}, {}});
+  }
   return success();
 }
 

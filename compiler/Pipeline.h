@@ -13,11 +13,11 @@ namespace mlc {
 
 struct PipelineOptions {
   InputOptions input;
-  std::string targetCpu = "native";
-  std::string output = "-";  // what phase `module` writes, and where a reproducer goes
-  bool externalCode = false; // code in a file of its own beside the module
-  unsigned jobs = 0;         // threads of phase `objects`; 0: as many as the machine has
-  std::string from;          // the input is IR behind this phase; empty: a model, or IR behind `import`
+  std::string targetCpu = "native"; // several with commas between: code for each in one module
+  std::string output = "-";         // what phase `module` writes, and where a reproducer goes
+  bool externalCode = false;        // code in a file of its own beside the module
+  unsigned jobs = 0;                // threads of phase `objects`; 0: as many as the machine has
+  std::string from;                 // the input is IR behind this phase; empty: a model, or IR behind `import`
   // (phase, passes): run at the end of a phase on IR, before its promise is verified. For trying a pass in its place.
   std::vector<std::pair<std::string, std::string>> addedPasses;
   CacheFolder cache;   // of kernels, for a module
@@ -33,6 +33,13 @@ struct PassOption {
 
 llvm::ArrayRef<PassOption> passOptions();
 
+// What the phases behind `fuse` make for one target. Those before it know of none.
+struct TargetCode {
+  codegen::TargetDesc target;
+  std::optional<codegen::Schedule> schedule;
+  std::optional<codegen::Kernels> kernels;
+};
+
 // A model on its way: what the phases that were run have made of it.
 struct Compilation {
   Compilation(mlir::MLIRContext &context, const PipelineOptions &options) : context(context), options(options) {}
@@ -40,10 +47,8 @@ struct Compilation {
   mlir::MLIRContext &context;
   const PipelineOptions &options;
   mlir::OwningOpRef<mlir::ModuleOp> module; // import .. fuse; set before: nothing is imported
-  codegen::TargetDesc target;
+  std::vector<TargetCode> codes;            // one for each target
   codegen::EmitterTable emitters;
-  std::optional<codegen::Schedule> schedule;
-  std::optional<codegen::Kernels> kernels;
   std::optional<codegen::KernelCache> cache;
   std::string note; // on the phase that runs, for --timing
   Progress progress;

@@ -151,8 +151,8 @@ LogicalResult verifyFused(Compilation &c) {
   });
 }
 
-LogicalResult verifyScheduled(Compilation &c) {
-  for (const codegen::ScheduledKernel &kernel : c.schedule->kernels) {
+static LogicalResult verifySchedule(const codegen::Schedule &schedule) {
+  for (const codegen::ScheduledKernel &kernel : schedule.kernels) {
     func::FuncOp function = kernel.function;
     WalkResult result = function.getBody().walk([&](Operation *op) {
       // Ops with emitters of their own stay; everything else is linalg.
@@ -165,7 +165,7 @@ LogicalResult verifyScheduled(Compilation &c) {
     if (result.wasInterrupted())
       return failure();
   }
-  for (const codegen::EntrySchedule &entry : c.schedule->entries)
+  for (const codegen::EntrySchedule &entry : schedule.entries)
     for (const codegen::Launch &launch : entry.launches)
       for (const codegen::BindingDesc &binding : entry.memory.bindingsOf(launch))
         if (binding.base == codegen::Base::arena && binding.offset + binding.size > uint64_t(entry.memory.arenaBytes))
@@ -173,12 +173,17 @@ LogicalResult verifyScheduled(Compilation &c) {
   return success();
 }
 
-LogicalResult verifyKernels(Compilation &c) {
-  for (auto [scheduled, emitted] : llvm::zip(c.schedule->kernels, c.kernels->emitted)) {
-    Operation *function = scheduled.function;
-    llvm::Function *kernel = emitted.module ? emitted.module->getFunction(emitted.name) : nullptr;
-    if (!emitted.module && emitted.name == scheduled.function.getName()) // cached
+LogicalResult verifyScheduled(Compilation &c) {
+  return success(
+      llvm::all_of(c.codes, [](const TargetCode &code) { return succeeded(verifySchedule(*code.schedule)); }));
+}
+
+static LogicalResult verifyEmitted(const codegen::Schedule &schedule, const codegen::Kernels &kernels) {
+  for (auto [scheduled, emitted] : llvm::zip(schedule.kernels, kernels.emitted)) {
+    if (!emitted.module) // cached
       continue;
+    Operation *function = scheduled.function;
+    llvm::Function *kernel = emitted.module->getFunction(emitted.name);
     if (!kernel || kernel->isDeclaration())
       return broken(function, "kernels") << "has no LLVM function '" << emitted.name << "'";
     if (emitted.tiles < 0 || emitted.scratch_bytes < 0)
@@ -186,6 +191,11 @@ LogicalResult verifyKernels(Compilation &c) {
                                          << " bytes of scratch";
   }
   return success();
+}
+
+LogicalResult verifyKernels(Compilation &c) {
+  return success(llvm::all_of(
+      c.codes, [](const TargetCode &code) { return succeeded(verifyEmitted(*code.schedule, *code.kernels)); }));
 }
 
 } // namespace mlc

@@ -70,19 +70,24 @@ std::string specText(const codegen::TensorSpecDesc &spec) {
 
 class Reporter {
 public:
-  Reporter(Compilation &c, llvm::raw_ostream &os) : c(c), schedule(*c.schedule), os(os) {}
+  Reporter(Compilation &c, const TargetCode &code, llvm::raw_ostream &os)
+      : c(c), code(code), schedule(*code.schedule), os(os) {}
 
-  void run() {
-    os << "target " << c.target.name << "\n";
+  void printTarget() {
+    os << "target " << code.target.name << "\n";
     for (const codegen::EntrySchedule &entry : schedule.entries)
       printEntry(entry);
     printKernels();
+  }
+  // The same for all targets.
+  void printStored() {
     printWeights();
     printVariables();
   }
 
 private:
   Compilation &c;
+  const TargetCode &code;
   const codegen::Schedule &schedule;
   llvm::raw_ostream &os;
 
@@ -91,8 +96,8 @@ private:
     int64_t flops = 0, scratch = 0, written = 0, read = 0;
     for (const codegen::Launch &launch : entry.launches) {
       flops += schedule.kernels[launch.kernel].flops;
-      if (c.kernels)
-        scratch = std::max(scratch, c.kernels->emitted[launch.kernel].scratch_bytes);
+      if (code.kernels)
+        scratch = std::max(scratch, code.kernels->emitted[launch.kernel].scratch_bytes);
       std::vector<codegen::BindingDesc> bindings = memory.bindingsOf(launch);
       for (auto [i, binding] : llvm::enumerate(bindings))
         if (binding.base == Base::arena)
@@ -113,7 +118,7 @@ private:
        << " live at a time";
     if (memory.maxLiveBytes)
       os << formatted(" (%.3fx)", double(memory.arenaBytes) / memory.maxLiveBytes);
-    if (c.kernels)
+    if (code.kernels)
       os << "; scratch " << bytesText(scratch) << " a thread";
     os << "\n  between kernels  " << bytesText(written) << " written, " << bytesText(read) << " read\n";
     for (const auto &stage : memory.finalStages)
@@ -131,7 +136,7 @@ private:
     if (schedule.kernels.empty())
       return;
     std::vector<std::string> head = {"#", "launches", "work", "in", "out", "precision", "device", "emitter", "layout"};
-    if (c.kernels)
+    if (code.kernels)
       for (const char *column : {"tiles", "scratch", "schedule"})
         head.push_back(column);
     head.push_back("ops");
@@ -146,8 +151,8 @@ private:
                                       "cpu",
                                       kernel.emitter->name().str(),
                                       kernel.layout};
-      if (c.kernels) {
-        const codegen::EmittedKernel &emitted = c.kernels->emitted[i];
+      if (code.kernels) {
+        const codegen::EmittedKernel &emitted = code.kernels->emitted[i];
         row.push_back(std::to_string(emitted.tiles));
         row.push_back(bytesText(emitted.scratch_bytes));
         row.push_back(emitted.schedule);
@@ -215,6 +220,12 @@ private:
 
 } // namespace
 
-void printReport(Compilation &compilation, llvm::raw_ostream &os) { Reporter(compilation, os).run(); }
+void printReport(Compilation &compilation, llvm::raw_ostream &os) {
+  for (auto [i, code] : llvm::enumerate(compilation.codes)) {
+    os << (i ? "\n" : "");
+    Reporter(compilation, code, os).printTarget();
+  }
+  Reporter(compilation, compilation.codes[0], os).printStored();
+}
 
 } // namespace mlc

@@ -69,10 +69,7 @@ LogicalResult runReproducibly(Compilation &c, const Phase &phase, StringRef phas
   // become an error.
   if (!survived)
     (void)c.module.release();
-  if (c.schedule)
-    (void)new codegen::Schedule(std::move(*c.schedule));
-  if (c.kernels)
-    (void)new codegen::Kernels(std::move(*c.kernels));
+  (void)new std::vector<TargetCode>(std::move(c.codes));
   return failure();
 }
 

@@ -2,6 +2,7 @@
 
 #include "codegen/target/MachineCode.h"
 #include "mlc/kernel_abi.h"
+#include "support/Check.h"
 
 using namespace mlir;
 
@@ -22,7 +23,7 @@ KernelDesc describe(const ScheduledKernel &kernel, const EmittedKernel &emitted)
   return desc;
 }
 
-BucketDesc commandsOf(const EntrySchedule &entry, const Kernels &kernels) {
+BucketDesc commandsOf(const EntrySchedule &entry, const Kernels &kernels, uint32_t firstKernel) {
   const MemoryMap &memory = entry.memory;
   BucketDesc bucket;
   bucket.inputs = memory.inputs;
@@ -36,7 +37,7 @@ BucketDesc commandsOf(const EntrySchedule &entry, const Kernels &kernels) {
   for (const Launch &launch : entry.launches) {
     const EmittedKernel &kernel = kernels.emitted[launch.kernel];
     LaunchCpuDesc command;
-    command.kernel = launch.kernel;
+    command.kernel = firstKernel + launch.kernel;
     command.tiles = kernel.tiles;
     command.bindings = memory.bindingsOf(launch);
     bucket.scratchBytes = std::max<uint64_t>(bucket.scratchBytes, kernel.scratch_bytes);
@@ -63,47 +64,62 @@ llvm::Expected<std::string> linkKernels(const Kernels &kernels) {
   return std::string(shared->begin(), shared->end());
 }
 
-} // namespace
-
-LogicalResult writeProgram(const Schedule &schedule, const Kernels &kernels, const TargetDesc &target,
-                           const ProgramOptions &options, const std::string &path) {
-  // What goes wrong here is about files, not about ops.
-  auto fail = [&](const std::string &message) -> LogicalResult {
-    ModuleOp module = *schedule.kernelModule;
-    return emitError(UnknownLoc::get(module.getContext())) << message;
-  };
-  auto code = linkKernels(kernels);
-  if (!code)
-    return fail(llvm::toString(code.takeError()));
-  ProgramDesc program;
-  program.compiler = options.compiler;
-  program.source = options.source;
-  program.options = options.options;
+// Code, kernels and command lists for one target.
+llvm::Error addTarget(ProgramDesc &program, const TargetProgram &code, bool externalCode) {
+  auto linked = linkKernels(code.kernels);
+  if (!linked)
+    return linked.takeError();
+  uint32_t target = program.targets.size(), firstKernel = program.kernels.size();
   TargetSpec spec;
-  spec.name = target.name;
-  spec.cpu = target.cpu;
-  spec.features = target.features;
-  spec.requiredFeatures = target.required_features;
+  spec.name = code.target.name;
+  spec.cpu = code.target.cpu;
+  spec.features = code.target.features;
+  spec.requiredFeatures = code.target.required_features;
   spec.kernelAbi = MLC_KERNEL_ABI_VERSION;
-  spec.code = std::move(*code);
-  spec.externalCode = options.externalCode;
+  spec.code = std::move(*linked);
+  spec.externalCode = externalCode;
   program.targets.push_back(std::move(spec));
-  for (auto [kernel, emitted] : llvm::zip(schedule.kernels, kernels.emitted))
+  for (auto [kernel, emitted] : llvm::zip(code.schedule.kernels, code.kernels.emitted)) {
     program.kernels.push_back(describe(kernel, emitted));
-  program.params = schedule.tensors.params;
-  program.variables = schedule.tensors.variables;
-  program.constants = schedule.tensors.constants;
-  for (const EntrySchedule &entry : schedule.entries) {
+    program.kernels.back().target = target;
+  }
+  for (const EntrySchedule &entry : code.schedule.entries) {
     auto known = llvm::find_if(program.entryPoints, [&](auto &point) { return point.name == entry.name; });
     if (known == program.entryPoints.end()) {
       program.entryPoints.push_back({entry.name, {}});
       known = std::prev(program.entryPoints.end());
     }
-    known->buckets.push_back(commandsOf(entry, kernels));
+    BucketDesc &bucket = known->buckets.emplace_back(commandsOf(entry, code.kernels, firstKernel));
+    bucket.target = target;
+  }
+  return llvm::Error::success();
+}
+
+} // namespace
+
+LogicalResult writeProgram(ArrayRef<TargetProgram> programs, const ProgramOptions &options, const std::string &path) {
+  const StoredTensors &tensors = programs[0].schedule.tensors;
+  // What goes wrong here is about files, not about ops.
+  auto fail = [&](const std::string &message) -> LogicalResult {
+    ModuleOp module = *programs[0].schedule.kernelModule;
+    return emitError(UnknownLoc::get(module.getContext())) << message;
+  };
+  ProgramDesc program;
+  program.compiler = options.compiler;
+  program.source = options.source;
+  program.options = options.options;
+  program.params = tensors.params;
+  program.variables = tensors.variables;
+  program.constants = tensors.constants;
+  for (const TargetProgram &code : programs) {
+    MLC_CHECK(code.schedule.tensors.paramOps == tensors.paramOps &&
+                  code.schedule.tensors.constants == tensors.constants,
+              "targets store different tensors");
+    if (llvm::Error error = addTarget(program, code, options.externalCode))
+      return fail(llvm::toString(std::move(error)));
   }
   std::string error = writeModule(
-      program, [&](size_t i, const ByteSink &sink) { return options.writeParam(schedule.tensors.paramOps[i], sink); },
-      path);
+      program, [&](size_t i, const ByteSink &sink) { return options.writeParam(tensors.paramOps[i], sink); }, path);
   return error.empty() ? success() : fail(error);
 }
 

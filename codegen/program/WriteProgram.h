@@ -15,9 +15,17 @@ struct ProgramOptions {
   std::vector<std::pair<std::string, std::string>> options; // as the user gave them, for provenance
 };
 
-// `kernels` have their objects. Fails with diagnostics; then `path` is as it was.
-mlir::LogicalResult writeProgram(const Schedule &schedule, const Kernels &kernels, const TargetDesc &target,
-                                 const ProgramOptions &options, const std::string &path);
+// One module's code for one target.
+struct TargetProgram {
+  const TargetDesc &target;
+  const Schedule &schedule;
+  const Kernels &kernels; // with their objects
+};
+
+// At least one target; the schedules of all are of the same mlc IR, so that they store the same tensors. Fails with
+// diagnostics; then `path` is as it was.
+mlir::LogicalResult writeProgram(llvm::ArrayRef<TargetProgram> programs, const ProgramOptions &options,
+                                 const std::string &path);
 
 } // namespace mlc::codegen
 

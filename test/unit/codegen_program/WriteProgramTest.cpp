@@ -51,7 +51,7 @@ protected:
       std::vector<float> data(values.getValues<float>().begin(), values.getValues<float>().end());
       return sink(data.data(), data.size() * sizeof(float)) ? "" : "cannot write";
     };
-    return writeProgram(*schedule, *kernels, target, options, std::string(path));
+    return writeProgram({{target, *schedule, *kernels}}, options, std::string(path));
   }
 
   mlir::MLIRContext context;

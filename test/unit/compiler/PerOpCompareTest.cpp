@@ -80,7 +80,7 @@ protected:
         return tensor.ok() && sink(tensor->bytes(), tensor->sizeBytes()) ? "" : "cannot write";
       };
       llvm::cantFail(codegen::makeObjects(*kernels, target));
-      return codegen::writeProgram(*schedule, *kernels, target, options, path);
+      return codegen::writeProgram({{target, *schedule, *kernels}}, options, path);
     };
     mlir::ScopedDiagnosticHandler handler(&context,
                                           [&](mlir::Diagnostic &diagnostic) { message += diagnostic.str() + "\n"; });
