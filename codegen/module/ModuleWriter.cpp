@@ -40,7 +40,8 @@ auto pack(FlatBufferBuilder &builder, const BindingDesc &binding) {
 auto pack(FlatBufferBuilder &builder, const KernelDesc &kernel) {
   return program::CreateKernelDirect(builder, kernel.symbol.c_str(), kernel.target, kernel.scratchBytes,
                                      kernel.numBindings, kernel.numConstants, kernel.description.c_str(),
-                                     kernel.emitter.c_str(), kernel.schedule.c_str(), kernel.flops, kernel.bytes);
+                                     kernel.emitter.c_str(), kernel.schedule.c_str(), kernel.flops, kernel.bytes,
+                                     kernel.arithmetic.c_str());
 }
 
 Offset<program::Command> pack(FlatBufferBuilder &builder, const CommandDesc &command);

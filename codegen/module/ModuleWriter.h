@@ -89,7 +89,7 @@ struct KernelDesc {
   uint64_t scratchBytes = 0;
   uint32_t numBindings = 0;
   uint32_t numConstants = 0;
-  std::string description, emitter, schedule;
+  std::string description, emitter, schedule, arithmetic;
   uint64_t flops = 0, bytes = 0;
 };
 

@@ -18,6 +18,7 @@ KernelDesc describe(const ScheduledKernel &kernel, const EmittedKernel &emitted)
   desc.description = kernel.description;
   desc.emitter = emitted.emitter;
   desc.schedule = emitted.schedule;
+  desc.arithmetic = kernel.arithmetic;
   desc.flops = kernel.flops;
   desc.bytes = kernel.bytesIn + kernel.bytesOut;
   return desc;

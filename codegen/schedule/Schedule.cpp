@@ -97,6 +97,7 @@ private:
     kernel.root = classOf(op);
     kernel.description = describeOps(op);
     kernel.precision = precisionOf(op);
+    kernel.arithmetic = arithmeticOf(op);
     kernel.layout = layoutOf(op);
     kernel.bytesIn = bytesOf(launch.inputs);
     kernel.bytesOut = bytesOf(launch.results);
@@ -151,6 +152,23 @@ private:
     std::string text;
     llvm::raw_string_ostream stream(text);
     llvm::interleave(types, stream, "/");
+    return text;
+  }
+
+  // The element type of the first operand of the op that computes most.
+  static std::string arithmeticOf(Operation *op) {
+    Type type;
+    int64_t most = -1;
+    for (Operation *inner : opsOf(op)) {
+      auto work = dyn_cast<FlopsOp>(inner);
+      if (!work || inner->getNumOperands() == 0 || int64_t(work.flops()) <= most)
+        continue;
+      most = work.flops();
+      type = getElementTypeOrSelf(inner->getOperand(0));
+    }
+    std::string text;
+    if (type)
+      llvm::raw_string_ostream(text) << type;
     return text;
   }
 

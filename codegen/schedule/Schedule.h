@@ -15,6 +15,7 @@ struct ScheduledKernel {
   const Emitter *emitter = nullptr;
   FusionClass root = FusionClass::Opaque;
   std::string description;                      // "matmul + add + gelu"
+  std::string arithmetic;                       // element type that most of its arithmetic reads: "bf16"
   std::string precision;                        // element types that its ops compute: "f32"
   std::string layout;                           // of images and weights, where it is a particular one
   int64_t flops = 0, bytesIn = 0, bytesOut = 0; // of one launch

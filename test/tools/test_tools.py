@@ -158,8 +158,34 @@ def test_bench(module):
     assert {kernel["kernel"]: kernel["launches"] for kernel in report["kernels"]} == {
         "add": 2, "lookup": 1, "through_scratch": 1,
     }  # fmt: skip
+    assert report["first_ms"] > 0 and report["load_ms"] > 0 and report["peak_rss_mib"] > 1
+    peaks = report["peaks"]
+    assert peaks["read_gb_per_s"] > 0 and peaks["copy_gb_per_s"] > 0 and peaks["f32_gflops_per_s"] >= 0
+    for kernel in report["kernels"]:
+        assert kernel["share_of_bandwidth"] == pytest.approx(
+            kernel["gb_per_s"] / max(peaks["read_gb_per_s"], peaks["copy_gb_per_s"]))  # fmt: skip
     text = run("mlc-bench", module, "--bucket", 1, "--seconds", 0.05)
-    assert "median_ms" in text.stdout and "GFLOP/s" in text.stdout
+    assert "median_ms" in text.stdout and "GFLOP/s" in text.stdout and "peaks at" in text.stdout
+
+
+def test_bench_scaling(module):
+    arguments = ["mlc-bench", module, "--bucket", 1, "--seconds", 0.02, "--threads", "1,3"]
+    report = json.loads(run(*arguments, "--json").stdout)
+    assert [one["threads"] for one in report["scaling"]] == [1, 3] and report["threads"] == 1
+    assert [len(one["kernels"]) for one in report["scaling"]] == [3, 3]
+    text = run(*arguments).stdout
+    assert "scaling: milliseconds, and how many times faster than with 1 thread" in text and "3 thr" in text
+
+
+@pytest.mark.parametrize("threads", ["", "0", "1,0", "1,x", "1,,2"])
+def test_bench_wrong_threads(module, threads):
+    result = run("mlc-bench", module, "--threads", threads)
+    assert result.returncode == 2 and "--threads" in result.stderr
+
+
+def test_bench_without_module():
+    result = run("mlc-bench")
+    assert result.returncode == 2 and "module is required" in result.stderr
 
 
 @pytest.mark.parametrize("tool", ["mlc-run", "mlc-bench"])

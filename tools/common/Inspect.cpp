@@ -127,10 +127,15 @@ ordered_json inspect(const Module &module) {
                         {"offset", param.offset()},        {"bytes", param.size()}};
   });
   result["kernels"] = list(program.kernels(), [](const program::Kernel &kernel) {
-    return ordered_json{{"symbol", text(kernel.symbol())},   {"description", text(kernel.description())},
-                        {"emitter", text(kernel.emitter())}, {"schedule", text(kernel.schedule())},
-                        {"target", kernel.target()},         {"scratch_bytes", kernel.scratch_bytes()},
-                        {"flops", kernel.flops()},           {"bytes", kernel.bytes()}};
+    return ordered_json{{"symbol", text(kernel.symbol())},
+                        {"description", text(kernel.description())},
+                        {"emitter", text(kernel.emitter())},
+                        {"schedule", text(kernel.schedule())},
+                        {"target", kernel.target()},
+                        {"scratch_bytes", kernel.scratch_bytes()},
+                        {"flops", kernel.flops()},
+                        {"bytes", kernel.bytes()},
+                        {"arithmetic", text(kernel.arithmetic())}};
   });
   return result;
 }
