@@ -37,7 +37,7 @@ class Contender:
     peer: str  # the module that runs it
     precisions: tuple
     settings: dict = field(default_factory=dict)
-    slow: bool = False  # takes half a minute or more to compile: left out by --quick
+    slow: bool = False  # compiles for a quarter of a minute or more: left out by --quick
 
 
 F32, BOTH = ("f32",), ("f32", "bf16")
@@ -46,7 +46,7 @@ PEERS = [
     Contender("onnxruntime", "peers.ort", F32),
     Contender("openvino", "peers.openvino_cpu", BOTH),
     Contender("torch", "peers.torch_eager", BOTH),
-    Contender("inductor", "peers.inductor", BOTH, {"max_autotune": False}),
+    Contender("inductor", "peers.inductor", BOTH, {"max_autotune": False}, slow=True),
     Contender("inductor-autotuned", "peers.inductor", BOTH, {"max_autotune": True}, slow=True),
     Contender("iree", "peers.iree_cpu", F32, slow=True),
     Contender("jax", "peers.jax_cpu", F32),

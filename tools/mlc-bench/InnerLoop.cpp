@@ -1,6 +1,8 @@
 #include "tools/mlc-bench/InnerLoop.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <sstream>
 
 namespace mlc::tools {
@@ -19,25 +21,35 @@ bool multiplies(const std::string &mnemonic) {
   return false;
 }
 
+// The number of the vector register that an instruction writes: its last operand. Empty where that is something else.
+std::string destinationOf(const std::string &line) {
+  const std::string unmasked = line.substr(0, line.find(" {%k"));
+  const size_t begin = unmasked.rfind("mm");
+  const bool isLast = begin != std::string::npos && begin > 1 && unmasked[begin - 2] == '%' &&
+                      unmasked.find_first_not_of("0123456789", begin + 2) == std::string::npos;
+  return isLast ? unmasked.substr(begin + 2) : "";
+}
+
 InnerLoop describe(const std::string &function, const std::vector<std::string> &lines) {
   InnerLoop loop;
   loop.function = function;
   loop.lines = lines;
+  std::map<std::string, unsigned> sums; // by register
+  std::set<std::string> others;
   for (const std::string &line : lines) {
-    const std::string mnemonic = mnemonicOf(line);
-    loop.instructions += !mnemonic.ends_with(':');
-    loop.multiplies += multiplies(mnemonic);
+    const std::string mnemonic = mnemonicOf(line), destination = destinationOf(line);
+    if (multiplies(mnemonic)) {
+      ++loop.multiplies;
+      ++sums[destination];
+    } else {
+      others.insert(destination);
+    }
     loop.prefetches += mnemonic.starts_with("prefetch");
     loop.stackAccesses += line.find("(%rsp") != std::string::npos || line.find("(%rbp") != std::string::npos;
   }
+  for (const auto &[name, count] : sums)
+    loop.accumulations += others.contains(name) ? 0 : count;
   return loop;
-}
-
-bool isBetter(const InnerLoop &loop, const InnerLoop &best) {
-  const bool dense = 2 * loop.multiplies >= loop.instructions, bestIsDense = 2 * best.multiplies >= best.instructions;
-  if (loop.multiplies == 0 || best.multiplies == 0)
-    return loop.multiplies > best.multiplies;
-  return dense == bestIsDense ? loop.multiplies > best.multiplies : dense;
 }
 
 } // namespace
@@ -65,7 +77,7 @@ InnerLoop findInnerLoop(const std::string &assembly) {
       continue;
     const size_t target = line.find_last_of(" \t");
     if (line.substr(target + 1) == label)
-      if (InnerLoop loop = describe(function, block); isBetter(loop, best))
+      if (InnerLoop loop = describe(function, block); loop.accumulations > best.accumulations)
         best = loop;
     block.clear(); // what follows is another block, without a label of its own
   }

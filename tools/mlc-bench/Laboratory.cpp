@@ -149,7 +149,7 @@ void printLoops(const nlohmann::ordered_json &candidates) {
   for (const nlohmann::ordered_json &candidate : candidates) {
     const nlohmann::ordered_json &loop = candidate["inner_loop"];
     if (loop["lines"].empty()) {
-      print("\nno loop of one block multiplies\n");
+      print("\nno loop of one block accumulates products\n");
       continue;
     }
     print("\n%s: inner loop of %llu multiply-adds, %llu stack accesses, %llu prefetches\n",
