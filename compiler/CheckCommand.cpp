@@ -28,15 +28,18 @@ StringRef fileOf(StringRef text) { return llvm::sys::fs::exists(text) ? text : t
 
 LogicalResult checkValues(const CommandLine &line) {
   for (const llvm::cl::Option *option : std::initializer_list<const llvm::cl::Option *>{
-           &line.output, &line.head, &line.targetCpu, &line.emit, &line.compileTo, &line.compileFrom, &line.code,
-           &line.jobs, &line.compareWith, &line.tolerance, &line.entry})
+           &line.output, &line.head, &line.targetCpu, &line.winograd, &line.emit, &line.compileTo, &line.compileFrom,
+           &line.code, &line.jobs, &line.compareWith, &line.tolerance, &line.entry})
     if (option->getNumOccurrences() > 1)
       return refuse("-" + StringRef(option->ArgStr.size() > 1 ? "-" : "") + option->ArgStr + " is given " +
                     llvm::Twine(option->getNumOccurrences()) + " times; give it once");
-  for (const llvm::cl::opt<std::string> *option :
-       {&line.output, &line.targetCpu, &line.compileTo, &line.compileFrom, &line.compareWith, &line.entry})
+  for (const llvm::cl::opt<std::string> *option : {&line.output, &line.targetCpu, &line.winograd, &line.compileTo,
+                                                   &line.compileFrom, &line.compareWith, &line.entry})
     if (option->getNumOccurrences() && option->getValue().empty())
       return refuse("-" + StringRef(option->ArgStr.size() > 1 ? "-" : "") + option->ArgStr + " has no value");
+  const StringRef modes[] = {"off", "f2", "f4", "auto"};
+  if (!llvm::is_contained(modes, StringRef(line.winograd)))
+    return refuse("--winograd=" + line.winograd + ": expected off, f2, f4 or auto");
   double tolerance = line.tolerance;
   if (line.tolerance.getNumOccurrences() && (!std::isfinite(tolerance) || tolerance < 0))
     return refuse("--tolerance is a relative L2 difference: a number of at least 0");

@@ -65,6 +65,7 @@ FailureOr<CompileOptions> CommandLine::compileOptions() const {
   options.input.head = head;
   options.output = output;
   options.targetCpu = targetCpu;
+  options.winograd = winograd;
   options.emit = emit;
   options.to = compileTo;
   options.from = compileFrom;

@@ -38,6 +38,12 @@ struct CommandLine {
       llvm::cl::desc("x86-64-v3, x86-64-v4, either with features (x86-64-v4+avx512bf16), or native (default); several "
                      "with commas between: the module runs the best one that the CPU has"),
       llvm::cl::init("native"), llvm::cl::cat(compiling)};
+  llvm::cl::opt<std::string> winograd{
+      "winograd",
+      llvm::cl::desc(
+          "3x3 convolutions by Winograd's filtering: off, f2 or f4 (2x2 or 4x4 results at a time, all that can "
+          "be), or auto (default): where it is faster; f32 stays within 1e-5 of f64, relative L2"),
+      llvm::cl::value_desc("off|f2|f4|auto"), llvm::cl::init("auto"), llvm::cl::cat(compiling)};
   llvm::cl::opt<Emit> emit{"emit", llvm::cl::desc("What to write:"), llvm::cl::init(Emit::Module),
                            llvm::cl::values(clEnumValN(Emit::Module, "module", "a module for mlc-run (default)"),
                                             clEnumValN(Emit::Mlir, "mlir", "IR behind the graph phases"),

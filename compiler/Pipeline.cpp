@@ -7,6 +7,7 @@
 #include "codegen/program/WriteProgram.h"
 #include "codegen/target/MachineCode.h"
 #include "codegen/target/Target.h"
+#include "codegen/winograd/WinogradEmitter.h"
 #include "compiler/Postconditions.h"
 #include "compiler/Reproducer.h"
 #include "compiler/Timing.h"
@@ -43,8 +44,8 @@ static constexpr Phase kPhases[] = {
 
     // Padding and batch norms that were written channels last meet their convolution only here.
     {"layout", "images are channels last, weights are packed, nothing on parameters alone is left in an entry point",
-     "mlc-to-channels-last,canonicalize,mlc-fold-pad,mlc-fold-batch-norm,canonicalize,mlc-pack-weights,canonicalize,"
-     "cse,mlc-hoist-param-pack",
+     "mlc-to-channels-last,canonicalize,mlc-fold-pad,mlc-fold-batch-norm,canonicalize,mlc-winograd{mode=$winograd},"
+     "mlc-pack-weights,canonicalize,cse,mlc-hoist-param-pack",
      nullptr, verifyLaidOut},
 
     // Attention in f64 has no kernel of its own: its products and its softmax are kernels.
@@ -63,7 +64,7 @@ static constexpr Phase kPhases[] = {
 
 llvm::ArrayRef<Phase> phases() { return kPhases; }
 
-static constexpr std::array<PassOption, 0> kPassOptions = {};
+static constexpr std::array<PassOption, 1> kPassOptions = {{{"winograd", &PipelineOptions::winograd}}};
 
 llvm::ArrayRef<PassOption> passOptions() { return kPassOptions; }
 
@@ -72,6 +73,7 @@ static void addEmitters(codegen::EmitterTable &table) {
   table.add(codegen::createGatherEmitter(), {FusionClass::Opaque});
   table.add(codegen::createScatterEmitter(), {FusionClass::Opaque});
   table.add(codegen::createAttentionEmitter(), {FusionClass::Contraction});
+  table.add(codegen::createWinogradEmitter(), {FusionClass::Contraction});
   table.add(codegen::createVectorEmitter());
   table.add(codegen::createHalideEmitter());
   table.add(codegen::createLoopEmitter()); // takes what no other does

@@ -1,5 +1,6 @@
 #include "compiler/Report.h"
 
+#include "dialects/mlc/Locations.h"
 #include "dialects/mlc/MlcDialect.h"
 
 #include "llvm/ADT/MapVector.h"
@@ -81,6 +82,7 @@ public:
   }
   // The same for all targets.
   void printStored() {
+    printWinograd();
     printWeights();
     printVariables();
   }
@@ -161,6 +163,19 @@ private:
       table.add(row);
     }
     table.print(os);
+  }
+
+  // Whose rounding errors are larger than those of plain sums.
+  void printWinograd() {
+    llvm::MapVector<int64_t, std::vector<std::string>> layers; // by the size of a tile
+    for (const codegen::EntrySchedule &entry : schedule.entries)
+      for (const codegen::Launch &launch : entry.launches)
+        launch.op->walk([&](WinogradConvOp op) { layers[op.getTile()].push_back(describePlace(op.getLoc())); });
+    if (layers.empty())
+      return;
+    os << "\nby Winograd's filtering; --winograd=off computes plain sums\n";
+    for (auto &[tile, places] : layers)
+      os << "  F(" << tile << "x" << tile << ",3x3)  " << llvm::join(places, ", ") << "\n";
   }
 
   // The parameters that a stored tensor holds a form of: its largest ones. Smaller ones are arithmetic on these.

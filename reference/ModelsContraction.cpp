@@ -2,6 +2,8 @@
 #include "reference/Gemm.h"
 #include "reference/ModelSupport.h"
 
+#include "dialects/mlc/Winograd.h"
+
 #include <cmath>
 
 using namespace mlir;
@@ -178,6 +180,68 @@ HostTensor evaluateUnpack(UnpackOp op, Operands operands) {
   return unpackPanels(depth ? separateRows(operands[0], *depth) : operands[0], static_cast<int64_t>(op.getSize()));
 }
 
+// to[i] = sum over k of matrix[i][k] * from[k], on vectors of `size`.
+struct Line {
+  double *first;
+  int64_t stride; // between the line's vectors
+};
+void transformLine(std::span<const double> matrix, int64_t rows, Line from, int64_t count, Line to, int64_t size) {
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t c = 0; c < size; ++c) {
+      double sum = 0;
+      for (int64_t k = 0; k < count; ++k) // what has no part in a sum brings no NaN to it
+        if (double factor = matrix[static_cast<size_t>(i * count + k)]; factor != 0)
+          sum += factor * from.first[k * from.stride + c];
+      to.first[i * to.stride + c] = sum;
+    }
+}
+
+// matrix x matrix^T for a square x of vectors.
+std::vector<double> transformSquare(std::span<const double> matrix, int64_t rows, std::vector<double> x, int64_t count,
+                                    int64_t size) {
+  std::vector<double> half(static_cast<size_t>(rows * count * size)), result(static_cast<size_t>(rows * rows * size));
+  for (int64_t j = 0; j < count; ++j)
+    transformLine(matrix, rows, {x.data() + j * size, count * size}, count, {half.data() + j * size, count * size},
+                  size);
+  for (int64_t i = 0; i < rows; ++i)
+    transformLine(matrix, rows, {half.data() + i * count * size, size}, count, {result.data() + i * rows * size, size},
+                  size);
+  return result;
+}
+
+HostTensor evaluateWinogradConv(WinogradConvOp op, Operands operands) {
+  Winograd w(op.getTile());
+  int64_t outputs = op.getOutChannels(), m = w.tile, n = w.taps;
+  Values input = unpack(operands[0]), filter = unpack(unpackPanels(operands[1], outputs));
+  Values result = emptyResult(op, operands);
+  int64_t height = input.shape[1], width = input.shape[2], channels = input.shape[3];
+  int64_t rows = result.shape[1], columns = result.shape[2];
+  int64_t down = (rows + m - 1) / m, across = (columns + m - 1) / m;
+  parallelFor(input.shape[0] * down * across, [&](int64_t index) {
+    int64_t image = index / (down * across), y = index / across % down * m, x = index % across * m;
+    std::vector<double> piece(static_cast<size_t>(n * n * channels)), sums(static_cast<size_t>(n * n * outputs));
+    for (int64_t i = 0; i < n * n; ++i) {
+      int64_t row = y + i / n - op.getPadLow()[0], column = x + i % n - op.getPadLow()[1];
+      if (row >= 0 && row < height && column >= 0 && column < width)
+        std::copy_n(input.reals.begin() + ((image * height + row) * width + column) * channels, channels,
+                    piece.begin() + i * channels);
+    }
+    piece = transformSquare(w.input, n, std::move(piece), n, channels);
+    for (int64_t i = 0; i < n * n; ++i)
+      for (int64_t c = 0; c < channels; ++c)
+        for (int64_t o = 0; o < outputs; ++o)
+          sums[static_cast<size_t>(i * outputs + o)] +=
+              piece[static_cast<size_t>(i * channels + c)] *
+              filter.reals[static_cast<size_t>((i * channels + c) * outputs + o)];
+    sums = transformSquare(w.output, m, std::move(sums), n, outputs);
+    for (int64_t i = 0; i < m * m; ++i)
+      if (y + i / m < rows && x + i % m < columns)
+        std::copy_n(sums.begin() + i * outputs, outputs,
+                    result.reals.begin() + ((image * rows + y + i / m) * columns + x + i % m) * outputs);
+  });
+  return pack(result);
+}
+
 // Softmax of a row of scores in place; all -inf gives NaN.
 void softmaxRow(double *row, int64_t size) {
   double highest = -INFINITY, sum = 0;
@@ -239,6 +303,7 @@ void attachContractionModels(MLIRContext &c) {
   attach<UnpackOp, evaluateUnpack>(c);
   attach<PackedMatmulOp, evaluatePackedMatmul>(c);
   attach<PackedConvOp, evaluatePackedConv>(c);
+  attach<WinogradConvOp, evaluateWinogradConv>(c);
   attach<AttentionOp, evaluateAttention>(c);
 }
 

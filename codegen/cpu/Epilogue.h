@@ -16,10 +16,11 @@ public:
   bool emit(BodyEvaluator &evaluator, const Blocking &blocking, const MicroArguments &arguments,
             const MicroShape &shape, llvm::ArrayRef<RowPlace> places, llvm::ArrayRef<mlir::Value> sums) const;
 
-private:
+  // The same for one vector of sums, columns from `n` on of the row at `place`.
   bool finishVector(BodyEvaluator &evaluator, const MicroArguments &arguments, const RowPlace &place, mlir::Value n,
                     mlir::Value sum, mlir::Value mask) const;
 
+private:
   const Contraction &c;
   llvm::SmallVector<mlir::Value> names; // the contraction's value under all of its shapes that keep n
   int64_t operations = 0;

@@ -26,12 +26,7 @@ void registerVectorEmitter(DialectRegistry &registry) {
   registerLLVMDialectTranslation(registry);
 }
 
-namespace {
-
-using namespace cpu;
-
-// Ops of bodies that x86 has instructions for; the others would become calls of libm or compiler-rt.
-bool bodyIsSupported(linalg::GenericOp op) {
+bool cpu::bodyIsSupported(linalg::GenericOp op) {
   for (Operation &inner : op.getBody()->without_terminator()) {
     if (isa<linalg::IndexOp>(inner))
       continue;
@@ -45,6 +40,10 @@ bool bodyIsSupported(linalg::GenericOp op) {
   }
   return true;
 }
+
+namespace {
+
+using namespace cpu;
 
 bool isElementwise(func::FuncOp kernel) {
   for (Operation &op : kernel.getBody().front())

@@ -6,6 +6,7 @@
 #define MLC_CODEGEN_CPU_VECTOREMITTER_H
 
 #include "codegen/Kernel.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/DialectRegistry.h"
 
 namespace mlc::codegen {
@@ -16,6 +17,11 @@ void registerVectorEmitter(mlir::DialectRegistry &registry);
 // Is the kernel a contraction by dot product instructions of bf16? These take subnormal numbers for 0, as the
 // instruction does that rounds to bf16: it may then be used.
 bool usesBF16Dots(mlir::func::FuncOp kernel, const TargetDesc &target);
+
+namespace cpu {
+// Has x86 instructions for all ops of the body? Others would become calls of libm or compiler-rt.
+bool bodyIsSupported(mlir::linalg::GenericOp op);
+} // namespace cpu
 
 } // namespace mlc::codegen
 

@@ -14,10 +14,14 @@ namespace mlc::codegen {
 // loaded.
 mlir::LogicalResult convertMlcToLinalg(mlir::func::FuncOp kernel);
 
-// Is `op` attention or of class opaque: is there an emitter for it alone?
+// Is `op` attention, a Winograd convolution, or of class opaque: is there an emitter for it alone?
 bool hasItsOwnEmitter(mlir::Operation *op);
 
-// The same as a pass on func.func, `mlc-opt --convert-mlc-to-linalg`.
+// Rewrites each mlc.winograd_conv of `kernel` to linalg, for a kernel that its emitter does not take. False where there
+// is none.
+bool lowerWinograd(mlir::func::FuncOp kernel);
+
+// convertMlcToLinalg as a pass on func.func, `mlc-opt --convert-mlc-to-linalg`.
 std::unique_ptr<mlir::Pass> createConvertMlcToLinalgPass();
 
 } // namespace mlc::codegen

@@ -131,7 +131,11 @@ private:
                << wanted << "', which does not take this region (" << kernel.description << ")";
       return emitter;
     }
-    if (const Emitter *emitter = options.emitters->choose(function, kernel.root, target))
+    const Emitter *emitter = options.emitters->choose(function, kernel.root, target);
+    // What is behind a convolution may be more than its own emitter evaluates.
+    if (!emitter && lowerWinograd(function))
+      emitter = options.emitters->choose(function, kernel.root, target);
+    if (emitter)
       return emitter;
     return op->emitError("no emitter accepts this region (") << kernel.description << ")";
   }
@@ -190,6 +194,10 @@ private:
         addPanels(product.panels());
       if (auto conv = dyn_cast<PackedConvOp>(inner))
         addPanels(conv.panels());
+      if (auto conv = dyn_cast<WinogradConvOp>(inner)) {
+        ArrayRef<int64_t> filter = cast<ShapedType>(conv.getFilter().getType()).getShape();
+        addPanels({filter[0], filter[2], filter[3], 1});
+      }
     }
     return llvm::join(layouts, ", ");
   }

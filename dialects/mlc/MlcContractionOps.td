@@ -102,6 +102,23 @@ def Mlc_PackedConvOp : Mlc_Contraction<"packed_conv"> {
   }];
 }
 
+def Mlc_WinogradConvOp : Mlc_Contraction<"winograd_conv"> {
+  let summary = "3x3 convolution of stride 1, channels last, by Winograd's minimal filtering";
+  let description = [{
+    Lavin and Gray, https://arxiv.org/abs/1509.09308: `tile` x `tile` results at a time, F(2x2, 3x3) or F(4x4, 3x3), with
+    the matrices A, B, G of `dialects/mlc/Winograd.h`. input `[N, H, W, C]`, filter `[ceil(O / lanes), n^2, C, lanes]`, as
+    `pack` makes it from the transformed filter `G g G^T`, `[n^2, C, O]`, n = tile + 2; result `[N, H', W', O]`, H' = H +
+    pad_low + pad_high - 2, of the tiles `A^T [sum over C of filter * (B^T image B)] A`; the last tiles are cut off where
+    the result ends. Behind and before the image are zeros. It is the plain convolution but for rounding; a NaN or an
+    infinity in the image reaches all results of the tiles that it meets.
+    (C1) Element types are equal. (C2) Both ranks are 4. (C3) tile is 2 or 4. (C4) The filter has n^2 positions and the
+    input's C. (C5) `ceil(out_channels / lanes)` is the filter's first dimension. (C6) pad_low and pad_high have an entry
+    for each of the two spatial dimensions, at least 0, and the window fits into the padded input.
+  }];
+  let arguments = (ins Mlc_FloatTensor:$input, Mlc_FloatTensor:$filter, I64Attr:$tile, DenseI64ArrayAttr:$pad_low,
+                   DenseI64ArrayAttr:$pad_high, I64Attr:$out_channels);
+}
+
 def Mlc_AttentionOp : Mlc_Contraction<"attention"> {
   let summary = "Scaled dot-product attention: softmax(query key^T * scale + mask) value";
   let description = [{

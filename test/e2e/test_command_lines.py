@@ -34,6 +34,9 @@ def model(make_model):
     (["--compile-from=schedule", "-o", "NEW"], "--compile-from=schedule: what this phase prints cannot be read again"),
     (["--compile-from=fuse", "--compile-to=simplify"], "--compile-from=fuse is behind 'simplify', where the compilation ends"),
     (["--compare-with=MODEL", "--entry=nope"], "has no entry point 'nope' to compare"),
+    (["--winograd=f6"], "--winograd=f6: expected off, f2, f4 or auto"),
+    (["--winograd="], "--winograd has no value"),
+    (["--winograd=off", "--winograd=f4"], "--winograd is given 2 times; give it once"),
     (["--shape=n=2", "-o", "NEW"], "two shape buckets of entry point \"infer\" have the same input shapes; leave one out"),
     (["--const=x=X", "--const=x=X", "-o", "NEW"], "--const: 'x' is given twice"),
 ])

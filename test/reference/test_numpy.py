@@ -353,6 +353,39 @@ def conv(x, w, strides, low, high, dilations, groups=1):
     return np.concatenate(parts, 1)
 
 
+def winograd(tile):
+    """G, B^T, A^T of F(tile x tile, 3 x 3): Toom and Cook's matrices for these points and infinity."""
+    points = [0, 1, -1] if tile == 2 else [0, 0.75, -0.75, 1.5, -1.5]
+    others = lambda p: [q for q in points if q != p]
+    last = np.eye(1, 3, 2)
+    filters = np.concatenate([[np.array([1, p, p * p]) / np.prod([p - q for q in others(p)]) for p in points], last])
+    inputs = np.array([[*np.poly(others(p))[::-1], 0] for p in points] + [np.poly(points)[::-1]])
+    outputs = np.array([[*(float(p) ** i for p in points), i == tile - 1] for i in range(tile)])
+    return filters, inputs, outputs
+
+
+def winograd_filter(w, tile):
+    """w [O, C, 3, 3] -> [(tile + 2)^2, C, O]."""
+    filters = winograd(tile)[0]
+    transformed = np.einsum("ai,bj,ocij->abco", filters, filters, w.astype(np.float64))
+    return transformed.reshape(-1, *transformed.shape[2:])
+
+
+def winograd_conv(x, u, tile, low, high):
+    """x [N, H, W, C], u as winograd_filter makes it, all f64."""
+    _, inputs, outputs = winograd(tile)
+    rows, columns = (x.shape[1 + d] + low[d] + high[d] - 2 for d in (0, 1))
+    fill = [-(-size // tile) * tile - size for size in (rows, columns)]
+    padded = np.pad(x, [(0, 0), *((low[d], high[d] + fill[d]) for d in (0, 1)), (0, 0)])
+    result = np.zeros((x.shape[0], rows + fill[0], columns + fill[1], u.shape[-1]))
+    for i in range(0, rows, tile):
+        for j in range(0, columns, tile):
+            v = np.einsum("ai,bj,nijc->nabc", inputs, inputs, padded[:, i:i + tile + 2, j:j + tile + 2])
+            sums = np.einsum("nabc,abco->nabo", v, u.reshape(tile + 2, tile + 2, *u.shape[1:]))
+            result[:, i:i + tile, j:j + tile] = np.einsum("ia,jb,nabo->nijo", outputs, outputs, sums)
+    return result[:, :rows, :columns]
+
+
 def softmax(x, axis):
     e = np.exp(x - x.max(axis, keepdims=True))
     return e / e.sum(axis, keepdims=True)
@@ -409,6 +442,16 @@ def contractions(element):
     m.add("packed_conv", [np.moveaxis(x, 1, -1).copy(), panels(w.transpose(2, 3, 1, 0), 3)],
           np.ascontiguousarray(expected),
           "strides = array<i64: 2, 1>, dilations = array<i64: 1, 2>, out_channels = 5 : i64")
+
+    x, w = draw(12, 2, 4, 7, 6), draw(13, 5, 4, 3, 3)
+    plain = np.moveaxis(conv(*(t.astype(np.float64) for t in (x, w)), (1, 1), (1, 0), (0, 2), (1, 1)), 1, -1)
+    x = np.moveaxis(x, 1, -1).copy()
+    for tile in (2, 4):
+        u = winograd_filter(w, tile)
+        assert np.allclose(winograd_conv(x.astype(np.float64), u, tile, (1, 0), (0, 2)), plain, 1e-9, 1e-9)
+        u = u.astype(dtype)
+        m.add("winograd_conv", [x, panels(u, 3)], f(lambda x, u: winograd_conv(x, u, tile, (1, 0), (0, 2)))(x, u),
+              f"pad_low = array<i64: 1, 0>, pad_high = array<i64: 0, 2>, tile = {tile} : i64, out_channels = 5 : i64")
 
     q, k, v, mask = draw(8, 2, 4, 3, 5), draw(9, 2, 2, 6, 5), draw(10, 2, 2, 6, 7), draw(11, 1, 1, 3, 6)
     m.add("attention", [q, k, v, mask], f(lambda q, k, v, s: attention(q, k, v, s, 0.5, False))(q, k, v, mask),

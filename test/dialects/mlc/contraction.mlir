@@ -76,6 +76,15 @@ func.func @interleaved(%w: tensor<7x33xbf16>, %x: tensor<4x8xbf16>, %plain: tens
   return
 }
 
+// CHECK-LABEL: func.func @winograd
+func.func @winograd(%image: tensor<2x14x15x8xf32>, %filter: tensor<2x36x8x16xf32>, %small: tensor<2x16x8x16xf32>) {
+  // CHECK: = mlc.winograd_conv %{{.*}}, %{{.*}} {out_channels = 20 : i64, pad_high = array<i64: 1, 2>, pad_low = array<i64: 1, 0>, tile = 4 : i64} : (tensor<2x14x15x8xf32>, tensor<2x36x8x16xf32>) -> tensor<2x14x15x20xf32>
+  %four = mlc.winograd_conv %image, %filter {out_channels = 20 : i64, pad_high = array<i64: 1, 2>, pad_low = array<i64: 1, 0>, tile = 4 : i64} : (tensor<2x14x15x8xf32>, tensor<2x36x8x16xf32>) -> tensor<2x14x15x20xf32>
+  // CHECK: = mlc.winograd_conv %{{.*}}, %{{.*}} {out_channels = 32 : i64, pad_high = array<i64: 0, 0>, pad_low = array<i64: 0, 0>, tile = 2 : i64} : (tensor<2x14x15x8xf32>, tensor<2x16x8x16xf32>) -> tensor<2x12x13x32xf32>
+  %two = mlc.winograd_conv %image, %small {out_channels = 32 : i64, pad_high = array<i64: 0, 0>, pad_low = array<i64: 0, 0>, tile = 2 : i64} : (tensor<2x14x15x8xf32>, tensor<2x16x8x16xf32>) -> tensor<2x12x13x32xf32>
+  return
+}
+
 // CHECK-LABEL: func.func @attention
 func.func @attention(%q: tensor<2x8x10x64xf32>, %k: tensor<2x8x12x64xf32>, %v: tensor<2x8x12x32xf32>, %mask: tensor<2x1x1x12xf32>, %grouped: tensor<2x2x12x64xf32>, %qs: tensor<2x10x8x64xf32>, %ks: tensor<2x12x8x64xf32>) {
   // CHECK: = mlc.attention %{{.*}}, %{{.*}}, %{{.*}} {scale = 1.250000e-01 : f64} : (tensor<2x8x10x64xf32>, tensor<2x8x12x64xf32>, tensor<2x8x12x32xf32>) -> tensor<2x8x10x32xf32>

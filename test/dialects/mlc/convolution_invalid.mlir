@@ -278,3 +278,84 @@ func.func @f(%x: tensor<1x2x16x8xf32>, %f: tensor<2x3x3x8x16xf32>) {
   %r = mlc.packed_conv %x, %f {dilations = array<i64: 1, 1>, out_channels = 20 : i64, strides = array<i64: 1, 1>} : (tensor<1x2x16x8xf32>, tensor<2x3x3x8x16xf32>) -> tensor<1x14x14x20xf32>
   return
 }
+
+// -----
+
+func.func @f(%x: tensor<2x14x15x8xf32>, %f: tensor<2x36x8x16xf64>) {
+  // expected-error@+2 {{'mlc.winograd_conv' op (C1) expects operands of one element type, got f32 and f64}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.winograd_conv %x, %f {out_channels = 20 : i64, pad_high = array<i64: 1, 1>, pad_low = array<i64: 1, 1>, tile = 4 : i64} : (tensor<2x14x15x8xf32>, tensor<2x36x8x16xf64>) -> tensor<2x14x15x20xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x14x15x8xf32>, %f: tensor<2x36x8xf32>) {
+  // expected-error@+2 {{'mlc.winograd_conv' op (C2) expects input and filter of rank 4, got 2x14x15x8 and 2x36x8}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.winograd_conv %x, %f {out_channels = 20 : i64, pad_high = array<i64: 1, 1>, pad_low = array<i64: 1, 1>, tile = 4 : i64} : (tensor<2x14x15x8xf32>, tensor<2x36x8xf32>) -> tensor<2x14x15x20xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x14x15x8xf32>, %f: tensor<2x25x8x16xf32>) {
+  // expected-error@+2 {{'mlc.winograd_conv' op (C3) expects a tile of 2 or 4, got 3}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.winograd_conv %x, %f {out_channels = 20 : i64, pad_high = array<i64: 1, 1>, pad_low = array<i64: 1, 1>, tile = 3 : i64} : (tensor<2x14x15x8xf32>, tensor<2x25x8x16xf32>) -> tensor<2x14x15x20xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x14x15x8xf32>, %f: tensor<2x16x8x16xf32>) {
+  // expected-error@+2 {{'mlc.winograd_conv' op (C4) expects a filter of 36 positions and 8 channels, got 16 and 8}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.winograd_conv %x, %f {out_channels = 20 : i64, pad_high = array<i64: 1, 1>, pad_low = array<i64: 1, 1>, tile = 4 : i64} : (tensor<2x14x15x8xf32>, tensor<2x16x8x16xf32>) -> tensor<2x14x15x20xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x14x15x8xf32>, %f: tensor<2x36x7x16xf32>) {
+  // expected-error@+2 {{'mlc.winograd_conv' op (C4) expects a filter of 36 positions and 8 channels, got 36 and 7}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.winograd_conv %x, %f {out_channels = 20 : i64, pad_high = array<i64: 1, 1>, pad_low = array<i64: 1, 1>, tile = 4 : i64} : (tensor<2x14x15x8xf32>, tensor<2x36x7x16xf32>) -> tensor<2x14x15x20xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x14x15x8xf32>, %f: tensor<2x36x8x16xf32>) {
+  // expected-error@+2 {{'mlc.winograd_conv' op (C5) expects out_channels that fill 2 panels of 16, got 33}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.winograd_conv %x, %f {out_channels = 33 : i64, pad_high = array<i64: 1, 1>, pad_low = array<i64: 1, 1>, tile = 4 : i64} : (tensor<2x14x15x8xf32>, tensor<2x36x8x16xf32>) -> tensor<2x14x15x20xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x14x15x8xf32>, %f: tensor<2x36x8x16xf32>) {
+  // expected-error@+2 {{'mlc.winograd_conv' op (C6) expects pad_low with one entry for each of 2 spatial dimensions, got 1}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.winograd_conv %x, %f {out_channels = 20 : i64, pad_high = array<i64: 1, 1>, pad_low = array<i64: 1>, tile = 4 : i64} : (tensor<2x14x15x8xf32>, tensor<2x36x8x16xf32>) -> tensor<2x14x15x20xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x14x15x8xf32>, %f: tensor<2x36x8x16xf32>) {
+  // expected-error@+2 {{'mlc.winograd_conv' op (C6) expects pad_high of at least 0, got -1}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.winograd_conv %x, %f {out_channels = 20 : i64, pad_high = array<i64: 1, -1>, pad_low = array<i64: 1, 1>, tile = 4 : i64} : (tensor<2x14x15x8xf32>, tensor<2x36x8x16xf32>) -> tensor<2x14x15x20xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x2x15x8xf32>, %f: tensor<2x36x8x16xf32>) {
+  // expected-error@+2 {{'mlc.winograd_conv' op (C6) expects a window that fits into the padded input, got a window of 3 in 2 (spatial dimension 0)}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.winograd_conv %x, %f {out_channels = 20 : i64, pad_high = array<i64: 0, 1>, pad_low = array<i64: 0, 1>, tile = 4 : i64} : (tensor<2x2x15x8xf32>, tensor<2x36x8x16xf32>) -> tensor<2x14x15x20xf32>
+  return
+}

@@ -1,0 +1,155 @@
+// mlc-winograd. Before:
+//   %y = mlc.conv %x, %f {layout = channels_last, pad_low = ..., pad_high = ...}   : f [3, 3, C, O] a weight
+// after, for a tile of 4:
+//   %g = mlc.cast (mlc.reshape %f)          : [9, C * O], f64
+//   %t = mlc.matmul %squares, %g            : [36, C * O], %squares as in dialects/mlc/Winograd.h
+//   %p = mlc.pack (mlc.cast (mlc.reshape %t)) {lanes = 16}
+//   %y = mlc.winograd_conv %x, %p {tile = 4, pad_low = ..., pad_high = ..., out_channels = O}
+// The transform of the filter is rounded once, from f64. The image's padding stays an attribute: the kernel's transform
+// knows where the image ends. Post-condition: see passes.td.
+#include "dialects/mlc/Winograd.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "passes/Passes.h"
+#include "passes/Rewriting.h"
+
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+
+namespace mlc {
+#define GEN_PASS_DEF_WINOGRADCONVOLUTIONS
+#include "passes/layout/Passes.h.inc"
+
+namespace {
+
+bool isCandidate(ConvOp op) {
+  auto are = [](ArrayRef<int64_t> values, int64_t value) {
+    return llvm::all_of(values, [&](int64_t other) { return other == value; });
+  };
+  return op.getLayout() == Layout::ChannelsLast && op.getType().getRank() == 4 &&
+         elementOfTensor(op.getInput()).isF32() && op.getGroups() == 1 && are(op.getStrides(), 1) &&
+         are(op.getDilations(), 1) && are(shapeOfTensor(op.getFilter()).take_front(2), Winograd::window) &&
+         op.getType().getNumElements() != 0 && countElements(op.getFilter().getType()) != 0 &&
+         isParameterOnly(op.getFilter());
+}
+
+// Cycles on an x86 core that finishes a vector of 16 multiply-adds in each, and reads weights from memory. Only ratios
+// matter.
+class CostModel {
+public:
+  explicit CostModel(ConvOp op) {
+    ArrayRef<int64_t> result = op.getType().getShape();
+    images = double(result[0]);
+    height = result[1];
+    width = result[2];
+    channels = double(shapeOfTensor(op.getInput()).back());
+    inputVectors = double(llvm::divideCeil(uint64_t(channels), lanes));
+    outputVectors = double(llvm::divideCeil(uint64_t(result[3]), lanes));
+  }
+
+  double plain() const {
+    constexpr double taps = Winograd::window * Winograd::window;
+    return products(images * double(height * width), taps);
+  }
+
+  double winograd(int64_t tile) const {
+    double tiles = images * double(llvm::divideCeil(height, tile)) * double(llvm::divideCeil(width, tile));
+    double taps = double((tile + 2) * (tile + 2));
+    // Cycles for each element of a tile's transforms: loads, sums, stores (measured).
+    constexpr double input = 5.5, output = 4;
+    return products(tiles, taps) + tiles * taps * (input * inputVectors + output * outputVectors);
+  }
+
+private:
+  static constexpr uint64_t lanes = 16;
+
+  // `taps` products of [rows x channels] and [channels x outputs]. Few rows use weights up faster than memory brings
+  // them.
+  double products(double rows, double taps) const {
+    constexpr double bytesPerCycle = 5, vectorBytes = 4 * lanes, efficiency = 0.94;
+    double weights = taps * channels * outputVectors;
+    return std::max(rows * weights / efficiency, weights * vectorBytes / bytesPerCycle);
+  }
+
+  double images, channels, inputVectors, outputVectors;
+  int64_t height, width;
+};
+
+// The fastest, 0 for the plain convolution. Winograd's error is the larger one: it has to gain something.
+int64_t chooseTile(ConvOp op) {
+  constexpr double gain = 1.1;
+  CostModel model(op);
+  int64_t best = 0;
+  double cost = model.plain() / gain;
+  for (int64_t tile : Winograd::tiles())
+    if (double other = model.winograd(tile); other < cost) {
+      best = tile;
+      cost = other;
+    }
+  return best;
+}
+
+struct UseWinograd : OpRewritePattern<ConvOp> {
+  UseWinograd(MLIRContext *context, std::optional<int64_t> tile, int64_t lanes)
+      : OpRewritePattern(context), tile(tile), lanes(lanes) {}
+
+  LogicalResult matchAndRewrite(ConvOp op, PatternRewriter &rewriter) const override {
+    if (!isCandidate(op))
+      return failure();
+    int64_t chosen = tile ? *tile : chooseTile(op);
+    if (chosen == 0)
+      return failure();
+    OpMaker m(rewriter, op.getLoc());
+    Value packed = transformFilter(m, rewriter, op, Winograd(chosen));
+    SmallVector<NamedAttribute> attributes{m.integer("tile", chosen), m.ints("pad_low", op.getPadLow()),
+                                           m.ints("pad_high", op.getPadHigh()),
+                                           m.integer("out_channels", op.getType().getShape().back())};
+    rewriter.replaceOp(op, m.make<WinogradConvOp>({op.getInput(), packed}, attributes));
+    return success();
+  }
+
+private:
+  std::optional<int64_t> tile; // none: the cost model's
+  int64_t lanes;
+
+  Value transformFilter(OpMaker &m, OpBuilder &b, ConvOp op, const Winograd &winograd) const {
+    ArrayRef<int64_t> filter = shapeOfTensor(op.getFilter());
+    int64_t channels = filter[2], outputs = filter[3], taps = winograd.taps * winograd.taps;
+    auto cast = [&](Value value, Type type) {
+      return m.make<CastOp>(value, b.getNamedAttr("to", TypeAttr::get(type)));
+    };
+    auto squares = RankedTensorType::get({taps, Winograd::window * Winograd::window}, b.getF64Type());
+    Value matrix = ConstantOp::create(b, op.getLoc(), DenseElementsAttr::get(squares, ArrayRef(winograd.squareFilter)));
+    Value columns =
+        cast(m.reshape(op.getFilter(), {Winograd::window * Winograd::window, channels * outputs}), b.getF64Type());
+    Value transformed = m.reshape(m.make<MatmulOp>({matrix, columns}), {taps, channels, outputs});
+    return m.make<PackOp>(cast(transformed, b.getF32Type()), m.integer("lanes", lanes));
+  }
+};
+
+struct WinogradConvolutions : impl::WinogradConvolutionsBase<WinogradConvolutions> {
+  using WinogradConvolutionsBase::WinogradConvolutionsBase;
+  void runOnOperation() override {
+    if (lanes < 1) {
+      getOperation()->emitError("mlc-winograd expects lanes of at least 1, got ") << lanes.getValue();
+      return signalPassFailure();
+    }
+    if (mode == "off")
+      return;
+    std::optional<int64_t> tile;
+    if (mode == "f2" || mode == "f4") {
+      tile = mode == "f2" ? 2 : 4;
+    } else if (mode != "auto") {
+      getOperation()->emitError("mlc-winograd expects a mode of off, f2, f4 or auto, got '") << mode.getValue() << "'";
+      return signalPassFailure();
+    }
+    RewritePatternSet patterns(&getContext());
+    patterns.add<UseWinograd>(&getContext(), tile, lanes);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+} // namespace
+} // namespace mlc
