@@ -8,8 +8,10 @@
 #include "reference/Values.h"
 #include "runtime/program_generated.h"
 #include "support/Difference.h"
+#include "support/GuardedMemory.h"
 
 #include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
@@ -23,46 +25,27 @@ namespace {
 
 constexpr llvm::StringLiteral kProbe = "probe"; // entry points probe0, probe1, ...
 
-// Stands for stored bytes, possibly of another shape: part of a kernel's binding, never a kernel.
-bool isStored(Operation *op) {
-  if (auto reshape = dyn_cast_or_null<ReshapeOp>(op))
-    return isStored(reshape.getOperand().getDefiningOp());
-  return isa_and_nonnull<LoadParamOp, ConstantOp>(op);
-}
 bool isKernel(Operation &op) {
   return !isa<ReshapeOp, LoadParamOp, ConstantOp>(op) && !op.hasTrait<OpTrait::IsTerminator>();
 }
 
-// The operands that a probe takes as inputs: those that are computed.
-SmallVector<Value> computedOperands(Operation &op) {
-  SmallVector<Value> values;
-  for (Value operand : op.getOperands())
-    if (!isStored(operand.getDefiningOp()) && !llvm::is_contained(values, operand))
-      values.push_back(operand);
-  return values;
-}
-
-void cloneStored(OpBuilder &b, Value value, IRMapping &mapping) {
-  if (mapping.contains(value))
-    return;
-  Operation *op = value.getDefiningOp();
-  for (Value operand : op->getOperands())
-    cloneStored(b, operand, mapping);
-  b.clone(*op, mapping);
+// The operands of a probe, each once. Stored ones too: what they are makes no difference to the kernel, and where they
+// are lies between guard pages.
+SmallVector<Value> operandsOf(Operation &op) {
+  SetVector<Value> values(op.operand_begin(), op.operand_end());
+  return values.takeVector();
 }
 
 // An entry point that computes `op` alone.
 void addProbe(ModuleOp module, Operation &op, const std::string &name) {
   OpBuilder b = OpBuilder::atBlockEnd(module.getBody());
-  SmallVector<Value> inputs = computedOperands(op);
+  SmallVector<Value> inputs = operandsOf(op);
   auto type = b.getFunctionType(ValueRange(inputs).getTypes(), op.getResultTypes());
   auto function = func::FuncOp::create(b, op.getLoc(), name, type);
   function->setAttr(kEntryAttr, b.getStringAttr(name));
   b.setInsertionPointToStart(function.addEntryBlock());
   IRMapping mapping;
   mapping.map(inputs, function.getArguments());
-  for (Value operand : op.getOperands())
-    cloneStored(b, operand, mapping);
   func::ReturnOp::create(b, op.getLoc(), b.clone(op, mapping)->getResults());
 }
 
@@ -89,7 +72,9 @@ public:
     return Status::success();
   }
 
-  Result<std::vector<HostTensor>> run(const std::string &entry, ArrayRef<HostTensor> inputs, TypeRange resultTypes) {
+  // Every tensor lies between guard pages, at this side of its memory: a kernel that leaves one ends the process.
+  Result<std::vector<HostTensor>> run(const std::string &entry, ArrayRef<HostTensor> inputs, TypeRange resultTypes,
+                                      GuardedMemory::Side side) {
     symbols.clear();
     descriptions.clear();
     emitters.clear();
@@ -98,15 +83,25 @@ public:
       return Status::error(mlc_last_error());
     std::vector<HostTensor> results;
     std::vector<mlc_tensor> inputViews, resultViews;
-    for (const HostTensor &input : inputs)
-      inputViews.push_back(view(input));
+    std::vector<GuardedMemory> memory;
+    auto place = [&](const HostTensor &tensor) {
+      memory.emplace_back(tensor.sizeBytes(), side);
+      return view(tensor, memory.back().data());
+    };
+    for (const HostTensor &input : inputs) {
+      inputViews.push_back(place(input));
+      if (input.sizeBytes())
+        std::memcpy(memory.back().data(), input.bytes(), input.sizeBytes());
+      memory.back().protect();
+    }
     for (Type type : resultTypes)
-      results.emplace_back(dtypeOf(type), shapeOf(type));
-    for (HostTensor &result : results)
-      resultViews.push_back(view(result));
+      resultViews.push_back(place(results.emplace_back(dtypeOf(type), shapeOf(type))));
     if (mlc_session_run(session, index, inputViews.data(), inputViews.size(), resultViews.data(), resultViews.size()) !=
         MLC_OK)
       return Status::error(mlc_last_error());
+    for (auto [result, view] : llvm::zip_equal(results, resultViews))
+      if (result.sizeBytes())
+        std::memcpy(result.mutableBytes(), view.data, result.sizeBytes());
     return results;
   }
 
@@ -129,11 +124,12 @@ public:
   std::string emittedBy() const { return llvm::join(emitters, ","); }
 
 private:
-  // The runtime writes only through views of results, which are owned.
-  static mlc_tensor view(const HostTensor &tensor) {
-    return {const_cast<std::byte *>(tensor.bytes()), toRuntime(tensor.dtype()),
-            static_cast<int32_t>(tensor.shape().size()), tensor.shape().data(), nullptr};
+  static mlc_tensor view(const HostTensor &tensor, std::byte *data) {
+    return {data, toRuntime(tensor.dtype()), static_cast<int32_t>(tensor.shape().size()), tensor.shape().data(),
+            nullptr};
   }
+  // The runtime writes only through views of results, which are owned.
+  static mlc_tensor view(const HostTensor &tensor) { return view(tensor, const_cast<std::byte *>(tensor.bytes())); }
   static void record(void *context, const mlc_profile_event *event) {
     auto *self = static_cast<Compiled *>(context);
     if (event->kernel_index == UINT32_MAX)
@@ -229,9 +225,12 @@ private:
     if (failed(exact))
       return failure();
     std::vector<HostTensor> inputs;
-    for (Value input : computedOperands(op))
+    for (Value input : operandsOf(op))
       inputs.push_back(values.at(input));
-    auto actual = compiled.run(name, inputs, op.getResultTypes());
+    os.flush(); // the kernel may end the process
+    auto actual = compiled.run(name, inputs, op.getResultTypes(), GuardedMemory::Side::Start);
+    if (actual.ok())
+      actual = compiled.run(name, inputs, op.getResultTypes(), GuardedMemory::Side::End);
     if (!actual.ok())
       return op.emitError("the kernel of this region fails: ") << actual.message();
     std::string where = describeLocation(op.getLoc());
@@ -261,7 +260,7 @@ private:
     for (auto [i, type] : llvm::enumerate(entry.getResultTypes()))
       if (!entry.getResultAttr(i, kVariableAttr))
         callerTypes.push_back(type);
-    auto actual = compiled.run(name, callerInputs, callerTypes);
+    auto actual = compiled.run(name, callerInputs, callerTypes, GuardedMemory::Side::End);
     if (!actual.ok())
       return entry.emitError("the entry point fails: ") << actual.message();
     bool right = true;

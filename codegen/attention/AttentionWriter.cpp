@@ -1,6 +1,6 @@
 // One tile of an attention kernel, as vector code. See Attention.h for its structure.
 #include "codegen/attention/Attention.h"
-#include "codegen/attention/Transpose.h"
+#include "codegen/cpu/TransposeSquare.h"
 #include "codegen/math/Math.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

@@ -2,6 +2,7 @@
 #include "codegen/cpu/VectorEmitter.h"
 #include "codegen/cpu/ContractionKernel.h"
 #include "codegen/cpu/Elementwise.h"
+#include "codegen/cpu/Transpose.h"
 #include "codegen/cpu/VectorToLLVM.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -82,7 +83,8 @@ bool isSupported(func::FuncOp kernel) {
 class VectorEmitter final : public Emitter {
 public:
   llvm::StringRef name() const override { return "vector"; }
-  // A vector is computed from its own elements, then stored; tails are masked, nothing overlaps.
+  // A vector is computed from its own elements, then stored; tails are masked, nothing overlaps. Where elements change
+  // places an operand is not read element by element.
   bool allowsInPlace() const override { return true; }
 
   // Emission is the only complete answer to whether an epilogue can be evaluated, and is cheap before LLVM.
@@ -114,6 +116,10 @@ private:
     emitted.name = kernel.getName().str();
     emitted.emitter = name().str();
     return buildKernelFunction(kernel, [&](OpBuilder &b, const KernelFrame &frame) {
+      if (auto transposition = matchTransposition(kernel)) {
+        emitTransposition(b, kernel, *transposition, target, frame, emitted);
+        return true;
+      }
       return contraction ? emitContraction(b, kernel, *contraction, target, frame, emitted)
                          : emitElementwise(b, kernel, target, frame, emitted);
     });

@@ -7,6 +7,7 @@
 // runs it.
 #include "codegen/halide/FusedMultiplyAdd.h"
 #include "codegen/halide/Pipeline.h"
+#include "codegen/halide/VectorIdioms.h"
 #include "llvm/Bitcode/BitcodeReader.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -150,6 +151,7 @@ public:
     if (!pipeline)
       return kernel.emitOpError("has no pipeline in Halide's bitcode");
     restoreMultiplyAdds(**module);
+    restoreVectorIdioms(**module);
     EmittedKernel result;
     result.name = kernel.getSymName().str();
     result.emitter = "halide";

@@ -225,6 +225,20 @@ private:
     return false;
   }
 
+  // Does `user` alone read it, at one place? A square reads it as both of its factors.
+  static bool isReadOnce(Value value, linalg::GenericOp user) {
+    AffineMap place;
+    for (OpOperand &use : value.getUses()) {
+      if (use.getOwner() != user)
+        return false;
+      AffineMap map = user.getMatchingIndexingMap(&use);
+      if (place && map != place)
+        return false;
+      place = map;
+    }
+    return bool(place);
+  }
+
   // A map is recomputed at its uses when that repeats nothing, and where a row of it needs too much stack.
   bool isInlined(linalg::GenericOp op) const {
     if (op.getNumReductionLoops() > 0)
@@ -237,10 +251,8 @@ private:
       return true;
     if (recomputes && typeOf(value).getNumElements() > kMaxStackBytes / 32 && workOf(op) <= kMaxRepeatedWork)
       return true;
-    if (!value.hasOneUse())
-      return false;
     auto user = dyn_cast<linalg::GenericOp>(*value.user_begin());
-    return user && user.getNumLoops() == op.getNumLoops();
+    return user && user.getNumLoops() == op.getNumLoops() && isReadOnce(value, user);
   }
 
   void placeStages(Block &body) {

@@ -20,13 +20,42 @@ GatherOp findGather(func::FuncOp kernel) {
   return llvm::hasSingleElement(kernel.getBody().front().without_terminator()) ? gather : GatherOp();
 }
 
+// Copies a row in vectors, with what is behind the last whole one by smaller moves; leaves the builder behind it. (What
+// code generation makes of a long memcpy without libc goes byte by byte.)
+void copyRow(llvm::IRBuilder<> &b, llvm::Value *to, llvm::Value *from, int64_t bytes, int64_t vectorBytes) {
+  llvm::Type *byte = b.getInt8Ty(), *vector = llvm::FixedVectorType::get(byte, vectorBytes);
+  llvm::BasicBlock *before = b.GetInsertBlock();
+  llvm::Function *function = before->getParent();
+  auto *copy = llvm::BasicBlock::Create(b.getContext(), "copy", function),
+       *rest = llvm::BasicBlock::Create(b.getContext(), "rest", function);
+  int64_t whole = bytes / vectorBytes * vectorBytes;
+  b.CreateBr(whole ? copy : rest);
+  if (whole) {
+    b.SetInsertPoint(copy);
+    auto *at = b.CreatePHI(b.getInt64Ty(), 2);
+    at->addIncoming(b.getInt64(0), before);
+    llvm::Value *value = b.CreateAlignedLoad(vector, b.CreateGEP(byte, from, at), llvm::Align(1));
+    b.CreateAlignedStore(value, b.CreateGEP(byte, to, at), llvm::Align(1));
+    llvm::Value *next = b.CreateAdd(at, b.getInt64(vectorBytes));
+    at->addIncoming(next, copy);
+    b.CreateCondBr(b.CreateICmpULT(next, b.getInt64(whole)), copy, rest);
+  } else {
+    copy->eraseFromParent();
+  }
+  b.SetInsertPoint(rest);
+  if (bytes > whole)
+    b.CreateMemCpy(b.CreateConstGEP1_64(byte, to, whole), llvm::MaybeAlign(1), b.CreateConstGEP1_64(byte, from, whole),
+                   llvm::MaybeAlign(1), bytes - whole);
+}
+
 class GatherEmitter : public Emitter {
 public:
   llvm::StringRef name() const override { return "gather"; }
   bool accepts(func::FuncOp kernel, const TargetDesc &) const override { return bool(findGather(kernel)); }
 
   // Tiles are the slices of the result: one (outer, index) pair each.
-  FailureOr<EmittedKernel> emit(func::FuncOp kernel, const TargetDesc &, llvm::LLVMContext &context) const override {
+  FailureOr<EmittedKernel> emit(func::FuncOp kernel, const TargetDesc &target,
+                                llvm::LLVMContext &context) const override {
     GatherOp op = findGather(kernel);
     if (!op)
       return kernel.emitOpError("is not a gather");
@@ -78,8 +107,8 @@ public:
     llvm::Value *row = b.CreateAdd(b.CreateMul(b.CreateSDiv(tile, number), b.getInt64(size)), index);
     llvm::Value *from = b.CreateGEP(b.getInt8Ty(), table, b.CreateMul(row, b.getInt64(rowBytes)));
     llvm::Value *to = b.CreateGEP(b.getInt8Ty(), out, b.CreateMul(tile, b.getInt64(rowBytes)));
-    b.CreateMemCpy(to, llvm::MaybeAlign(1), from, llvm::MaybeAlign(1), rowBytes);
-    tile->addIncoming(b.CreateAdd(tile, b.getInt64(1)), inside);
+    copyRow(b, to, from, rowBytes, target.vector_bytes);
+    tile->addIncoming(b.CreateAdd(tile, b.getInt64(1)), b.GetInsertBlock());
     b.CreateBr(loop);
 
     b.SetInsertPoint(outside);

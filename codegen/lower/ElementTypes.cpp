@@ -120,6 +120,9 @@ Value convertElement(OpBuilder &b, Location loc, Value value, Type to) {
   Type from = value.getType();
   if (from == to)
     return value;
+  // A body that moves an element and does nothing to it.
+  if (auto widened = value.getDefiningOp<arith::ExtFOp>(); widened && widened.getIn().getType() == to)
+    return widened.getIn();
   if (to.getIntOrFloatBitWidth() > from.getIntOrFloatBitWidth())
     return arith::ExtFOp::create(b, loc, to, value);
   return arith::TruncFOp::create(b, loc, to, value);

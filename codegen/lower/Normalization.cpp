@@ -1,5 +1,6 @@
 // Softmax and normalisations: row reductions and maps over them.
 #include "codegen/lower/Families.h"
+#include "codegen/math/Math.h"
 #include "dialects/mlc/MlcDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -39,7 +40,9 @@ Value lowerSoftmax(OpBuilder &b, Operation *op, Value x, int64_t axis, bool loga
         return arith::SubFOp::create(n, where, v[0], v[1]);
       });
   Value exponential = mapElements(b, loc, shifted, wide, [](OpBuilder &n, Location where, ValueRange v) -> Value {
-    return math::ExpOp::create(n, where, v[0]);
+    auto exp = math::ExpOp::create(n, where, v[0]);
+    exp->setAttr(kNonPositiveAttr, n.getUnitAttr()); // less their maximum
+    return exp;
   });
   Value sum = reduceElements(b, loc, exponential, axis, scalar(b, loc, compute, 0), addBody);
   // One division, or logarithm, a row.

@@ -12,7 +12,10 @@ namespace {
 Value expand(OpBuilder &b, Operation *op, ValueRange v) {
   Location loc = op->getLoc();
   return llvm::TypeSwitch<Operation *, Value>(op)
-      .Case([&](math::ExpOp) { return buildExp(b, loc, v[0]); })
+      .Case([&](math::ExpOp o) {
+        bool isNonPositive = o->hasAttr(kNonPositiveAttr) && getElementTypeOrSelf(v[0]).isF32();
+        return isNonPositive ? buildExpNonPositive(b, loc, v[0]) : buildExp(b, loc, v[0]);
+      })
       .Case([&](math::Exp2Op) { return buildExp2(b, loc, v[0]); })
       .Case([&](math::ExpM1Op) { return buildExpM1(b, loc, v[0]); })
       .Case([&](math::LogOp) { return buildLog(b, loc, v[0]); })

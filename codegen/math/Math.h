@@ -16,6 +16,8 @@ namespace mlc::codegen {
 mlir::Value buildExp(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
 // exp of x <= 0, or NaN, as in softmax; with fewer instructions. f32 alone; what is below 2^-126 is 0.
 mlir::Value buildExpNonPositive(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
+// Marks a math.exp of f32 whose operand is known to be so.
+inline constexpr llvm::StringLiteral kNonPositiveAttr = "mlc.non_positive";
 mlir::Value buildExp2(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
 mlir::Value buildExpM1(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
 mlir::Value buildLog(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);

@@ -4,13 +4,14 @@
 #include "mlc/runtime.h"
 #include "mlir/Pass/PassManager.h"
 #include "reference/Interpreter.h"
+#include "support/GuardedMemory.h"
 #include "test/sweep/Draw.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/raw_ostream.h"
 #include <csignal>
 #include <gtest/gtest.h>
-#include <sys/mman.h>
+#include <map>
 #include <unistd.h>
 
 namespace mlc::sweep {
@@ -44,35 +45,29 @@ namespace {
 
 constexpr size_t kBatch = 128; // cases of one module
 
-// Memory of whole pages with an inaccessible page on both sides; the tensor touches one of them.
-class GuardedBuffer {
+using Side = GuardedMemory::Side;
+
+// What a session allocates (arena, scratch, variables) lies between guard pages too.
+class GuardedAllocator {
 public:
-  GuardedBuffer(size_t bytes, bool atEnd, int fill) : page(size_t(sysconf(_SC_PAGESIZE))) {
-    inside = (bytes + page - 1) / page * page;
-    total = inside + 2 * page;
-    base = static_cast<std::byte *>(mmap(nullptr, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-    if (base == MAP_FAILED || (inside && mprotect(base + page, inside, PROT_READ | PROT_WRITE) != 0)) {
-      ADD_FAILURE() << "no memory";
-      std::abort();
-    }
-    std::memset(base + page, fill, inside);
-    data = base + page + (atEnd ? inside - bytes : 0);
+  explicit GuardedAllocator(Side side) : side(side), hooks{this, allocate, release} {}
+  const mlc_allocator *get() const { return &hooks; }
+
+private:
+  static void *allocate(void *context, size_t size, size_t alignment) {
+    auto *self = static_cast<GuardedAllocator *>(context);
+    GuardedMemory block((size + alignment - 1) / alignment * alignment, self->side);
+    void *data = block.data();
+    self->blocks.emplace(data, std::move(block));
+    return data;
   }
-  GuardedBuffer(GuardedBuffer &&other) noexcept
-      : page(other.page), inside(other.inside), total(other.total), data(other.data) {
-    base = std::exchange(other.base, nullptr);
-  }
-  ~GuardedBuffer() {
-    if (base)
-      munmap(base, total);
-  }
-  void protect() {
-    if (inside)
-      mprotect(base + page, inside, PROT_READ);
+  static void release(void *context, void *block, size_t) {
+    static_cast<GuardedAllocator *>(context)->blocks.erase(block);
   }
 
-  size_t page, inside, total;
-  std::byte *base, *data;
+  Side side;
+  mlc_allocator hooks;
+  std::map<void *, GuardedMemory> blocks;
 };
 
 mlc_dtype runtimeType(DType dtype) {
@@ -171,18 +166,21 @@ public:
     ASSERT_EQ(status, MLC_OK) << mlc_last_error();
     struct Mode {
       uint32_t threads;
-      bool atEnd;
+      Side side;
     };
     for (Prepared &p : prepared)
       p.first.clear();
-    for (auto [threads, atEnd] : {Mode{1, true}, Mode{2, false}, Mode{3, true}, Mode{4, false}, Mode{7, true}}) {
+    for (auto [threads, side] :
+         {Mode{1, Side::End}, Mode{2, Side::Start}, Mode{3, Side::End}, Mode{4, Side::Start}, Mode{7, Side::End}}) {
+      GuardedAllocator allocator(side);
       mlc_session_options options{};
       options.struct_size = sizeof options;
       options.threads = threads;
+      options.allocator = allocator.get();
       mlc_session *session;
       ASSERT_EQ(mlc_session_create(module, &options, &session), MLC_OK) << mlc_last_error();
       for (Prepared &p : prepared)
-        runOne(module, session, p, atEnd, target + ", " + std::to_string(threads) + " threads");
+        runOne(module, session, p, side, target + ", " + std::to_string(threads) + " threads");
       mlc_session_destroy(session);
     }
     mlc_module_destroy(module);
@@ -219,20 +217,23 @@ private:
     }
   }
 
-  void runOne(mlc_module *module, mlc_session *session, Prepared &p, bool atEnd, const std::string &how) {
+  void runOne(mlc_module *module, mlc_session *session, Prepared &p, Side side, const std::string &how) {
     size_t entry;
     ASSERT_EQ(mlc_module_find_entry(module, p.entry.c_str(), &entry), MLC_OK) << mlc_last_error();
-    std::vector<GuardedBuffer> memory;
+    std::vector<GuardedMemory> memory;
     std::vector<mlc_tensor> inputs, outputs;
     for (const HostTensor &tensor : p.inputs) {
-      GuardedBuffer &buffer = memory.emplace_back(tensor.sizeBytes(), atEnd, 0);
+      GuardedMemory &buffer = memory.emplace_back(tensor.sizeBytes(), side);
       if (tensor.sizeBytes())
-        std::memcpy(buffer.data, tensor.bytes(), tensor.sizeBytes());
+        std::memcpy(buffer.data(), tensor.bytes(), tensor.sizeBytes());
       buffer.protect();
-      inputs.push_back(viewOf(tensor, buffer.data));
+      inputs.push_back(viewOf(tensor, buffer.data()));
     }
-    for (const HostTensor &tensor : p.expected)
-      outputs.push_back(viewOf(tensor, memory.emplace_back(tensor.sizeBytes(), atEnd, atEnd ? 0xa5 : 0x5a).data));
+    for (const HostTensor &tensor : p.expected) {
+      GuardedMemory &buffer = memory.emplace_back(tensor.sizeBytes(), side);
+      std::memset(buffer.data(), side == Side::End ? 0xa5 : 0x5a, tensor.sizeBytes());
+      outputs.push_back(viewOf(tensor, buffer.data()));
+    }
     runningCase = p.description->name.c_str();
     mlc_status status = mlc_session_run(session, entry, inputs.data(), inputs.size(), outputs.data(), outputs.size());
     if (p.description->refuses) {

@@ -7,6 +7,7 @@
 #include "mlc/kernel_abi.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
+#include "support/GuardedMemory.h"
 #include "support/HostTensor.h"
 
 #include <gtest/gtest.h>
@@ -15,20 +16,7 @@ namespace mlc::codegen::test {
 
 using Floats = std::vector<float>;
 
-// Memory that ends at a page without access. Nothing aligns its start but the element size, as of a caller's tensor.
-class Guarded {
-public:
-  explicit Guarded(size_t bytes);
-  ~Guarded();
-  Guarded(const Guarded &) = delete;
-  Guarded &operator=(const Guarded &) = delete;
-  void *data() const { return start; }
-  template <typename T> T *as() const { return static_cast<T *>(start); }
-
-private:
-  char *base, *start;
-  size_t size;
-};
+using Side = GuardedMemory::Side;
 
 // The x86-64 levels, and further targets, that this machine runs, and their descriptions.
 std::vector<std::string> runnableTargets(const std::vector<std::string> &more = {});
@@ -58,9 +46,11 @@ public:
   LoadedKernel &operator=(const LoadedKernel &) = delete;
 
   bool loaded() const { return function; }
-  // Runs tiles [begin, end), with scratch between guard pages; returns the kernel's code.
-  int32_t launch(llvm::ArrayRef<void *> bindings, int64_t begin, int64_t end);
-  // Runs it all, then tile by tile from the last, into fresh memory: the bits must agree. Returns the results.
+  // Runs tiles [begin, end), with scratch at that side of its memory; returns the kernel's code.
+  int32_t launch(llvm::ArrayRef<void *> bindings, int64_t begin, int64_t end, Side side = Side::End);
+  // Runs it all, then tile by tile from the last, into fresh memory, with every buffer at the end of its memory and
+  // again at the start: a kernel that leaves a buffer by a byte ends the test. The bits must agree. Returns the
+  // results.
   std::vector<HostTensor> run(llvm::ArrayRef<HostTensor> inputs);
 
   int64_t tiles() const { return numTiles; }
@@ -69,12 +59,14 @@ public:
   double emissionMs() const { return emissionTime; }
 
 private:
+  std::vector<HostTensor> runAt(Side side, llvm::ArrayRef<HostTensor> inputs);
+
   std::vector<mlir::Type> resultTypes;
   int64_t numTiles = 0;
   std::string summary;
   std::vector<char> bytes;
   double emissionTime = 0;
-  std::unique_ptr<Guarded> scratch;
+  std::optional<GuardedMemory> scratch[2]; // by Side
   uint64_t scratchBytes = 0;
   void *library = nullptr;
   mlc_kernel_fn function = nullptr;

@@ -1,6 +1,6 @@
 // Shuffles of two vectors that are single instructions on x86: first 4 x 4 squares within the 128-bit lanes (unpack of
 // 32 and of 64 bits), then whole lanes.
-#include "codegen/attention/Transpose.h"
+#include "codegen/cpu/TransposeSquare.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;

@@ -1,6 +1,6 @@
-// A square of f32 vectors, transposed in registers.
-#ifndef MLC_CODEGEN_ATTENTION_TRANSPOSE_H
-#define MLC_CODEGEN_ATTENTION_TRANSPOSE_H
+// A square of vectors of 32-bit elements, transposed in registers.
+#ifndef MLC_CODEGEN_CPU_TRANSPOSESQUARE_H
+#define MLC_CODEGEN_CPU_TRANSPOSESQUARE_H
 
 #include "mlir/IR/Builders.h"
 
@@ -11,4 +11,4 @@ void transposeSquare(mlir::OpBuilder &b, mlir::Location loc, llvm::SmallVector<m
 
 } // namespace mlc::codegen
 
-#endif // MLC_CODEGEN_ATTENTION_TRANSPOSE_H
+#endif // MLC_CODEGEN_CPU_TRANSPOSESQUARE_H
