@@ -79,49 +79,65 @@ Value lowerReduce(OpBuilder &b, ReduceOp op) {
   return reshaped(b, loc, sum, resultType.getShape());
 }
 
-// Carries the best element and its index along the axis.
+// The best element of each row, and the first (or last) position that holds it: two folds, each of one value, which
+// vectorise. A NaN is the best of all, and its first position counts.
 Value lowerArgReduce(OpBuilder &b, Operation *op, Value operand, int64_t axis, bool maximum, bool last) {
   Location loc = op->getLoc();
   auto type = typeOf(operand);
   Type element = computeType(type.getElementType());
-  int64_t rank = type.getRank();
-  SmallVector<int64_t> shape;
+  int64_t rank = type.getRank(), size = type.getDimSize(axis);
+  bool noSign = isUnsigned(op);
+  Value best = reduceElements(b, loc, operand, axis, neutral(b, loc, element, maximum, noSign),
+                              [&](OpBuilder &n, Location where, ValueRange v) {
+                                return fold(n, where, maximum ? ReduceKind::Max : ReduceKind::Min, v[0], v[1], noSign);
+                              });
+  // Positions count from the end where the last one is wanted: the least position is it, either way.
+  Type position = size <= std::numeric_limits<int32_t>::max() ? b.getI32Type() : b.getI64Type();
+  auto number = [&](OpBuilder &n, Location where, int64_t value) -> Value {
+    return arith::ConstantOp::create(n, where, n.getIntegerAttr(position, value));
+  };
+  auto fromTheEnd = [&](OpBuilder &n, Location where, Value from, Value bestOfRow) -> Value {
+    if (!last)
+      return from;
+    Value turned = arith::SubIOp::create(n, where, number(n, where, size - 1), from);
+    if (!isa<FloatType>(element))
+      return turned;
+    Value isNan = arith::CmpFOp::create(n, where, arith::CmpFPredicate::UNO, bestOfRow, bestOfRow);
+    return arith::SelectOp::create(n, where, isNan, from, turned);
+  };
   SmallVector<AffineExpr> kept;
-  SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
-  iterators[axis] = utils::IteratorType::reduction;
   for (int64_t i = 0; i < rank; ++i)
-    if (i != axis) {
-      shape.push_back(type.getDimSize(i));
+    if (i != axis)
       kept.push_back(b.getAffineDimExpr(i));
-    }
-  Value bestInit = filled(b, loc, shape, neutral(b, loc, element, maximum, isUnsigned(op)));
-  Value indexInit = filled(b, loc, shape, scalar(b, loc, b.getI64Type(), 0));
-  AffineMap out = AffineMap::get(rank, 0, kept, b.getContext());
-  AffineMap maps[] = {b.getMultiDimIdentityMap(rank), out, out};
-  auto generic = linalg::GenericOp::create(
-      b, loc, TypeRange{bestInit.getType(), indexInit.getType()}, ValueRange{operand}, ValueRange{bestInit, indexInit},
-      maps, iterators, [&](OpBuilder &n, Location where, ValueRange v) {
-        Value better, x = convertElement(n, where, v[0], element);
+  AffineMap full = b.getMultiDimIdentityMap(rank), row = AffineMap::get(rank, 0, kept, b.getContext());
+  Value positions = mapElements(
+      b, loc, {operand, best}, {full, row}, RankedTensorType::get(type.getShape(), position),
+      [&](OpBuilder &n, Location where, ValueRange v) -> Value {
+        Value isBest;
         if (isa<FloatType>(element)) {
-          using P = arith::CmpFPredicate;
-          P predicate = maximum ? (last ? P::OGE : P::OGT) : (last ? P::OLE : P::OLT);
-          better = arith::CmpFOp::create(n, where, predicate, x, v[1]);
-          Value isNan = arith::CmpFOp::create(n, where, P::UNO, x, x);
-          Value wasNumber = arith::CmpFOp::create(n, where, P::ORD, v[1], v[1]);
-          better = arith::OrIOp::create(n, where, better, arith::AndIOp::create(n, where, isNan, wasNumber));
+          isBest = arith::CmpFOp::create(n, where, arith::CmpFPredicate::OEQ, v[0], v[1]);
+          Value isNan = arith::CmpFOp::create(n, where, arith::CmpFPredicate::UNO, v[0], v[0]);
+          isBest = arith::OrIOp::create(n, where, isBest, isNan);
         } else {
-          using P = arith::CmpIPredicate;
-          P predicate = maximum ? (last ? P::sge : P::sgt) : (last ? P::sle : P::slt);
-          if (isUnsigned(op))
-            predicate = maximum ? (last ? P::uge : P::ugt) : (last ? P::ule : P::ult);
-          better = arith::CmpIOp::create(n, where, predicate, x, v[1]);
+          isBest = arith::CmpIOp::create(n, where, arith::CmpIPredicate::eq, v[0], v[1]);
         }
-        Value index = arith::IndexCastOp::create(n, where, n.getI64Type(), linalg::IndexOp::create(n, where, axis));
-        linalg::YieldOp::create(n, where,
-                                ValueRange{arith::SelectOp::create(n, where, better, x, v[1]),
-                                           arith::SelectOp::create(n, where, better, index, v[2])});
+        Value at = arith::IndexCastOp::create(n, where, position, linalg::IndexOp::create(n, where, axis));
+        return arith::SelectOp::create(n, where, isBest, fromTheEnd(n, where, at, v[1]), number(n, where, size));
       });
-  return reshaped(b, loc, generic.getResult(1), typeOf(op->getResult(0)).getShape());
+  Value first = reduceElements(
+      b, loc, positions, axis, scalar(b, loc, position, double(size)),
+      [](OpBuilder &n, Location where, ValueRange v) { return arith::MinSIOp::create(n, where, v[0], v[1]); });
+  SmallVector<Value> operands = {first};
+  if (last)
+    operands.push_back(best);
+  Value index = mapElements(b, loc, operands, RankedTensorType::get(typeOf(first).getShape(), b.getI64Type()),
+                            [&](OpBuilder &n, Location where, ValueRange v) -> Value {
+                              Value at = last ? fromTheEnd(n, where, v[0], v[1]) : v[0];
+                              return position.isInteger(64)
+                                         ? at
+                                         : arith::ExtSIOp::create(n, where, n.getI64Type(), at).getResult();
+                            });
+  return reshaped(b, loc, index, typeOf(op->getResult(0)).getShape());
 }
 
 // Quadratic in the length of the axis, which is short where models use this: element j counts for i where j <= i.

@@ -3,6 +3,7 @@
 #include "codegen/loops/LoopEmitter.h"
 #include "test/unit/codegen/Harness.h"
 #include "llvm/IR/InstIterator.h"
+#include "llvm/IR/IntrinsicInst.h"
 
 #include <chrono>
 #include <cmath>
@@ -169,6 +170,29 @@ TEST(Kernels, ProductsBehindTheLastVector) {
   }
 }
 
+// Squares of differences read their operand twice, at one place.
+TEST(Kernels, VarianceOverAnOuterDimension) {
+  for (auto [rows, columns] : {std::pair{160, 17}, {300, 40}, {7, 5}}) {
+    std::string x = tensor({rows, columns}), m = tensor({1, columns});
+    check("func.func @k(%x: " + x + ", %m: " + m + ") -> " + m + " { %0 = mlc.sub %x, %m : (" + x + ", " + m + ") -> " +
+              x + " %1 = mlc.mul %0, %0 : (" + x + ", " + x + ") -> " + x +
+              " %2 = mlc.reduce mean %1 {axes = array<i64: 0>, keep_dims} : (" + x + ") -> " + m + " return %2 : " + m +
+              " }",
+          1e-5);
+  }
+}
+
+// A NaN is the best of all; of equal ones the first counts, or the last.
+TEST(Kernels, PositionsOfTheBest) {
+  for (std::string op : {"arg_max", "arg_min"})
+    for (std::string last : {"", ", select_last"})
+      for (std::string axis : {"0", "1"}) {
+        std::string out = axis == "0" ? "tensor<70xi64>" : "tensor<37xi64>";
+        check("func.func @k(%x: tensor<37x70xf32>) -> " + out + " { %0 = mlc." + op + " %x {axis = " + axis + " : i64" +
+              last + "} : (tensor<37x70xf32>) -> " + out + " return %0 : " + out + " }");
+      }
+}
+
 std::string in(const std::string &type, std::string text) {
   for (size_t at = 0; (at = text.find("f32>", at)) != std::string::npos; at += type.size())
     text.replace(at, 3, type);
@@ -252,6 +276,26 @@ TEST(Halide, NothingInDoublePrecision) {
         for (llvm::Instruction &instruction : llvm::instructions(function))
           EXPECT_FALSE(instruction.getType()->getScalarType()->isDoubleTy());
     }
+}
+
+// Halves of vectors are shuffles, and a maximum that keeps a NaN is the intrinsic, whatever Halide's LLVM made of them.
+TEST(Halide, VectorsStayVectors) {
+  for (std::string name : {"x86-64-v3", "x86-64-v4"}) {
+    SCOPED_TRACE(name);
+    Kernel kernel(softmax(5, 384));
+    llvm::LLVMContext context;
+    auto emitted = createHalideEmitter()->emit(kernel.function, targetOf(name), context);
+    ASSERT_TRUE(succeeded(emitted));
+    unsigned maxima = 0;
+    for (llvm::Function &function : *emitted->module)
+      for (llvm::Instruction &instruction : llvm::instructions(function)) {
+        auto *integer = llvm::dyn_cast<llvm::IntegerType>(instruction.getType()->getScalarType());
+        EXPECT_FALSE(integer && integer->getBitWidth() > 64);
+        auto *call = llvm::dyn_cast<llvm::IntrinsicInst>(&instruction);
+        maxima += call && call->getIntrinsicID() == llvm::Intrinsic::maximum;
+      }
+    EXPECT_GT(maxima, 4u);
+  }
 }
 
 // Prints times; fails only where a kernel is slower than the plain loops.

@@ -1,5 +1,6 @@
 // Files in and out, and the messages for bad ones.
 #include "support/FileWriter.h"
+#include "support/GuardedMemory.h"
 #include "support/Npy.h"
 #include "support/ParamStore.h"
 #include "support/Printable.h"
@@ -267,6 +268,24 @@ TEST_F(SupportTest, RandomTensorsStayInTheirRange) {
     EXPECT_LE(high, isFloat(dtype) ? 1 : limit) << nameOf(dtype);
     EXPECT_GT(high, isFloat(dtype) ? 0.9 : limit * 0.95) << nameOf(dtype);
   }
+}
+
+// Bytes inside are there, zero at first; the next one on either side is not.
+TEST(GuardedMemory, EndsAtItsEdges) {
+  for (size_t bytes : {size_t(1), size_t(4096), size_t(5000)}) {
+    GuardedMemory end(bytes, GuardedMemory::Side::End), start(bytes, GuardedMemory::Side::Start);
+    for (GuardedMemory *memory : {&end, &start})
+      for (size_t i = 0; i < bytes; ++i)
+        EXPECT_EQ(std::exchange(memory->data()[i], std::byte(7)), std::byte(0));
+    volatile std::byte *behind = end.data() + bytes, *before = start.data() - 1;
+    EXPECT_DEATH((void)*behind, "");
+    EXPECT_DEATH((void)*before, "");
+    start.protect();
+    EXPECT_EQ(start.data()[0], std::byte(7));
+    EXPECT_DEATH(start.data()[0] = std::byte(1), "");
+  }
+  GuardedMemory empty(0);
+  EXPECT_DEATH((void)*static_cast<volatile std::byte *>(empty.data()), "");
 }
 
 } // namespace
