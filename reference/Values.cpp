@@ -239,8 +239,11 @@ HostTensor packPanels(const HostTensor &source, int64_t lanes) {
   std::vector<int64_t> shape = source.shape(), padded = shape;
   int64_t size = shape.back(), panels = (size + lanes - 1) / lanes;
   padded.back() = panels * lanes;
-  HostTensor full(source.dtype(), padded);
-  pasteStrided(full, source, 0, rowMajorStrides(padded));
+  HostTensor full = source; // weights may be as large as memory: no copy where nothing is padded
+  if (padded != shape) {
+    full = HostTensor(source.dtype(), padded);
+    pasteStrided(full, source, 0, rowMajorStrides(padded));
+  }
   std::vector<int64_t> rows(shape.begin(), shape.end() - 1), split = rows, result = {panels};
   split.insert(split.end(), {panels, lanes});
   result.insert(result.end(), rows.begin(), rows.end());
@@ -272,8 +275,11 @@ HostTensor interleaveRows(const HostTensor &source, int64_t interleave) {
   std::vector<int64_t> padded = source.shape(), split(padded.begin(), padded.end() - 2);
   int64_t lanes = padded.back(), groups = (padded.end()[-2] + interleave - 1) / interleave;
   padded.end()[-2] = groups * interleave;
-  HostTensor full(source.dtype(), padded);
-  pasteStrided(full, source, 0, rowMajorStrides(padded));
+  HostTensor full = source;
+  if (padded != source.shape()) {
+    full = HostTensor(source.dtype(), padded);
+    pasteStrided(full, source, 0, rowMajorStrides(padded));
+  }
   split.insert(split.end(), {groups, interleave, lanes});
   return transposeLast(reshape(full, split));
 }
