@@ -38,8 +38,8 @@ static constexpr Phase kPhases[] = {
 
     {"simplify",
      "shape arithmetic is folded, batch norms are in their convolutions, GELU, layer norm and attention are single ops",
-     "canonicalize,mlc-fold-constants,cse,mlc-fold-pad,mlc-fold-batch-norm,mlc-recover-gelu,mlc-recover-layer-norm,"
-     "mlc-recover-attention,canonicalize,cse",
+     "canonicalize,mlc-recover-integer-products,mlc-recover-requantization,mlc-fold-constants,cse,mlc-fold-pad,"
+     "mlc-fold-batch-norm,mlc-recover-gelu,mlc-recover-layer-norm,mlc-recover-attention,canonicalize,cse",
      nullptr, verifySimplified},
 
     // Padding and batch norms that were written channels last meet their convolution only here.

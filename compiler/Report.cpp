@@ -206,11 +206,13 @@ private:
       storedBytes += schedule.tensors.params[i].size;
       if (!isa<VariableOp>(stored))
         for (StringRef name : holds(stored))
-          forms[name].push_back(i);
+          if (hasAllElements(stored, name)) // sums of its columns are no form of it
+            forms[name].push_back(i);
     }
     os << "\nweights: " << count << " parameters of " << bytesText(bytes) << "; stored as "
        << schedule.tensors.params.size() << " tensors of " << bytesText(storedBytes) << "\n";
     for (auto &[name, stored] : forms) {
+      printWidened(name, stored);
       if (stored.size() < 2)
         continue;
       os << "  copies   @" << name << " is stored " << stored.size() << " times:";
@@ -220,6 +222,32 @@ private:
            << ", " << bytesText(param.size) << ")";
       }
       os << "\n";
+    }
+  }
+
+  Type storedType(Operation *stored) {
+    auto pack = dyn_cast<ParamPackOp>(stored);
+    return pack ? pack.getType() : cast<ParamOp>(stored).getType();
+  }
+
+  bool hasAllElements(Operation *stored, StringRef name) {
+    auto param = c.module->lookupSymbol<ParamOp>(name);
+    return param && countElements(storedType(stored)) >= countElements(param.getType());
+  }
+
+  // Weights of 8 bits that are stored in more: what reads them is no product of integers.
+  void printWidened(StringRef name, ArrayRef<size_t> stored) {
+    auto param = c.module->lookupSymbol<ParamOp>(name);
+    constexpr int64_t leastElements = 1024;
+    if (!cast<RankedTensorType>(param.getType()).getElementType().isInteger(8) ||
+        countElements(param.getType()) < leastElements)
+      return;
+    for (size_t index : stored) {
+      const codegen::ParamDesc &to = schedule.tensors.params[index];
+      if (!getElementTypeOrSelf(storedType(schedule.tensors.paramOps[index])).isInteger(8))
+        os << "  widened  @" << name << " of " << bytesText(countBytes(param.getType())) << " is stored as "
+           << program::EnumNameDType(to.dtype) << " in " << bytesText(to.size)
+           << ": it is not multiplied with 8-bit integers of one scale\n";
     }
   }
 

@@ -42,6 +42,12 @@ public:
   mlir::Value transpose(mlir::Value value, llvm::ArrayRef<int64_t> permutation) {
     return make<TransposeOp>(value, ints("permutation", permutation));
   }
+  mlir::Value cast(mlir::Value value, mlir::Type element) {
+    return elementOfTensor(value) == element
+               ? value
+               : make<CastOp>(value, builder.getNamedAttr("to", mlir::TypeAttr::get(element)));
+  }
+  mlir::Value constant(mlir::DenseElementsAttr value) { return ConstantOp::create(builder, loc, value); }
   // A scalar of a floating-point type.
   mlir::Value scalar(mlir::Type element, double value) {
     auto type = mlir::RankedTensorType::get({}, element);

@@ -187,6 +187,18 @@ HostTensor evaluateSelect(SelectOp op, Operands operands) {
   return pack(result);
 }
 
+HostTensor evaluateQuantize(QuantizeOp op, Operands operands) {
+  SmallVector<Values> x = broadcastOperands(op, operands);
+  Values result = emptyResult(op, operands);
+  auto low = static_cast<double>(extreme<int64_t>(result.dtype, false));
+  auto high = static_cast<double>(extreme<int64_t>(result.dtype, true));
+  for (int64_t i = 0; i < result.size(); ++i) {
+    double value = std::nearbyint(x[0].reals[i]) + static_cast<double>(x[1].ints[i]);
+    result.ints[i] = static_cast<int64_t>(value > low ? std::min(value, high) : low); // NaN is above nothing
+  }
+  return pack(result);
+}
+
 } // namespace
 
 void attachElementwiseModels(MLIRContext &c) {
@@ -237,6 +249,7 @@ void attachElementwiseModels(MLIRContext &c) {
   attach<ShiftRightOp, shiftBits<false, ShiftRightOp>>(c);
   attach<CompareOp, evaluateCompare>(c);
   attach<SelectOp, evaluateSelect>(c);
+  attach<QuantizeOp, evaluateQuantize>(c);
 }
 
 } // namespace mlc::reference

@@ -17,7 +17,7 @@ struct Problem {
   int64_t panelBytes; // one vector's columns of rhs
   bool lanesInLhs;
   int64_t productsPerWord = 1; // more than one: words are taken apart
-  bool isDot = false;
+  Dot dot = Dot::None;
   int64_t vectorsPerPanel; // vectors are taken in whole panels
   int64_t lineRows;        // rows whose offsets are multiples of one stride: a micro-kernel inside computes one offset
 };
@@ -30,8 +30,8 @@ struct CostModel {
 
   double stepCycles(int64_t rows, int64_t vectors) const {
     int64_t products = rows * vectors, loads = (p.lanesInLhs ? products : rows) + vectors;
-    // A dot product is as two multiply-adds; what words are taken apart with is as much work as a product each.
-    double latency = p.isDot ? 6 : 4, work = products / (p.isDot ? 1.0 : 2.0);
+    // A dot product in bf16 is as two multiply-adds; what words are taken apart with is as much work as a product each.
+    double latency = p.dot == Dot::BF16 ? 6 : 4, work = products / (p.dot == Dot::BF16 ? 1.0 : 2.0);
     if (p.productsPerWord > 1)
       work = double(p.productsPerWord) * double(products + loads) / 2;
     double cycles = std::max({work, loads / 2.0, latency});
@@ -93,8 +93,8 @@ Blocking chooseBlocking(const Contraction &c, const TargetDesc &target, bool sum
   p.outer = stepsOf(c.outer);
   p.vectors = ceilDiv(c.n, b.lanes);
   p.vectorsPerPanel = c.panelWidth ? c.panelWidth / b.lanes : c.laneGroup ? p.vectors : 1;
-  p.isDot = c.dot != Dot::None;
-  p.productsPerWord = p.isDot ? 1 : c.interleave;
+  p.dot = c.dot;
+  p.productsPerWord = c.dot == Dot::None ? c.interleave : c.dot == Dot::I16 ? 2 : 1;
   p.lanesInLhs = c.lhsLane != 0 || c.laneGroup != 0;
   p.lineRows = c.m.empty() ? 1 : c.m.back().extent;
   p.panelBytes = p.depth * b.lanes * elementBytes;

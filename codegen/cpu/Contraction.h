@@ -36,8 +36,9 @@ struct Loop {
 // Steps that all loops make together.
 int64_t stepsOf(llvm::ArrayRef<Loop> loops);
 
-// Instructions that multiply words and add their products to sums.
-enum class Dot { None, BF16 };
+// Instructions that multiply words and add their products to sums. BF16: pairs; I8: four of u8 times i8; I16: the same
+// four, taken apart in two words of pairs first.
+enum class Dot { None, BF16, I8, I16 };
 
 struct Contraction {
   mlir::linalg::GenericOp op;

@@ -12,7 +12,7 @@ Dot dotInstruction(const Contraction &contraction, const TargetDesc &target);
 
 // A vector of words as a vector for each of their elements; an instruction takes one whole.
 llvm::SmallVector<mlir::Value> partsOfWords(BodyEvaluator &evaluator, const Contraction &contraction,
-                                            mlir::RankedTensorType operand, mlir::Value words);
+                                            const ContractionOperand &operand, mlir::Value words);
 
 // sum + left * right by the instruction.
 mlir::Value emitDot(BodyEvaluator &evaluator, Dot dot, mlir::Value left, mlir::Value right, mlir::Value sum);

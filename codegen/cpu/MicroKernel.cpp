@@ -119,7 +119,7 @@ private:
   }
 
   Values elementsOf(const ContractionOperand &operand, Value vector) {
-    return c.interleave == 1 ? Values{vector} : partsOfWords(e, c, operand.type, vector);
+    return c.interleave == 1 ? Values{vector} : partsOfWords(e, c, operand, vector);
   }
 
   Value multiplyAdd(Value left, Value right, Value sum) {

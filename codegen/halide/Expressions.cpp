@@ -160,7 +160,8 @@ Expr evaluate(Operation *op, const Exprs &v) {
       .Case([&](arith::ExtFOp o) {
         return o.getIn().getType().isBF16() ? ofBF16(v[0], type) : Halide::cast(storedType(type), v[0]);
       })
-      .Case<arith::TruncFOp, arith::IndexCastOp>([&](auto) { return Halide::cast(storedType(type), v[0]); })
+      .Case<arith::TruncFOp, arith::FPToSIOp, arith::IndexCastOp>(
+          [&](auto) { return Halide::cast(storedType(type), v[0]); })
       .Case<arith::SIToFPOp, arith::ExtSIOp>([&](auto) { return Halide::cast(storedType(type), asSigned(v[0])); })
       .Case<arith::UIToFPOp, arith::ExtUIOp>([&](auto) { return Halide::cast(storedType(type), asUnsigned(v[0])); })
       .Case<arith::TruncIOp>(

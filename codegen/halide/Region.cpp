@@ -38,9 +38,9 @@ bool isBodyOp(Operation *op) {
              arith::MaximumFOp, arith::MinimumFOp, arith::CmpFOp, arith::CmpIOp, arith::SelectOp, arith::AddIOp,
              arith::SubIOp, arith::MulIOp, arith::AndIOp, arith::OrIOp, arith::XOrIOp, arith::ShLIOp, arith::ShRSIOp,
              arith::ShRUIOp, arith::MaxSIOp, arith::MinSIOp, arith::MaxUIOp, arith::MinUIOp, arith::BitcastOp,
-             arith::SIToFPOp, arith::UIToFPOp, arith::ExtFOp, arith::TruncFOp, arith::ExtSIOp, arith::ExtUIOp,
-             arith::TruncIOp, arith::IndexCastOp, math::FmaOp, math::SqrtOp, math::AbsFOp, math::FloorOp, math::CeilOp,
-             math::RoundEvenOp, math::CopySignOp, linalg::IndexOp, linalg::YieldOp>(op);
+             arith::SIToFPOp, arith::UIToFPOp, arith::FPToSIOp, arith::ExtFOp, arith::TruncFOp, arith::ExtSIOp,
+             arith::ExtUIOp, arith::TruncIOp, arith::IndexCastOp, math::FmaOp, math::SqrtOp, math::AbsFOp,
+             math::FloorOp, math::CeilOp, math::RoundEvenOp, math::CopySignOp, linalg::IndexOp, linalg::YieldOp>(op);
 }
 
 // A multiply-add over two tensors: the vector emitter's.

@@ -101,9 +101,10 @@ Value reduceElements(OpBuilder &b, Location loc, Value operand, ArrayRef<int64_t
   return generic.getResult(0);
 }
 
-Value contract(OpBuilder &b, Location loc, Value lhs, AffineMap lhsMap, Value rhs, AffineMap rhsMap,
+Value contract(OpBuilder &b, Operation *op, Value lhs, AffineMap lhsMap, Value rhs, AffineMap rhsMap,
                ArrayRef<int64_t> outShape, AffineMap outMap) {
-  Type element = cast<RankedTensorType>(lhs.getType()).getElementType(), compute = computeType(element);
+  Location loc = op->getLoc();
+  Type compute = computeType(getElementTypeOrSelf(op->getResult(0)));
   Value init = filled(b, loc, outShape, scalar(b, loc, compute, 0));
   SmallVector<utils::IteratorType> iterators(outMap.getNumDims(), utils::IteratorType::reduction);
   for (AffineExpr expr : outMap.getResults())
@@ -112,8 +113,8 @@ Value contract(OpBuilder &b, Location loc, Value lhs, AffineMap lhsMap, Value rh
   auto generic = linalg::GenericOp::create(
       b, loc, TypeRange{init.getType()}, ValueRange{lhs, rhs}, ValueRange{init}, maps, iterators,
       [&](OpBuilder &nested, Location where, ValueRange arguments) {
-        Value left = convertElement(nested, where, arguments[0], compute);
-        Value right = convertElement(nested, where, arguments[1], compute);
+        Value left = castElement(nested, where, arguments[0], compute, isUnsigned(op, 0), false);
+        Value right = castElement(nested, where, arguments[1], compute, isUnsigned(op, 1), false);
         Value sum;
         if (isa<FloatType>(compute))
           sum = arith::AddFOp::create(nested, where, arguments[2], arith::MulFOp::create(nested, where, left, right));

@@ -36,7 +36,7 @@ Value lowerMatmul(OpBuilder &b, MatmulOp op) {
     return AffineMap::get(dims, 0, exprs, b.getContext());
   };
   AffineMap outMap = b.getMultiDimIdentityMap(dims).dropResult(dims - 1);
-  Value sum = contract(b, op.getLoc(), op.getLhs(), mapOf(op.getLhs(), m, k, op.getTransposeLhs()), op.getRhs(),
+  Value sum = contract(b, op, op.getLhs(), mapOf(op.getLhs(), m, k, op.getTransposeLhs()), op.getRhs(),
                        mapOf(op.getRhs(), k, n, op.getTransposeRhs()), out.getShape(), outMap);
   return rounded(b, op.getLoc(), sum, out);
 }
@@ -60,7 +60,7 @@ Value lowerPackedMatmul(OpBuilder &b, PackedMatmulOp op) {
   auto map = [&](ArrayRef<AffineExpr> exprs) {
     return AffineMap::get(interleave > 1 ? 5 : 4, 0, exprs, b.getContext());
   };
-  Value sum = contract(b, loc, reshaped(b, loc, op.getLhs(), lhsShape), map(left), op.getRhs(), map(right),
+  Value sum = contract(b, op, reshaped(b, loc, op.getLhs(), lhsShape), map(left), op.getRhs(), map(right),
                        {rows, panels, lanes}, map({dm, dp, dl}));
   Value flat = reshaped(b, loc, sum, {rows, panels * lanes});
   Value whole = reshaped(b, loc, cropped(b, loc, flat, {rows, int64_t(op.getN())}), out.getShape());
@@ -138,7 +138,7 @@ Value lowerConv(OpBuilder &b, ConvOp op) {
       dropped.push_back(b.getAffineDimExpr(i > 1 ? i - 1 : 0));
     return full.replaceDimsAndSymbols(dropped, {}, dims - 1, 0);
   };
-  Value sum = contract(b, loc, image, map(in), weights, map(weight), split(out.getShape(), channelDim), map(result));
+  Value sum = contract(b, op, image, map(in), weights, map(weight), split(out.getShape(), channelDim), map(result));
   return rounded(b, loc, reshaped(b, loc, sum, out.getShape()), out);
 }
 
@@ -194,7 +194,7 @@ Value lowerPackedConv(OpBuilder &b, PackedConvOp op) {
     auto exprs = llvm::map_to_vector(list, [](const Dim &d) { return d.at; });
     return AffineMap::get(dims, 0, exprs, b.getContext());
   };
-  Value sum = contract(b, loc, reshaped(b, loc, op.getInput(), sizes(image)), map(image),
+  Value sum = contract(b, op, reshaped(b, loc, op.getInput(), sizes(image)), map(image),
                        reshaped(b, loc, op.getFilter(), sizes(weights)), map(weights), sizes(result), map(result));
   if (!share) {
     SmallVector<int64_t> shape(out.getShape().drop_back());

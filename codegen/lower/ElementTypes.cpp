@@ -85,8 +85,12 @@ void makeSignless(func::FuncOp kernel) {
   kernel.walk([&](Operation *op) {
     if (op == kernel)
       return;
-    if (llvm::any_of(op->getOperandTypes(), isUnsignedTensor) && !isa<GatherOp, func::ReturnOp>(op))
-      op->setDiscardableAttr(kUnsignedOperands, b.getUnitAttr());
+    SmallVector<int64_t> withoutSign;
+    for (auto [i, type] : llvm::enumerate(op->getOperandTypes()))
+      if (isUnsignedTensor(type))
+        withoutSign.push_back(int64_t(i));
+    if (!withoutSign.empty() && !isa<GatherOp, func::ReturnOp>(op))
+      op->setDiscardableAttr(kUnsignedOperands, b.getDenseI64ArrayAttr(withoutSign));
     if (auto cast = dyn_cast<CastOp>(op); cast && cast.getTo().isUnsignedInteger()) {
       op->setDiscardableAttr(kUnsignedResult, b.getUnitAttr());
       cast.setTo(b.getIntegerType(cast.getTo().getIntOrFloatBitWidth()));
@@ -109,6 +113,10 @@ void makeSignless(func::FuncOp kernel) {
 bool isUnsigned(Operation *op) {
   return op->hasAttr(kUnsignedOperands) ||
          (op->getNumOperands() && getElementTypeOrSelf(op->getOperand(0).getType()).isInteger(1));
+}
+bool isUnsigned(Operation *op, unsigned operand) {
+  auto withoutSign = op->getAttrOfType<DenseI64ArrayAttr>(kUnsignedOperands);
+  return withoutSign && llvm::is_contained(withoutSign.asArrayRef(), int64_t(operand));
 }
 bool givesUnsigned(Operation *op) { return op->hasAttr(kUnsignedResult); }
 

@@ -123,6 +123,24 @@ Value shift(const Scalars &s, bool left) {
   return arith::ShRSIOp::create(s.b, s.loc, x, s.select(inside, count, s.constant(width - 1)));
 }
 
+// The bounds are compared as floats, less the zero point: a NaN is less than none of them.
+Value quantize(const Scalars &s, Type to, bool isUnsigned) {
+  OpBuilder &b = s.b;
+  Location loc = s.loc;
+  unsigned bits = to.getIntOrFloatBitWidth();
+  Type wide = b.getI32Type();
+  Value zero = isUnsigned ? arith::ExtUIOp::create(b, loc, wide, s.x[1]).getResult()
+                          : arith::ExtSIOp::create(b, loc, wide, s.x[1]).getResult();
+  Value offset = arith::SIToFPOp::create(b, loc, s.type, zero);
+  double end = std::ldexp(1, int(bits) - !isUnsigned), begin = isUnsigned ? 0 : -end;
+  Value low = s.sub(s.constant(begin), offset), high = s.sub(s.constant(end - 1), offset);
+  Value x = math::RoundEvenOp::create(b, loc, s.x[0]);
+  x = s.select(s.compare(ComparePredicate::GT, x, low), x, low);
+  x = s.select(s.compare(ComparePredicate::LT, x, high), x, high);
+  Value integer = arith::AddIOp::create(b, loc, arith::FPToSIOp::create(b, loc, wide, x), zero);
+  return arith::TruncIOp::create(b, loc, to, integer);
+}
+
 // Null where the op is not elementwise.
 Value buildBody(Operation *op, const Scalars &s) {
   Value x = s.x[0], y = s.x.size() > 1 ? s.x[1] : Value();
@@ -197,6 +215,7 @@ Value buildBody(Operation *op, const Scalars &s) {
       .Case([&](IsInfOp) {
         return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, s.abs(x), s.constant(INFINITY)).getResult();
       })
+      .Case([&](QuantizeOp o) { return quantize(s, o.getType().getElementType(), isUnsigned(o)); })
       .Case([&](CastOp o) { return castElement(b, loc, x, o.getTo(), isUnsigned(o), givesUnsigned(o)); })
       .Default([](Operation *) { return Value(); });
 }

@@ -24,6 +24,7 @@ using Body = llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, m
 void makeSignless(mlir::func::FuncOp kernel);
 // Is 1 above 0 for all bits set? Of unsigned operands, and of i1: false < true.
 bool isUnsigned(mlir::Operation *op);
+bool isUnsigned(mlir::Operation *op, unsigned operand); // where they may differ
 bool givesUnsigned(mlir::Operation *op);
 
 // Type of the result with the element type in which values are computed: f32 for f16 and bf16.
@@ -57,7 +58,8 @@ mlir::Value reduceElements(mlir::OpBuilder &builder, mlir::Location loc, mlir::V
 
 // Multiply-add over the dimensions that `outMap` lacks: the canonical form of every contraction,
 //   acc = arith.addf(acc, arith.mulf(a, b)), initialised by linalg.fill of zero; the result is in the compute type.
-mlir::Value contract(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value lhs, mlir::AffineMap lhsMap,
+// Operands and result element of `op` say what is widened to it, and how.
+mlir::Value contract(mlir::OpBuilder &builder, mlir::Operation *op, mlir::Value lhs, mlir::AffineMap lhsMap,
                      mlir::Value rhs, mlir::AffineMap rhsMap, llvm::ArrayRef<int64_t> outShape, mlir::AffineMap outMap);
 
 // Reshape by expand_shape and collapse_shape, and a pad with a constant.

@@ -27,7 +27,16 @@ static int64_t product(ArrayRef<int64_t> values) {
 
 // The type of a contraction's result: that of the sums where they are not rounded.
 static Type resultElement(Type element, bool wide) {
-  return wide && (element.isF16() || element.isBF16()) ? Float32Type::get(element.getContext()) : element;
+  if (wide && (element.isF16() || element.isBF16()))
+    return Float32Type::get(element.getContext());
+  return wide && element.isInteger(8) ? IntegerType::get(element.getContext(), 32) : element;
+}
+
+static LogicalResult checkElementTypes(std::optional<Location> location, StringRef name, bool wide,
+                                       ValueRange operands) {
+  if (wide && llvm::all_of(operands, [](Value operand) { return elementOf(operand).isInteger(8); }))
+    return success();
+  return checkSameElementType(location, name, "(C1)", operands);
 }
 
 // A sum of no products, everywhere in the result.
@@ -51,7 +60,7 @@ OpFoldResult MatmulOp::fold(FoldAdaptor) {
 LogicalResult MatmulOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,
                                          SmallVectorImpl<Type> &results) {
   StringRef name = getOperationName();
-  if (failed(checkSameElementType(location, name, "(C1)", adaptor.getOperands())))
+  if (failed(checkElementTypes(location, name, adaptor.getWideResult(), adaptor.getOperands())))
     return failure();
   ArrayRef<int64_t> lhs = shapeOf(adaptor.getLhs()), rhs = shapeOf(adaptor.getRhs());
   if (lhs.size() < 2 || rhs.size() < 2)
@@ -97,7 +106,7 @@ OpFoldResult ConvOp::fold(FoldAdaptor) {
 LogicalResult ConvOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,
                                        SmallVectorImpl<Type> &results) {
   StringRef name = getOperationName();
-  if (failed(checkSameElementType(location, name, "(C1)", adaptor.getOperands())))
+  if (failed(checkElementTypes(location, name, adaptor.getWideResult(), adaptor.getOperands())))
     return failure();
   ArrayRef<int64_t> input = shapeOf(adaptor.getInput()), filter = shapeOf(adaptor.getFilter());
   if (input.size() < 3 || input.size() != filter.size())
@@ -139,7 +148,8 @@ LogicalResult ConvOp::inferReturnTypes(MLIRContext *, std::optional<Location> lo
 LogicalResult PackOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,
                                        SmallVectorImpl<Type> &results) {
   ArrayRef<int64_t> shape = shapeOf(adaptor.getOperand());
-  int64_t lanes = adaptor.getLanes(), interleave = adaptor.getInterleave();
+  // Where the attribute is not given, a builder has not set its default yet.
+  int64_t lanes = adaptor.getLanes(), interleave = adaptor.getInterleaveAttr() ? adaptor.getInterleave() : 1;
   if (shape.empty())
     return inferenceError(location, getOperationName(), "(C1) expects an operand of rank 1 or more, got a scalar");
   if (lanes < 1)
@@ -212,7 +222,7 @@ int64_t PackedMatmulOp::flops() { return 2 * countElements(getType()) * shapeOf(
 LogicalResult PackedMatmulOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,
                                                SmallVectorImpl<Type> &results) {
   StringRef name = getOperationName();
-  if (failed(checkSameElementType(location, name, "(C1)", adaptor.getOperands())))
+  if (failed(checkElementTypes(location, name, adaptor.getWideResult(), adaptor.getOperands())))
     return failure();
   ArrayRef<int64_t> lhs = shapeOf(adaptor.getLhs()), rhs = shapeOf(adaptor.getRhs());
   if (lhs.empty() || (rhs.size() != 3 && rhs.size() != 4))
@@ -260,7 +270,7 @@ int64_t PackedConvOp::flops() {
 LogicalResult PackedConvOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,
                                              SmallVectorImpl<Type> &results) {
   StringRef name = getOperationName();
-  if (failed(checkSameElementType(location, name, "(C1)", adaptor.getOperands())))
+  if (failed(checkElementTypes(location, name, adaptor.getWideResult(), adaptor.getOperands())))
     return failure();
   ArrayRef<int64_t> input = shapeOf(adaptor.getInput()), filter = shapeOf(adaptor.getFilter());
   bool isInterleaved = filter.size() == input.size() + 2;

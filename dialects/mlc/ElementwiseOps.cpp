@@ -38,6 +38,17 @@ LogicalResult CastOp::inferReturnTypes(MLIRContext *, std::optional<Location>, A
   return success();
 }
 
+LogicalResult QuantizeOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,
+                                           SmallVectorImpl<Type> &results) {
+  ArrayRef<int64_t> x = shapeOf(adaptor.getOperand()), zero = shapeOf(adaptor.getZeroPoint());
+  auto shape = broadcastShapes(x, zero);
+  if (!shape)
+    return inferenceError(location, getOperationName(),
+                          "(C1) expects shapes that broadcast, got " + formatShape(x) + " and " + formatShape(zero));
+  results.push_back(RankedTensorType::get(*shape, elementOf(adaptor.getZeroPoint())));
+  return success();
+}
+
 OpFoldResult CastOp::fold(FoldAdaptor) { return ifSameType(getOperand(), getType()); }
 
 OpFoldResult AddOp::fold(FoldAdaptor adaptor) {

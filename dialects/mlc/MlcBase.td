@@ -13,6 +13,7 @@ def Mlc_FloatTensor : StaticShapeTensorOf<[F64, F32, F16, BF16]>;
 def Mlc_NumberTensor : StaticShapeTensorOf<[F64, F32, F16, BF16, I8, I16, I32, I64, UI8, UI16, UI32, UI64]>;
 def Mlc_BoolTensor : StaticShapeTensorOf<[I1]>;
 def Mlc_IntegerTensor : StaticShapeTensorOf<[I8, I16, I32, I64, UI8, UI16, UI32, UI64]>;
+def Mlc_SmallIntegerTensor : StaticShapeTensorOf<[I8, I16, UI8, UI16]>;
 def Mlc_BitsTensor : StaticShapeTensorOf<[I1, I8, I16, I32, I64, UI8, UI16, UI32, UI64]>;
 def Mlc_IndexTensor : StaticShapeTensorOf<[I32, I64]>;
 

@@ -13,9 +13,10 @@ def Mlc_MatmulOp : Mlc_Contraction<"matmul"> {
   let description = [{
     lhs `[batch..., M, K]` (`[batch..., K, M]` with `transpose_lhs`), rhs `[batch..., K, N]` (`[batch..., N, K]` with
     `transpose_rhs`), result `[batch..., M, N]`. Batch dimensions broadcast. Floating types accumulate in f32 at least;
-    with `wide_result` the result is the sum as it is: f32 for operands of f16 and bf16.
-    (C1) Element types are equal. (C2) Both ranks are at least 2. (C3) The contracted sizes are equal.
-    (C4) Batch dimensions broadcast.
+    with `wide_result` the result is the sum as it is: f32 for operands of f16 and bf16, i32 for those of 8-bit integers
+    (which wraps; products are exact).
+    (C1) Element types are equal; 8-bit integers of a `wide_result` may differ in sign. (C2) Both ranks are
+    at least 2. (C3) The contracted sizes are equal. (C4) Batch dimensions broadcast.
     Example: `%c = mlc.matmul %a, %b {transpose_rhs} : (tensor<4x8xf32>, tensor<16x8xf32>) -> tensor<4x16xf32>`
   }];
   let arguments = (ins Mlc_NumberTensor:$lhs, Mlc_NumberTensor:$rhs, UnitAttr:$transpose_lhs, UnitAttr:$transpose_rhs,
@@ -30,9 +31,8 @@ def Mlc_ConvOp : Mlc_Contraction<"conv"> {
     With `channels_last`: input `[N, spatial..., C]`, filter `[window..., C/groups, O]`, result `[N, spatial..., O]`.
     `strides`, `dilations`, `pad_low`, `pad_high` have one entry per spatial dimension; padding is zeros.
     Output size: `floor((size + pad_low + pad_high - dilation * (window - 1) - 1) / stride) + 1`.
-    Integers are summed in their own type; a sum that leaves it is unspecified. `wide_result` as in `matmul`.
-    (C1) Element types are equal. (C2) Ranks are equal and at least 3. (C3) Attributes have one entry per spatial
-    dimension; strides and dilations are at least 1, paddings at least 0. (C4) groups divides C and O, and the filter
+    Integers are summed in their own type; a sum that leaves it is unspecified. `wide_result` and (C1) as in `matmul`.
+    (C2) Ranks are equal and at least 3. (C3) Attributes have one entry per spatial dimension; strides and dilations are at least 1, paddings at least 0. (C4) groups divides C and O, and the filter
     has C/groups input channels. (C5) The window fits into the padded input.
   }];
   let arguments = (ins Mlc_NumberTensor:$input, Mlc_NumberTensor:$filter, DenseI64ArrayAttr:$strides,
@@ -68,11 +68,11 @@ def Mlc_PackedMatmulOp : Mlc_Contraction<"packed_matmul"> {
   let summary = "Matrix product with a packed right-hand side";
   let description = [{
     lhs `[rows..., K]`, rhs `[ceil(N / lanes), K, lanes]` as `pack` makes it from `[K, N]`, or interleaved
-    `[ceil(N / lanes), K / i, lanes, i]` where i divides K, result `[rows..., N]`. `wide_result` as in `matmul`.
-    (C1) Element types are equal. (C2) lhs has rank 1 or more, rhs rank 3 or 4. (C3) The K are equal.
+    `[ceil(N / lanes), K / i, lanes, i]` where i divides K, result `[rows..., N]`. `wide_result` and (C1) as in
+    `matmul`. (C2) lhs has rank 1 or more, rhs rank 3 or 4. (C3) The K are equal.
     (C4) `ceil(n / lanes)` is rhs's first dimension.
   }];
-  let arguments = (ins Mlc_FloatTensor:$lhs, Mlc_FloatTensor:$rhs, I64Attr:$n, UnitAttr:$wide_result);
+  let arguments = (ins Mlc_NumberTensor:$lhs, Mlc_NumberTensor:$rhs, I64Attr:$n, UnitAttr:$wide_result);
   let extraClassDeclaration = [{
     int64_t flops();
     PanelShape panels(); // of rhs
@@ -87,12 +87,12 @@ def Mlc_PackedConvOp : Mlc_Contraction<"packed_conv"> {
     C, result `[N, spatial..., O]`. With groups the filter has C / groups inputs, and
     its panels, one group after the other, are
     either those of each group alone, `ceil(O / groups / lanes)` of them, or hold a number of whole groups each, side by
-    side: lanes is a multiple of O / groups, and nothing is padded. `wide_result` as in `matmul`.
-    (C1) Element types are equal. (C2) The filter's rank is the input's plus 1, or 2 where it is interleaved.
+    side: lanes is a multiple of O / groups, and nothing is padded. `wide_result` and (C1) as in `matmul`.
+    (C2) The filter's rank is the input's plus 1, or 2 where it is interleaved.
     (C3) strides and dilations have one entry per spatial dimension, each at least 1. (C4) The input's C is groups times the filter's. (C5) The filter's first dimension and
     lanes are panels of out_channels, as above; groups divides both channels. (C6) The window fits into the input.
   }];
-  let arguments = (ins Mlc_FloatTensor:$input, Mlc_FloatTensor:$filter, DenseI64ArrayAttr:$strides,
+  let arguments = (ins Mlc_NumberTensor:$input, Mlc_NumberTensor:$filter, DenseI64ArrayAttr:$strides,
                    DenseI64ArrayAttr:$dilations, I64Attr:$out_channels, DefaultValuedAttr<I64Attr, "1">:$groups,
                    UnitAttr:$wide_result);
   let extraClassDeclaration = [{

@@ -86,6 +86,18 @@ def Mlc_CastOp : Mlc_TensorOp<"cast", "Elementwise"> {
   let hasFolder = 1;
 }
 
+def Mlc_QuantizeOp : Mlc_TensorOp<"quantize", "Elementwise"> {
+  let summary = "Elementwise rounding to integers around a zero point, saturated";
+  let description = [{
+    `result = saturate(round(x) + zero_point)`: x rounded to the nearest integer, halves to even; the result has the type of
+    the zero point, and what lies outside of its range is the bound next to it. NaN gives the lowest. Quotients by a scale
+    make it QuantizeLinear of ONNX.
+    (C1) The shapes broadcast.
+    Example: `%q = mlc.quantize %x, %z : (tensor<4x8xf32>, tensor<ui8>) -> tensor<4x8xui8>`
+  }];
+  let arguments = (ins Mlc_FloatTensor:$operand, Mlc_SmallIntegerTensor:$zero_point);
+}
+
 class Mlc_Binary<string mnemonic, TypeConstraint type, string formula, list<Trait> traits = []>
     : Mlc_Elementwise<mnemonic, "inferBroadcast", traits> {
   let summary = "Elementwise " # formula;

@@ -1,25 +1,27 @@
 // Quantised ops of ONNX, with exact integer semantics: products of 8-bit integers are summed in i32.
 #include "frontend/onnx/Window.h"
 
-#include <cmath>
-
 using namespace mlir;
 using namespace mlc;
 using namespace mlc::frontend;
 
 namespace {
 
-struct Range {
-  double low, high;
-};
+bool isQuantizedType(Type type) { return type.isInteger(8) || type.isInteger(16); }
 
-std::optional<Range> rangeOf(Type type) {
-  unsigned bits = type.isInteger() ? type.getIntOrFloatBitWidth() : 0;
-  if (bits != 8 && bits != 16)
+// The number that all elements of a known operand are.
+std::optional<int64_t> uniformInt(NodeContext &n, size_t index) {
+  const HostTensor *tensor = n.constant(index);
+  if (!tensor || isFloat(tensor->dtype()) || tensor->numElements() == 0)
     return std::nullopt;
-  double all = std::ldexp(1, static_cast<int>(bits));
-  return type.isUnsignedInteger() ? Range{0, all - 1} : Range{-all / 2, all / 2 - 1};
+  for (int64_t i = 1; i < tensor->numElements(); ++i)
+    if (tensor->intAt(i) != tensor->intAt(0))
+      return std::nullopt;
+  return tensor->intAt(0);
 }
+
+// A zero point that is none: it is absent, or zeros.
+bool isZeroPointAtZero(NodeContext &n, size_t index) { return !n.has(index) || uniformInt(n, index) == 0; }
 
 // Scales and zero points: one; one for each element of `axis`; or one for each block along it.
 Value granular(NodeContext &n, size_t index, ArrayRef<int64_t> shape, int64_t axis, int64_t block) {
@@ -42,20 +44,16 @@ Value granular(NodeContext &n, size_t index, ArrayRef<int64_t> shape, int64_t ax
                         Twine(axis) + ", or blocks with attribute 'block_size'");
     return {};
   }
+  if (std::optional<int64_t> same = uniformInt(n, index))
+    return c.g.scalar(Compose::element(value), static_cast<double>(*same));
   Dims line(shape.size(), 1);
   line[axis] = own[0];
   return c.g.reshape(value, line);
 }
 
-// saturate(round(x / scale) + zero) in the range of `type`.
+// saturate(round(ratio) + zero) as elements of `type`.
 Value quantized(Compose &c, Value ratio, Value zero, Type type) {
-  std::optional<Range> range = rangeOf(type);
-  if (!range)
-    return {};
-  Value rounded = c.apply<RoundOp>(ratio);
-  if (zero && rounded)
-    rounded = c.add(rounded, c.g.cast(zero, Compose::element(rounded)));
-  return c.g.cast(c.clamp(rounded, range->low, range->high), type);
+  return ratio ? c.apply<QuantizeOp>(ratio, zero ? zero : c.g.scalar(type, 0)) : ratio;
 }
 
 std::optional<Type> typeAttr(NodeContext &n, StringRef name, Type otherwise) {
@@ -83,7 +81,7 @@ LogicalResult quantizeLinear(NodeContext &n) {
   std::optional<int64_t> axis = quantizationAxis(n);
   if (!to || !precision || !axis)
     return failure();
-  if (!rangeOf(*to) || !isa<FloatType>(*precision))
+  if (!isQuantizedType(*to) || !isa<FloatType>(*precision))
     return n.unsupported("it quantises to 8- and 16-bit integers only");
   Compose c(n.g);
   int64_t block = n.intAttr("block_size", 0);
@@ -92,9 +90,6 @@ LogicalResult quantizeLinear(NodeContext &n) {
   if (n.has(2) && !zero)
     return failure();
   Value ratio = c.div(c.g.cast(n.operand(0), *precision), c.g.cast(scale, *precision));
-  // The zero point is added in f32 at least, where it is exact.
-  if (precision->getIntOrFloatBitWidth() < 32)
-    ratio = c.g.cast(ratio, c.f32());
   return n.result(quantized(c, ratio, zero, *to));
 }
 
@@ -106,7 +101,7 @@ LogicalResult dequantizeLinear(NodeContext &n) {
   Compose c(n.g);
   int64_t block = n.intAttr("block_size", 0);
   Value scale = granular(n, 1, n.shapeOf(0), *axis, block), x = c.g.cast(n.operand(0), c.i32());
-  if (n.has(2)) {
+  if (!isZeroPointAtZero(n, 2)) {
     Value zero = granular(n, 2, n.shapeOf(0), *axis, block);
     x = c.sub(x, c.g.cast(zero, c.i32()));
   }
@@ -127,18 +122,20 @@ LogicalResult dynamicQuantizeLinear(NodeContext &n) {
   Type u8 = IntegerType::get(n.g.context(), 8, IntegerType::Unsigned);
   // A tensor of zeros has the scale 0 and the zero point 0.
   Value isZero = c.compare(ComparePredicate::EQ, scale, 0), divisor = c.select(isZero, c.like(scale, 1), scale);
-  Value zero = c.apply<RoundOp>(c.clamp(c.apply<NegOp>(c.div(low, divisor)), 0, 255));
+  Value zero = c.g.cast(c.apply<RoundOp>(c.clamp(c.apply<NegOp>(c.div(low, divisor)), 0, 255)), u8);
   if (failed(n.result(0, quantized(c, c.div(x, divisor), zero, u8))) || failed(n.result(1, scale)))
     return failure();
-  return n.result(2, c.g.cast(zero, u8));
+  return n.result(2, zero);
 }
 
 // An operand less its zero point, in i32. `line` is the shape in which a vector of zero points stands.
 Value centred(NodeContext &n, size_t operand, size_t zeroPoint, ArrayRef<int64_t> line) {
   Compose c(n.g);
   Value x = c.g.cast(n.operand(operand), c.i32());
-  if (!n.has(zeroPoint))
+  if (isZeroPointAtZero(n, zeroPoint))
     return x;
+  if (std::optional<int64_t> same = uniformInt(n, zeroPoint))
+    return c.sub(x, c.g.scalar(c.i32(), static_cast<double>(*same)));
   Value zero = c.g.cast(n.operand(zeroPoint), c.i32());
   if (n.rankOf(zeroPoint) <= 1)
     zero = c.g.reshape(zero, n.typeOf(zeroPoint).getNumElements() == 1 ? ArrayRef<int64_t>() : line);
@@ -162,8 +159,7 @@ LogicalResult qLinearMatMul(NodeContext &n) {
   Value product = integerMatmul(n, 3, 2, 5);
   if (!product)
     return failure();
-  std::optional<Range> range = rangeOf(n.typeOf(7).getElementType());
-  if (!range)
+  if (!isQuantizedType(n.typeOf(7).getElementType()))
     return n.unsupported("it quantises to 8- and 16-bit integers only");
   // Scales of rows stand in a column.
   auto scale = [&](size_t index, bool rows) {
@@ -194,8 +190,7 @@ LogicalResult convInteger(NodeContext &n) {
 
 LogicalResult qLinearConv(NodeContext &n) {
   Compose c(n.g);
-  std::optional<Range> range = rangeOf(n.typeOf(7).getElementType());
-  if (!range)
+  if (!isQuantizedType(n.typeOf(7).getElementType()))
     return n.unsupported("it quantises to 8- and 16-bit integers only");
   Value sum = convolve(n, centred(n, 0, 2, {}), centred(n, 3, 5, filterLine(n, 3)));
   if (!sum)

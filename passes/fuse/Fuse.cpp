@@ -75,7 +75,7 @@ public:
     };
     for (Operation *op : program)
       if (classOf(op) == FusionClass::Contraction)
-        form(op, !isa<AttentionOp>(op), false);
+        form(op, !isa<AttentionOp>(op), !isa<AttentionOp>(op));
     for (Operation *op : program)
       if (classOf(op) == FusionClass::Reduction)
         form(op, true, true);
@@ -117,21 +117,30 @@ private:
     return first;
   }
 
-  // Takes elementwise producers that only the group reads and that have the shape of what they feed.
+  // Ops that widen what they read, as those that dequantise do: a contraction reads its residual as it was before.
+  static bool isWidening(Operation *op) { return isa<CastOp, SubOp, MulOp>(op); }
+
+  // Takes elementwise producers that only the group reads and that have the shape of what they feed. A contraction's
+  // own operands are read from memory.
   void addProducers(Group &group) {
-    ArrayRef<int64_t> shape =
-        shapeOfTensor(isElementwise(group.anchor) ? group.anchor->getResult(0) : group.anchor->getOperand(0));
+    bool isContraction = classOf(group.anchor) == FusionClass::Contraction;
+    ArrayRef<int64_t> shape = shapeOfTensor(
+        isElementwise(group.anchor) || isContraction ? group.anchor->getResult(0) : group.anchor->getOperand(0));
     for (bool changed = true; changed;) {
       changed = false;
-      for (size_t i = 0; i < group.ops.size(); ++i)
+      for (size_t i = 0; i < group.ops.size(); ++i) {
+        if (isContraction && group.ops[i] == group.anchor)
+          continue;
         for (Value operand : group.ops[i]->getOperands()) {
           Operation *producer = operand.getDefiningOp();
           if (!producer || group.ops.contains(producer) || grouped.contains(producer) || isLeftAlone(producer) ||
-              !isElementwise(producer) || resultShape(producer) != shape || group.isReadOutside(producer))
+              !isElementwise(producer) || resultShape(producer) != shape || group.isReadOutside(producer) ||
+              (isContraction && !isWidening(producer)))
             continue;
           group.ops.insert(producer);
           changed = true;
         }
+      }
     }
   }
 

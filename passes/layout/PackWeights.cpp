@@ -5,8 +5,8 @@
 //   %p = mlc.pack %w {lanes = 16}        %y = mlc.packed_matmul %x, %p {n = N}
 //   %i2 = mlc.pad %i                     %q = mlc.pack %f {lanes = 16}
 //   %z = mlc.packed_conv %i2, %q {out_channels = O}
-// Weights in bf16 are interleaved in pairs, which dot product instructions multiply: [N / 16][K / 2][16][2]. What they
-// are multiplied with gets a zero behind an odd K.
+// Weights in bf16 are interleaved in pairs, which dot product instructions multiply: [N / 16][K / 2][16][2], and those in
+// i8 by four. What they are multiplied with gets zeros behind a K that is no multiple.
 // A convolution in one group that reads one element, with stride 1 and no padding, is a matrix product over the
 // channels. Depthwise convolutions stay: their lanes are those of the input, and weights [window..., 1, C] are one
 // panel already. Post-condition: see passes.td.
@@ -28,7 +28,12 @@ bool allEqual(ArrayRef<int64_t> values, int64_t value) {
 }
 
 // Rows that lie side by side in a lane.
-int64_t interleaveOf(Type element) { return element.isBF16() ? 2 : 1; }
+int64_t interleaveOf(Type element) { return element.isBF16() ? 2 : element.isInteger(8) ? 4 : 1; }
+
+// Are there kernels that read packed weights of this op: of floats, and of 8-bit integers?
+template <typename Op> bool isPackable(Op op) {
+  return isa<FloatType>(op.getType().getElementType()) || op.getWideResult();
+}
 
 // `value` with zeros behind its last dimension, up to a multiple of `interleave`; in the padding that it has already,
 // where there is one.
@@ -38,13 +43,16 @@ Value padDepth(OpMaker &m, Value value, int64_t interleave) {
   if (missing == 0)
     return value;
   SmallVector<int64_t> low(shape.size(), 0), high = low;
-  if (auto pad = value.getDefiningOp<PadOp>(); pad && pad->hasOneUse() && pad.getValue().isZero()) {
+  double with = 0;
+  // Zeros of the weights are behind there too: any number will do that is one.
+  if (auto pad = value.getDefiningOp<PadOp>(); pad && pad->hasOneUse() && pad.getValue().isFinite()) {
     low.assign(pad.getLow().begin(), pad.getLow().end());
     high.assign(pad.getHigh().begin(), pad.getHigh().end());
+    with = pad.getValue().convertToDouble();
     value = pad.getOperand();
   }
   high.back() += missing;
-  return m.make<PadOp>(value, {m.ints("low", low), m.ints("high", high), m.real("value", 0)});
+  return m.make<PadOp>(value, {m.ints("low", low), m.ints("high", high), m.real("value", with)});
 }
 
 Value packed(OpMaker &m, Value weights, int64_t lanes, int64_t interleave) {
@@ -68,7 +76,7 @@ struct PackMatmul : OpRewritePattern<MatmulOp> {
   LogicalResult matchAndRewrite(MatmulOp op, PatternRewriter &rewriter) const override {
     Value rhs = op.getRhs();
     if (op.getTransposeLhs() || shapeOfTensor(rhs).size() != 2 || !isParameterOnly(rhs) ||
-        !isa<FloatType>(op.getType().getElementType()))
+        !isPackable(op))
       return failure();
     OpMaker m(rewriter, op.getLoc());
     if (op.getTransposeRhs())
@@ -85,7 +93,7 @@ bool isPadded(ConvOp op) { return !allEqual(op.getPadLow(), 0) || !allEqual(op.g
 struct PadInFront : OpRewritePattern<ConvOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(ConvOp op, PatternRewriter &rewriter) const override {
-    if (op.getLayout() != Layout::ChannelsLast || !isPadded(op) || !isa<FloatType>(op.getType().getElementType()))
+    if (op.getLayout() != Layout::ChannelsLast || !isPadded(op) || !isPackable(op))
       return failure();
     // Neither the batch nor the channels are padded.
     SmallVector<int64_t> low{0}, high{0}, none(op.getPadLow().size(), 0);
@@ -131,8 +139,7 @@ Value packGroups(OpMaker &m, Value filter, int64_t groups, int64_t lanes, int64_
 struct PackConv : OpRewritePattern<ConvOp> {
   PackConv(MLIRContext *context, int64_t lanes) : OpRewritePattern(context), lanes(lanes) {}
   LogicalResult matchAndRewrite(ConvOp op, PatternRewriter &rewriter) const override {
-    if (op.getLayout() != Layout::ChannelsLast || !isParameterOnly(op.getFilter()) ||
-        !isa<FloatType>(op.getType().getElementType()) || isPadded(op))
+    if (op.getLayout() != Layout::ChannelsLast || !isParameterOnly(op.getFilter()) || !isPackable(op) || isPadded(op))
       return failure();
     OpMaker m(rewriter, op.getLoc());
     ArrayRef<int64_t> filter = shapeOfTensor(op.getFilter());

@@ -46,6 +46,24 @@ def RecoverGelu : Pass<"mlc-recover-gelu"> {
   }];
 }
 
+def RecoverIntegerProducts : Pass<"mlc-recover-integer-products"> {
+  let summary = "Recognise products and convolutions of integers in those of dequantised values";
+  let description = [{
+    Post-condition: no mlc.matmul and no mlc.conv has as its operands u8 or i8 activations and weights that are widened, or
+    dequantised, with one scale and zero point for the activations and those of weights by output channel; but for
+    convolutions with padding whose zero point is not known, and with groups and zero points of weights. (Of matmuls, those
+    with a transposed lhs or weights of more than two dimensions are left too.)
+  }];
+}
+
+def RecoverRequantization : Pass<"mlc-recover-requantization"> {
+  let summary = "Bring sums of integers to the scale of their quantisation by one factor; keep integers that only move";
+  let description = [{
+    Post-condition: no mlc.quantize reads a quotient, by a scalar parameter, of i32 sums that were scaled by a parameter and
+    got a bias of that scale, or of 8-bit integers of its own scale and zero point that were moved or selected since.
+  }];
+}
+
 def RecoverLayerNorm : Pass<"mlc-recover-layer-norm"> {
   let summary = "Recognise layer normalisation in means, a difference, a variance and a quotient";
   let description = "Also a multiplication and an addition behind mlc.layer_norm become its scale and bias.";

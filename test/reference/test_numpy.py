@@ -219,6 +219,12 @@ def elementwise(element):
             m.add("compare", [x, y], function(x, y), words=predicate)
     condition = samples("i1", (5, 8), 4)
     m.add("select", [condition, y, z], np.where(condition, y, z))
+    if element in FLOATS:
+        for target in ("i8", "ui8", "i16", "ui16"):
+            values, zero = samples(element, (6, 7), 6), samples(target, (7,), 7)
+            wide = np.nan_to_num(np.round(values.astype(np.float64)), nan=-np.inf) + zero.astype(np.float64)
+            bounds = np.iinfo(TYPES[target])
+            m.add("quantize", [values, zero], np.clip(wide, bounds.min, bounds.max).astype(TYPES[target]))
     # Conversions of what both types hold; what is out of range is not specified.
     for target, to in TYPES.items():
         values = samples(element, (17,), 5, special=element in FLOATS and target in FLOATS)
@@ -412,6 +418,10 @@ def contractions(element):
     m.add("matmul", [a, b], product(a, b))
     swap = lambda x: np.ascontiguousarray(x.swapaxes(-1, -2))
     m.add("matmul", [swap(a), swap(b)], product(a, b), "transpose_lhs, transpose_rhs")
+    if element in ("i8", "ui8"):
+        for other in ("i8", "ui8"):
+            c = samples(other, (3, 4, 5), 3)
+            m.add("matmul", [a, c], np.matmul(a.astype(np.int32), c.astype(np.int32)), "wide_result")
     if element in INTS:
         return m
     f = lambda function: in_f64(function, dtype)

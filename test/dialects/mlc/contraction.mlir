@@ -65,6 +65,10 @@ func.func @interleaved(%w: tensor<7x33xbf16>, %x: tensor<4x8xbf16>, %plain: tens
   %rounded = mlc.packed_matmul %x, %pack {n = 33 : i64} : (tensor<4x8xbf16>, tensor<3x4x16x2xbf16>) -> tensor<4x33xbf16>
   // CHECK: = mlc.packed_matmul %{{.*}}, %{{.*}} {n = 33 : i64, wide_result} : (tensor<4x8xbf16>, tensor<3x4x16x2xbf16>) -> tensor<4x33xf32>
   %sums = mlc.packed_matmul %x, %pack {n = 33 : i64, wide_result} : (tensor<4x8xbf16>, tensor<3x4x16x2xbf16>) -> tensor<4x33xf32>
+  // CHECK: = mlc.matmul %{{.*}}, %{{.*}} {wide_result} : (tensor<4x8xui8>, tensor<8x5xi8>) -> tensor<4x5xi32>
+  %bytes = mlc.constant dense<200> : tensor<4x8xui8>
+  %weights = mlc.constant dense<-3> : tensor<8x5xi8>
+  %integers = mlc.matmul %bytes, %weights {wide_result} : (tensor<4x8xui8>, tensor<8x5xi8>) -> tensor<4x5xi32>
   // CHECK: = mlc.matmul %{{.*}}, %{{.*}} {wide_result} : (tensor<4x8xbf16>, tensor<8x5xbf16>) -> tensor<4x5xf32>
   %wide = mlc.matmul %x, %plain {wide_result} : (tensor<4x8xbf16>, tensor<8x5xbf16>) -> tensor<4x5xf32>
   // CHECK: = mlc.pack %{{.*}} {interleave = 2 : i64, lanes = 16 : i64} : (tensor<3x3x8x20xbf16>) -> tensor<2x3x3x4x16x2xbf16>

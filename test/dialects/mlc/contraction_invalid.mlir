@@ -1,6 +1,24 @@
 // What the verifier says of ill-formed contractions.
 // RUN: mlc-opt %s --split-input-file --verify-diagnostics
 
+func.func @f(%a: tensor<4x8xui8>, %b: tensor<8x16xi8>) {
+  // expected-error@+2 {{'mlc.matmul' op (C1) expects operands of one element type, got ui8 and i8}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.matmul %a, %b : (tensor<4x8xui8>, tensor<8x16xi8>) -> tensor<4x16xui8>
+  return
+}
+
+// -----
+
+func.func @f(%a: tensor<4x8xui8>, %b: tensor<8x16xi16>) {
+  // expected-error@+2 {{'mlc.matmul' op (C1) expects operands of one element type, got ui8 and i16}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.matmul %a, %b {wide_result} : (tensor<4x8xui8>, tensor<8x16xi16>) -> tensor<4x16xi32>
+  return
+}
+
+// -----
+
 func.func @f(%a: tensor<4x8xf32>, %b: tensor<8x16xf16>) {
   // expected-error@+2 {{'mlc.matmul' op (C1) expects operands of one element type, got f32 and f16}}
   // expected-error@+1 {{failed to infer returned types}}

@@ -62,6 +62,9 @@ func.func @attributes(%x: tensor<4xf32>, %i: tensor<4xi64>) {
   %elu = mlc.elu %x {alpha = 1.000000e+00 : f64} : (tensor<4xf32>) -> tensor<4xf32>
   // CHECK: = mlc.hard_sigmoid %{{.*}} {alpha = 2.000000e-01 : f64, beta = 5.000000e-01 : f64} : (tensor<4xf32>) -> tensor<4xf32>
   %hard_sigmoid = mlc.hard_sigmoid %x {alpha = 2.000000e-01 : f64, beta = 5.000000e-01 : f64} : (tensor<4xf32>) -> tensor<4xf32>
+  %zero_point = mlc.constant dense<3> : tensor<ui8>
+  // CHECK: = mlc.quantize %{{.*}}, %{{.*}} : (tensor<4xf32>, tensor<ui8>) -> tensor<4xui8>
+  %quantized = mlc.quantize %x, %zero_point : (tensor<4xf32>, tensor<ui8>) -> tensor<4xui8>
   // CHECK: = mlc.clamp %{{.*}} {high = 6.000000e+00 : f64, low = 0.000000e+00 : f64} : (tensor<4xf32>) -> tensor<4xf32>
   %relu6 = mlc.clamp %x {high = 6.000000e+00 : f64, low = 0.000000e+00 : f64} : (tensor<4xf32>) -> tensor<4xf32>
   // CHECK: = mlc.clamp %{{.*}} {low = 0.000000e+00 : f64} : (tensor<4xi64>) -> tensor<4xi64>

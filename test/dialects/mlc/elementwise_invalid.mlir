@@ -357,3 +357,12 @@ func.func @f(%a: tensor<4xi8>, %b: tensor<3xi8>) {
   %r = mlc.shift_right %a, %b : (tensor<4xi8>, tensor<3xi8>) -> tensor<4xi8>
   return
 }
+
+// -----
+
+func.func @f(%a: tensor<4x8xf32>, %z: tensor<4xi8>) {
+  // expected-error@+2 {{'mlc.quantize' op (C1) expects shapes that broadcast, got 4x8 and 4}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %r = mlc.quantize %a, %z : (tensor<4x8xf32>, tensor<4xi8>) -> tensor<4x8xi8>
+  return
+}
