@@ -25,20 +25,7 @@
 
 namespace mlc::codegen::test {
 
-<<<<<<< HEAD
-Guarded::Guarded(size_t bytes) {
-  size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE)), body = (bytes + page - 1) / page * page;
-  size = body + page;
-  base = static_cast<char *>(mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-  MLC_CHECK(base != MAP_FAILED && mprotect(base + body, page, PROT_NONE) == 0, "memory for the test");
-  start = base + body - bytes;
-}
-Guarded::~Guarded() { munmap(base, size); }
-
 std::vector<std::string> runnableTargets(const std::vector<std::string> &more) {
-=======
-std::vector<std::string> runnableTargets() {
->>>>>>> b98484a (Transpositions in squares, gathers in vectors, softmax with the exponential of x <= 0, guard pages around every buffer)
   llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
   std::vector<std::string> targets{"x86-64-v3", "x86-64-v4"};
   targets.insert(targets.end(), more.begin(), more.end());
