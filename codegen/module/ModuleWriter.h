@@ -89,8 +89,9 @@ struct KernelDesc {
   uint64_t scratchBytes = 0;
   uint32_t numBindings = 0;
   uint32_t numConstants = 0;
-  std::string description, emitter, schedule, arithmetic;
+  std::string description, emitter, schedule;
   uint64_t flops = 0, bytes = 0;
+  std::string arithmetic;
 };
 
 struct TargetSpec {
