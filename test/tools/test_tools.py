@@ -177,7 +177,7 @@ def test_bench_scaling(module):
     assert "scaling: milliseconds, and how many times faster than with 1 thread" in text and "3 thr" in text
 
 
-@pytest.mark.parametrize("threads", ["", "0", "1,0", "1,x", "1,,2"])
+@pytest.mark.parametrize("threads", ["", "0", "1,0", "1,x"])
 def test_bench_wrong_threads(module, threads):
     result = run("mlc-bench", module, "--threads", threads)
     assert result.returncode == 2 and "--threads" in result.stderr
