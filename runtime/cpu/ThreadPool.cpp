@@ -11,9 +11,12 @@
 namespace mlc::runtime {
 namespace {
 
-// About 50 us of pause instructions on current machines (30 to 140 cycles each): longer than the serial gaps inside a
-// model, shorter than anything a user would see as an idle process that burns CPU.
-constexpr uint32_t spinsBeforePark = 2000;
+// A thread that waits first spins, about 50 us of pause instructions on current machines (30 to 140 cycles each):
+// longer than the serial gaps inside a model. Then it offers the CPU to others between looks, about a millisecond:
+// longer than the slower half of a large kernel lets the other wait, since waking a parked thread costs 50 to 100 us,
+// in a virtual machine in particular; shorter than anything a user would see as an idle process that burns CPU. Then it
+// parks.
+constexpr uint32_t spinsBeforeYield = 2000, yieldsBeforePark = 2000;
 
 static_assert(sizeof(std::atomic<uint32_t>) == sizeof(uint32_t), "a futex is a plain 32-bit word");
 
@@ -29,7 +32,7 @@ void futexWakeAll(std::atomic<uint32_t> &word) {
 
 ThreadPool::ThreadPool(uint32_t workerCount) : owner(getpid()) {
   // With more threads than CPUs, spinning only keeps the CPU from whom one waits for.
-  spinLimit = workerCount <= availableCpus() ? spinsBeforePark : 0;
+  mayWait = workerCount <= availableCpus();
   threads.reserve(workerCount - 1);
   for (uint32_t worker = 1; worker < workerCount; ++worker) {
     Thread &thread = threads.emplace_back(Thread{this, worker, {}});
@@ -40,6 +43,16 @@ ThreadPool::ThreadPool(uint32_t workerCount) : owner(getpid()) {
                                      ". Ask for fewer, by the session's options or MLC_NUM_THREADS"));
     }
   }
+}
+
+bool ThreadPool::waitAwake(uint32_t looks) const {
+  if (!mayWait || looks >= spinsBeforeYield + yieldsBeforePark)
+    return false;
+  if (looks < spinsBeforeYield)
+    __builtin_ia32_pause();
+  else
+    sched_yield();
+  return true;
 }
 
 void *ThreadPool::start(void *argument) {
@@ -78,10 +91,8 @@ void ThreadPool::run(Body newBody, void *newArgument) {
 
   uint32_t left;
   for (uint32_t spins = 0; (left = pending.load(std::memory_order_acquire)) != 0;) {
-    if (spins++ < spinLimit) {
-      __builtin_ia32_pause();
+    if (waitAwake(spins++))
       continue;
-    }
     callerParked.store(true, std::memory_order_seq_cst);
     left = pending.load(std::memory_order_seq_cst);
     if (left != 0)
@@ -95,10 +106,8 @@ void ThreadPool::work(uint32_t worker) {
   while (true) {
     uint32_t current;
     for (uint32_t spins = 0; (current = epoch.load(std::memory_order_acquire)) == seen;) {
-      if (spins++ < spinLimit) {
-        __builtin_ia32_pause();
+      if (waitAwake(spins++))
         continue;
-      }
       parkedWorkers.fetch_add(1, std::memory_order_seq_cst);
       futexWait(epoch, seen);
       parkedWorkers.fetch_sub(1, std::memory_order_relaxed);

@@ -38,10 +38,12 @@ private:
   static void *start(void *thread);
   void work(uint32_t worker);
   void stop();
+  // Passes a moment of waiting; false when it is time to park. `looks`: how often one has looked before.
+  bool waitAwake(uint32_t looks) const;
 
   std::vector<Thread> threads;
-  int owner; // the process
-  uint32_t spinLimit;
+  int owner;    // the process
+  bool mayWait; // otherwise than parked
   Body body = nullptr;
   void *argument = nullptr;
   alignas(64) std::atomic<uint32_t> epoch{0};   // one more for each region; futex of parked workers
