@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "llvm/Support/MathExtras.h"
 #include <numeric>
 
 using namespace mlir;
@@ -200,15 +201,24 @@ private:
         auto [left, right] = offsets(loop, lhsOffset, rhsOffset, at);
         return reduceParts(depth + 1, left, right, carried);
       });
-    int64_t whole = loop.extent / partOfLoop * partOfLoop;
-    totals = over(whole, partOfLoop, totals, [&](Value at, Values carried) {
-      auto [left, right] = offsets(loop, lhsOffset, rhsOffset, at);
-      return addPart(left, right, partOfLoop, carried);
-    });
-    if (whole == loop.extent)
+    // Parts of equal length, but for the last. The very first one is summed on top of what the result starts with.
+    int64_t count = llvm::divideCeil(loop.extent, longestSum), done = 0;
+    int64_t part = llvm::alignTo(llvm::divideCeil(loop.extent, count), Blocking::prefetchSteps);
+    if (depth == 0) {
+      totals = innermost(lhsOffset, rhsOffset, part, totals);
+      done = part;
+    }
+    auto [leftStart, rightStart] = offsets(loop, lhsOffset, rhsOffset, e.constant(done));
+    int64_t whole = (loop.extent - done) / part * part;
+    if (whole)
+      totals = over(whole, part, totals, [&, leftStart = leftStart, rightStart = rightStart](Value at, Values carried) {
+        auto [left, right] = offsets(loop, leftStart, rightStart, at);
+        return addPart(left, right, part, carried);
+      });
+    if (done + whole == loop.extent)
       return totals;
-    auto [left, right] = offsets(loop, lhsOffset, rhsOffset, e.constant(whole));
-    return addPart(left, right, loop.extent - whole, totals);
+    auto [left, right] = offsets(loop, leftStart, rightStart, e.constant(whole));
+    return addPart(left, right, loop.extent - done - whole, totals);
   }
 
   Values reduce(size_t depth, Value lhsOffset, Value rhsOffset, Values sums) {
@@ -253,7 +263,7 @@ private:
   SmallVector<Loop> k;     // with the strides of the copied rhs
   size_t inner = k.size(); // loops from here on are unrolled
   // Loops from here on are one running sum of at most longestSum steps; as large as k where the last loop is longer.
-  static constexpr int64_t longestSum = 512, partOfLoop = 256;
+  static constexpr int64_t longestSum = 512;
   size_t parts = k.size();
   Type lhsType, rhsType, sumType;
   Values lhs, rhs;
