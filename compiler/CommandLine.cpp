@@ -70,6 +70,7 @@ FailureOr<CompileOptions> CommandLine::compileOptions() const {
   options.to = compileTo;
   options.from = compileFrom;
   options.jobs = jobs;
+  options.fastMatmul = fastMatmul ? "true" : "false";
   options.timing = timing;
   options.report = report;
   for (llvm::StringRef text : addPasses) {

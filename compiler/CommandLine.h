@@ -44,6 +44,11 @@ struct CommandLine {
           "3x3 convolutions by Winograd's filtering: off, f2 or f4 (2x2 or 4x4 results at a time, all that can "
           "be), or auto (default): where it is faster; f32 stays within 1e-5 of f64, relative L2"),
       llvm::cl::value_desc("off|f2|f4|auto"), llvm::cl::init("auto"), llvm::cl::cat(compiling)};
+  llvm::cl::opt<bool> fastMatmul{
+      "fast-matmul",
+      llvm::cl::desc("Large f32 matrix products by one level of Strassen's algorithm: about 1.1x as fast, with larger "
+                     "weights and rounding errors; --report lists them"),
+      llvm::cl::cat(compiling)};
   llvm::cl::opt<Emit> emit{"emit", llvm::cl::desc("What to write:"), llvm::cl::init(Emit::Module),
                            llvm::cl::values(clEnumValN(Emit::Module, "module", "a module for mlc-run (default)"),
                                             clEnumValN(Emit::Mlir, "mlir", "IR behind the graph phases"),

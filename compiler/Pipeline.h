@@ -20,9 +20,10 @@ struct PipelineOptions {
   std::string from;                 // the input is IR behind this phase; empty: a model, or IR behind `import`
   // (phase, passes): run at the end of a phase on IR, before its promise is verified. For trying a pass in its place.
   std::vector<std::pair<std::string, std::string>> addedPasses;
-  CacheFolder cache;             // of kernels, for a module
-  bool timing = false;           // prints the time of each phase
-  std::string winograd = "auto"; // off, f2, f4 or auto: which convolutions are computed that way
+  CacheFolder cache;                // of kernels, for a module
+  bool timing = false;              // prints the time of each phase
+  std::string winograd = "auto";    // off, f2, f4 or auto: which convolutions are computed that way
+  std::string fastMatmul = "false"; // large products by Strassen's algorithm
 };
 
 // An option whose value passes are told: `$name` in a phase's pipeline stands for it. Kept in the module's provenance

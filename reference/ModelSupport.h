@@ -15,6 +15,7 @@ void attachElementwiseModels(mlir::MLIRContext &context);
 void attachNormalizationModels(mlir::MLIRContext &context);
 void attachReductionModels(mlir::MLIRContext &context);
 void attachShapeModels(mlir::MLIRContext &context);
+void attachStrassenModels(mlir::MLIRContext &context);
 
 // `compute(op, operands)` returns the only result, as a Result<HostTensor> or what converts to one.
 template <typename Op, auto compute> class Model : public ReferenceOp::ExternalModel<Model<Op, compute>, Op> {

@@ -11,5 +11,6 @@ void mlc::reference::registerReferenceModels(DialectRegistry &registry) {
     attachNormalizationModels(*context);
     attachReductionModels(*context);
     attachShapeModels(*context);
+    attachStrassenModels(*context);
   });
 }

@@ -61,6 +61,12 @@ struct Contraction {
   bool bare = false;    // the value is the contraction's: nothing to evaluate after it
 };
 
+// The loops of a multiply-add over two arguments of the kernel, or nothing. `result` and `value` are still to be found.
+std::optional<Contraction> matchLoops(mlir::linalg::GenericOp op, const TargetDesc &target);
+
+// Makes `value` what is stored. False where its shape leaves no room for rows of n.
+bool takeValue(Contraction &contraction, mlir::Value value);
+
 // The kernel as a contraction with an epilogue, or nothing.
 std::optional<Contraction> matchContraction(mlir::func::FuncOp kernel, const TargetDesc &target);
 

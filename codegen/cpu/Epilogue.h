@@ -16,7 +16,8 @@ public:
   bool emit(BodyEvaluator &evaluator, const Blocking &blocking, const MicroArguments &arguments,
             const MicroShape &shape, llvm::ArrayRef<RowPlace> places, llvm::ArrayRef<mlir::Value> sums) const;
 
-  // The same for one vector of sums, columns from `n` on of the row at `place`.
+  // One vector of sums, from column n on of the row at `place`; the lanes that the mask has, or all. Of the arguments
+  // it reads the bindings and row0.
   bool finishVector(BodyEvaluator &evaluator, const MicroArguments &arguments, const RowPlace &place, mlir::Value n,
                     mlir::Value sum, mlir::Value mask) const;
 

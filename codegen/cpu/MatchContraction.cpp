@@ -165,19 +165,10 @@ int64_t stepsOf(ArrayRef<Loop> loops) {
   return steps;
 }
 
-std::optional<Contraction> matchContraction(func::FuncOp kernel, const TargetDesc &target) {
+std::optional<Contraction> matchLoops(linalg::GenericOp op, const TargetDesc &target) {
   Contraction c;
-  for (Operation &op : kernel.getBody().front()) {
-    auto generic = dyn_cast<linalg::GenericOp>(op);
-    if (!generic || generic.getNumReductionLoops() == 0)
-      continue;
-    if (c.op)
-      return std::nullopt;
-    c.op = generic;
-  }
-  auto returned = kernel.getBody().front().getTerminator();
-  if (!c.op || c.op.getNumDpsInputs() != 2 || c.op.getNumDpsInits() != 1 || returned->getNumOperands() != 1 ||
-      !isMultiplyAdd(c.op))
+  c.op = op;
+  if (c.op.getNumDpsInputs() != 2 || c.op.getNumDpsInits() != 1 || !isMultiplyAdd(c.op))
     return std::nullopt;
   auto fill = c.op.getDpsInits()[0].getDefiningOp<linalg::FillOp>();
   if (!fill || !fill.value().getDefiningOp<arith::ConstantOp>())
@@ -226,7 +217,6 @@ std::optional<Contraction> matchContraction(func::FuncOp kernel, const TargetDes
   }
   if (c.lhsLane > 1 || c.rhsLane < 0 || c.lhsLane < 0 || (c.rhsLane > 1 && c.lhsLane != 0))
     return std::nullopt;
-  c.value = returned->getOperand(0);
   SmallVector<int64_t> rowStrides(dims.size(), 1);
   for (size_t i = dims.size(); i-- > 0;) {
     rowStrides[i] = c.rows;
@@ -242,6 +232,39 @@ std::optional<Contraction> matchContraction(func::FuncOp kernel, const TargetDes
   mergeAdjacent(c.k);
   if (c.k.empty())
     c.k.push_back({1, 0, 0, 0});
+  mergeAdjacent(c.m);
+  mergeAdjacent(c.outer);
+  return c;
+}
+
+bool takeValue(Contraction &c, Value value) {
+  c.value = value;
+  Value behind = value;
+  while (behind != c.result && behind.getDefiningOp() &&
+         isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(behind.getDefiningOp()))
+    behind = behind.getDefiningOp()->getOperand(0);
+  c.bare = behind == c.result;
+  auto outType = cast<RankedTensorType>(value.getType());
+  bool keepsLanes = outType.getRank() != 0 && outType.getShape().back() % c.n == 0;
+  return outType.getNumElements() == c.rows * c.n && (keepsLanes || c.bare);
+}
+
+std::optional<Contraction> matchContraction(func::FuncOp kernel, const TargetDesc &target) {
+  linalg::GenericOp op;
+  for (auto generic : kernel.getBody().front().getOps<linalg::GenericOp>()) {
+    if (generic.getNumReductionLoops() == 0)
+      continue;
+    if (op)
+      return std::nullopt;
+    op = generic;
+  }
+  Operation *returned = kernel.getBody().front().getTerminator();
+  if (!op || returned->getNumOperands() != 1)
+    return std::nullopt;
+  std::optional<Contraction> match = matchLoops(op, target);
+  if (!match)
+    return std::nullopt;
+  Contraction &c = *match;
   // Forward over reshapes that keep the lanes, and over one crop of the panels' padding.
   c.result = c.op->getResult(0);
   int64_t paddedN = c.n;
@@ -270,18 +293,7 @@ std::optional<Contraction> matchContraction(func::FuncOp kernel, const TargetDes
     c.n = to.back();
     break;
   }
-  Value behind = c.value;
-  while (behind != c.result && behind.getDefiningOp() &&
-         isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(behind.getDefiningOp()))
-    behind = behind.getDefiningOp()->getOperand(0);
-  c.bare = behind == c.result;
-  auto outType = cast<RankedTensorType>(c.value.getType());
-  bool keepsLanes = outType.getRank() != 0 && outType.getShape().back() % c.n == 0;
-  if (outType.getNumElements() != c.rows * c.n || (!keepsLanes && !c.bare))
-    return std::nullopt;
-  mergeAdjacent(c.m);
-  mergeAdjacent(c.outer);
-  return c;
+  return takeValue(c, returned->getOperand(0)) ? match : std::nullopt;
 }
 
 } // namespace mlc::codegen::cpu

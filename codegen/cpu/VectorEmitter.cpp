@@ -2,6 +2,7 @@
 #include "codegen/cpu/VectorEmitter.h"
 #include "codegen/cpu/ContractionKernel.h"
 #include "codegen/cpu/Elementwise.h"
+#include "codegen/cpu/StrassenKernel.h"
 #include "codegen/cpu/Transpose.h"
 #include "codegen/cpu/VectorToLLVM.h"
 
@@ -110,12 +111,17 @@ private:
   OwningOpRef<ModuleOp> build(func::FuncOp kernel, const TargetDesc &target, EmittedKernel &emitted) const {
     if (!isSupported(kernel))
       return {};
-    std::optional<Contraction> contraction = matchContraction(kernel, target);
-    if (!contraction && !isElementwise(kernel))
+    std::optional<StrassenProduct> strassen = matchStrassen(kernel, target);
+    std::optional<Contraction> contraction = strassen ? std::nullopt : matchContraction(kernel, target);
+    if (!strassen && !contraction && !isElementwise(kernel))
       return {};
     emitted.name = kernel.getName().str();
     emitted.emitter = name().str();
     return buildKernelFunction(kernel, [&](OpBuilder &b, const KernelFrame &frame) {
+      if (strassen)
+        return emitStrassen(b, kernel, *strassen, target, frame, emitted);
+      if (isStrassenSums(kernel))
+        return emitStrassenSums(b, kernel, target, frame, emitted);
       if (auto transposition = matchTransposition(kernel)) {
         emitTransposition(b, kernel, *transposition, target, frame, emitted);
         return true;

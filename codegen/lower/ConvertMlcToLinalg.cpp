@@ -42,7 +42,8 @@ LogicalResult convertMlcToLinalg(func::FuncOp kernel) {
   for (Operation *op : ops) {
     rewriter.setInsertionPoint(op);
     Value result;
-    for (auto lower : {lowerShape, lowerElementwise, lowerReduction, lowerNormalization, lowerContraction})
+    for (auto lower :
+         {lowerShape, lowerElementwise, lowerReduction, lowerNormalization, lowerContraction, lowerStrassen})
       if ((result = lower(rewriter, op)))
         break;
     if (!result)

@@ -16,6 +16,7 @@ mlir::Value lowerShape(mlir::OpBuilder &builder, mlir::Operation *op);
 mlir::Value lowerReduction(mlir::OpBuilder &builder, mlir::Operation *op);
 mlir::Value lowerNormalization(mlir::OpBuilder &builder, mlir::Operation *op);
 mlir::Value lowerContraction(mlir::OpBuilder &builder, mlir::Operation *op);
+mlir::Value lowerStrassen(mlir::OpBuilder &builder, mlir::Operation *op);
 
 using Body = llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::ValueRange)>;
 

@@ -198,6 +198,8 @@ private:
         ArrayRef<int64_t> filter = cast<ShapedType>(conv.getFilter().getType()).getShape();
         addPanels({filter[0], filter[2], filter[3], 1});
       }
+      if (auto product = dyn_cast<StrassenMatmulOp>(inner))
+        add("panels of " + std::to_string(cast<ShapedType>(product->getOperand(1).getType()).getShape().back()));
     }
     return llvm::join(layouts, ", ");
   }

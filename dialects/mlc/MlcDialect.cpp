@@ -20,6 +20,7 @@ void mlc::MlcDialect::initialize() {
   registerNormalizationOps();
   registerReductionOps();
   registerShapeOps();
+  registerStrassenOps();
   registerStructureOps();
 }
 

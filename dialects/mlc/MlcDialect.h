@@ -27,6 +27,8 @@
 #define GET_OP_CLASSES
 #include "dialects/mlc/MlcShapeOps.h.inc"
 #define GET_OP_CLASSES
+#include "dialects/mlc/MlcStrassenOps.h.inc"
+#define GET_OP_CLASSES
 #include "dialects/mlc/MlcStructureOps.h.inc"
 
 namespace mlc {

@@ -30,6 +30,7 @@ def Mlc_Dialect : Dialect {
     void registerNormalizationOps();
     void registerReductionOps();
     void registerShapeOps();
+    void registerStrassenOps();
     void registerStructureOps();
   }];
 }

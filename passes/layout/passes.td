@@ -34,6 +34,15 @@ def PackWeights : Pass<"mlc-pack-weights"> {
   let options = [Option<"lanes", "lanes", "int64_t", /*default=*/"16", "Width of a panel">];
 }
 
+def FastMatmul : Pass<"mlc-fast-matmul"> {
+  let summary = "Large f32 products with packed weights by one level of Strassen's algorithm";
+  let description = [{
+    Post-condition: every mlc.packed_matmul in f32 whose weights are packed in place, and for which the cost model says
+    so, is an mlc.strassen_matmul. Equal sums of one left-hand side are left to CSE.
+  }];
+  let options = [Option<"enabled", "enabled", "bool", /*default=*/"true", "Off: nothing is changed">];
+}
+
 def HoistParamPack : Pass<"mlc-hoist-param-pack", "::mlir::ModuleOp"> {
   let summary = "Move computation on parameters alone into mlc.param_pack";
   let description = [{

@@ -29,6 +29,8 @@ def model(make_model):
     (["--compile-to=fuse", "--emit=asm"], "where --compile-to ends; give one of them"),
     (["-o", "a.mlc", "-o", "b.mlc"], "-o is given 2 times; give it once"),
     (["--target-cpu=native", "--target-cpu=x86-64-v3"], "--target-cpu is given 2 times; give it once"),
+    (["--fast-matmul", "--fast-matmul=false"], "--fast-matmul is given 2 times; give it once"),
+    (["--fast-matmul=strassen"], "--fast-matmul"),
     (["-o", ""], "-o has no value"),
     (["--compile-to="], "--compile-to has no value"),
     (["--compile-from=schedule", "-o", "NEW"], "--compile-from=schedule: what this phase prints cannot be read again"),

@@ -67,6 +67,20 @@ def test_minilm_numerics(tools, minilm, tmp_path):
         within_contract(outputs[name], value, exact[name])
 
 
+# Strassen's algorithm: errors of its own, bits that do not depend on threads, no trace where it is not asked for.
+def test_minilm_fast_matmul(tools, minilm, tmp_path):
+    directory, _, session = minilm
+    inputs, shape = tokens(4, 40, seed=2), "batch=4,seq=40"
+    report, _ = tools.compile(directory, tmp_path / "fast.mlc", "--shape", shape, "--fast-matmul", "--report")
+    assert "fast matmul: " in report and "strassen_matmul" in report
+    exact = interpret_f64(tools, directory, shape, inputs, tmp_path)
+    outputs = [tools.infer(tmp_path / "fast.mlc", inputs, tmp_path, threads) for threads in (1, 2, 3)]
+    for name, value in zip([o.name for o in session.get_outputs()], session.run(None, inputs)):
+        error, peer_error = rel_l2(outputs[0][name], exact[name]), rel_l2(value, exact[name])
+        assert error <= max(4 * peer_error, 2e-6), f"{name}: mlc {error:.2e}, onnxruntime {peer_error:.2e}"
+        assert all(other[name].tobytes() == outputs[0][name].tobytes() for other in outputs[1:]), name
+
+
 def test_shape_buckets(tools, minilm, tmp_path):
     module = tmp_path / "m.mlc"
     tools.compile(minilm[0], module, "--shape", "batch=1,seq=4", "--shape", "batch=2,seq=8")

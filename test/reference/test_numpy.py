@@ -407,6 +407,19 @@ def attention(q, k, v, mask, scale, causal):
     return softmax(scores, -1) @ v
 
 
+def strassen_sums(x, of_rhs):
+    """The seven sums of quadrants of a matrix, padded to an even size."""
+    x = np.pad(x, [(0, x.shape[0] % 2), (0, x.shape[1] % 2)])
+    (a, b), (c, d) = [np.hsplit(half, 2) for half in np.vsplit(x, 2)]
+    return np.stack([a + d, c - a, d, c + d, a, b - d, a + b] if of_rhs else [a + d, d, a + b, b - d, c + d, a, c - a])
+
+
+def strassen(lhs, rhs, rows, columns):
+    """The result's quadrants from seven products, without what pads it."""
+    p = np.matmul(lhs, rhs)
+    return np.block([[p[0] + p[1] - p[2] + p[3], p[2] + p[5]], [p[1] + p[4], p[0] - p[4] + p[5] + p[6]]])[:rows, :columns]
+
+
 def contractions(element):
     m, dtype = Module(), TYPES[element]
     a, b = samples(element, (2, 1, 3, 4), 1, element in INTS), samples(element, (3, 4, 5), 2, element in INTS)
@@ -447,6 +460,12 @@ def contractions(element):
 
     lhs, rhs = draw(6, 2, 3, 4), draw(7, 4, 5)
     m.add("packed_matmul", [lhs, panels(rhs, 3)], f(np.matmul)(lhs, rhs), "n = 5 : i64")
+    s, t = draw(12, 3, 1, 5), draw(13, 5, 7)  # every dimension is odd
+    lhs_sums, rhs_sums = f(lambda x: strassen_sums(x.reshape(3, 5), False))(s), f(lambda x: strassen_sums(x, True))(t)
+    m.add("strassen_sums", [s], lhs_sums)
+    m.add("strassen_sums", [t], rhs_sums, "of_rhs")
+    m.add("strassen_matmul", [lhs_sums, panels(rhs_sums, 3)], f(lambda x, y: strassen(x, y, 3, 7).reshape(3, 1, 7))(
+        lhs_sums, rhs_sums), "shape = array<i64: 3, 1, 7>")
     bare = dict(strides=(2, 1), low=(0, 0), high=(0, 0), dilations=(1, 2))
     expected = np.moveaxis(f(lambda x, w: conv(x, w, **bare))(x, w), 1, -1)
     m.add("packed_conv", [np.moveaxis(x, 1, -1).copy(), panels(w.transpose(2, 3, 1, 0), 3)],

@@ -80,6 +80,7 @@ std::vector<Case> movementCases();
 std::vector<Case> reductionCases();
 std::vector<Case> normalizationCases();
 std::vector<Case> contractionCases();
+std::vector<Case> strassenCases();
 std::vector<Case> fusionCases();
 std::vector<Case> graphCases();
 

@@ -10,6 +10,7 @@ TEST(Sweep, Reduction) { run(reductionCases()); }
 TEST(Sweep, Normalization) { run(normalizationCases()); }
 TEST(Sweep, Contraction) { run(contractionCases()); }
 TEST(Sweep, Fusion) { run(fusionCases()); }
+TEST(Sweep, Strassen) { run(strassenCases()); }
 TEST(Sweep, Graph) { run(graphCases()); }
 
 } // namespace mlc::sweep
