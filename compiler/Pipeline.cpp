@@ -45,7 +45,8 @@ static constexpr Phase kPhases[] = {
     // Padding and batch norms that were written channels last meet their convolution only here.
     {"layout", "images are channels last, weights are packed, nothing on parameters alone is left in an entry point",
      "mlc-to-channels-last,canonicalize,mlc-fold-pad,mlc-fold-batch-norm,canonicalize,mlc-winograd{mode=$winograd},"
-     "mlc-pack-weights,mlc-fast-matmul{enabled=$fast-matmul},canonicalize,cse,mlc-hoist-param-pack",
+     "mlc-join-projections,mlc-pack-weights,mlc-fast-matmul{enabled=$fast-matmul},canonicalize,cse,mlc-hoist-param-"
+     "pack",
      nullptr, verifyLaidOut},
 
     // Attention in f64 has no kernel of its own: its products and its softmax are kernels.

@@ -3,6 +3,7 @@
 #define MLC_PASSES_REWRITING_H
 
 #include "dialects/mlc/MlcDialect.h"
+#include "mlir/Dialect/Utils/ReshapeOpsUtils.h"
 #include "llvm/ADT/SetVector.h"
 #include <cmath>
 #include <optional>
@@ -81,6 +82,12 @@ inline std::optional<double> splatOf(mlir::Value value) {
 inline bool isNear(double actual, double expected, mlir::Type element) {
   double tolerance = element.isF32() || element.isF64() ? 1e-6 : 1e-2;
   return std::abs(actual - expected) <= tolerance * std::abs(expected);
+}
+
+// Does a reshape split dimensions, and nothing else? Then a strided view of the operand is one of the result.
+inline bool isSplit(ReshapeOp reshape) {
+  auto from = llvm::cast<mlir::RankedTensorType>(reshape.getOperand().getType()), to = reshape.getType();
+  return from.getRank() < to.getRank() && mlir::getReassociationIndicesForReshape(from, to).has_value();
 }
 
 // Does `value` depend on parameters and constants only? Then it can be computed when the module is written.

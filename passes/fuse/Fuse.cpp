@@ -70,6 +70,8 @@ public:
         addConsumers(group);
       if (withProducers)
         addProducers(group);
+      if (auto attention = dyn_cast<AttentionOp>(anchor))
+        addSlices(group, attention);
       grouped.insert(group.ops.begin(), group.ops.end());
       groups.push_back(std::move(group));
     };
@@ -141,6 +143,22 @@ private:
           changed = true;
         }
       }
+    }
+  }
+
+  // Attention reads slices of a wider tensor in place, split in heads or not.
+  void addSlices(Group &group, AttentionOp attention) {
+    for (Value operand : {attention.getQuery(), attention.getKey(), attention.getValue()}) {
+      auto heads = operand.getDefiningOp<ReshapeOp>();
+      auto slice = (heads ? heads.getOperand() : operand).getDefiningOp<SliceOp>();
+      bool inPlace = slice && slice->hasOneUse() && (!heads || (heads->hasOneUse() && isSplit(heads))) &&
+                     !grouped.contains(slice) && slice.getType().getElementType().getIntOrFloatBitWidth() <= 32 &&
+                     llvm::all_of(slice.getStrides(), [](int64_t stride) { return stride == 1; });
+      if (!inPlace)
+        continue;
+      group.ops.insert(slice);
+      if (heads)
+        group.ops.insert(heads);
     }
   }
 

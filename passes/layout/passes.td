@@ -24,6 +24,14 @@ def WinogradConvolutions : Pass<"mlc-winograd"> {
                  Option<"lanes", "lanes", "int64_t", /*default=*/"16", "Width of a panel">];
 }
 
+def JoinProjections : Pass<"mlc-join-projections"> {
+  let summary = "Products of one matrix with several weights, the operands of attention, as one product";
+  let description = [{
+    Post-condition: of the query, key and value of an mlc.attention (in other types than f64), no two are products of one
+    left-hand side with weights that nothing else reads, with biases or without: they are slices of one product.
+  }];
+}
+
 def PackWeights : Pass<"mlc-pack-weights"> {
   let summary = "Pack the weights of matrix products and convolutions into panels";
   let description = [{

@@ -103,3 +103,23 @@ func.func @alone(%t: tensor<10x8xf32>, %i: tensor<4xi64>) -> tensor<8x4xf32> {
   %2 = mlc.neg %1 : (tensor<8x4xf32>) -> tensor<8x4xf32>
   return %2 : tensor<8x4xf32>
 }
+
+// Attention reads slices of one tensor, split in heads, in place; the mask's slice is a kernel of its own.
+// CHECK-LABEL: func @attention_of_slices
+// CHECK: mlc.fused injective
+// CHECK: mlc.fused contraction (%{{.*}} = %arg0, %{{.*}} = %{{.*}}) : (tensor<2x5x18xf32>, tensor<2x1x1x5xf32>)
+// CHECK-COUNT-3: mlc.slice
+// CHECK: mlc.attention
+// CHECK-NOT: mlc.fused
+// CHECK: return
+func.func @attention_of_slices(%p: tensor<2x5x18xf32>, %m: tensor<2x1x1x6xf32>) -> tensor<2x5x2x3xf32> {
+  %q = mlc.slice %p {offsets = array<i64: 0, 0, 0>, sizes = array<i64: 2, 5, 6>, strides = array<i64: 1, 1, 1>} : (tensor<2x5x18xf32>) -> tensor<2x5x6xf32>
+  %k = mlc.slice %p {offsets = array<i64: 0, 0, 6>, sizes = array<i64: 2, 5, 6>, strides = array<i64: 1, 1, 1>} : (tensor<2x5x18xf32>) -> tensor<2x5x6xf32>
+  %v = mlc.slice %p {offsets = array<i64: 0, 0, 12>, sizes = array<i64: 2, 5, 6>, strides = array<i64: 1, 1, 1>} : (tensor<2x5x18xf32>) -> tensor<2x5x6xf32>
+  %mask = mlc.slice %m {offsets = array<i64: 0, 0, 0, 0>, sizes = array<i64: 2, 1, 1, 5>, strides = array<i64: 1, 1, 1, 1>} : (tensor<2x1x1x6xf32>) -> tensor<2x1x1x5xf32>
+  %q1 = mlc.reshape %q {shape = array<i64: 2, 5, 2, 3>} : (tensor<2x5x6xf32>) -> tensor<2x5x2x3xf32>
+  %k1 = mlc.reshape %k {shape = array<i64: 2, 5, 2, 3>} : (tensor<2x5x6xf32>) -> tensor<2x5x2x3xf32>
+  %v1 = mlc.reshape %v {shape = array<i64: 2, 5, 2, 3>} : (tensor<2x5x6xf32>) -> tensor<2x5x2x3xf32>
+  %y = mlc.attention %q1, %k1, %v1, %mask {layout = #mlc<head_layout bshd>, scale = 0.5 : f64} : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x1x1x5xf32>) -> tensor<2x5x2x3xf32>
+  return %y : tensor<2x5x2x3xf32>
+}
