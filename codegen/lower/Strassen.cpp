@@ -76,7 +76,7 @@ Value lowerMatmul(OpBuilder &b, StrassenMatmulOp op) {
   AffineExpr dt, dm, dp, dl, dk;
   bindDims(b.getContext(), dt, dm, dp, dl, dk);
   auto map = [&](ArrayRef<AffineExpr> exprs) { return AffineMap::get(5, 0, exprs, b.getContext()); };
-  Value products = contract(b, loc, op.getLhs(), map({dt, dm, dk}), op.getRhs(), map({dp, dt, dk, dl}),
+  Value products = contract(b, op, op.getLhs(), map({dt, dm, dk}), op.getRhs(), map({dp, dt, dk, dl}),
                             {strassen::kProducts, m, panels, lanes}, map({dt, dm, dp, dl}));
   mark(products, kStrassenProducts);
   products = reshaped(b, loc, products, {strassen::kProducts, m, panels * lanes});

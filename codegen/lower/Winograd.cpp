@@ -37,26 +37,26 @@ Value lower(OpBuilder &b, WinogradConvOp op) {
       high{0, down * m + n - m - op.getPadLow()[0] - image[1], across * m + n - m - op.getPadLow()[1] - image[2], 0};
   Value padded = codegen::padded(b, loc, op.getInput(), low, high, 0);
   Value rows =
-      contract(b, loc, inputMatrix, map(7, {dim(3), dim(6)}), padded,
+      contract(b, op, inputMatrix, map(7, {dim(3), dim(6)}), padded,
                map(7, {dim(0), dim(1) * m + dim(6), dim(2) * m + dim(4), dim(5)}),
                {images, down, across, n, n, channels}, map(7, {dim(0), dim(1), dim(2), dim(3), dim(4), dim(5)}));
   Value pieces = contract(
-      b, loc, inputMatrix, map(7, {dim(4), dim(6)}), rows, map(7, {dim(0), dim(1), dim(2), dim(3), dim(6), dim(5)}),
+      b, op, inputMatrix, map(7, {dim(4), dim(6)}), rows, map(7, {dim(0), dim(1), dim(2), dim(3), dim(6), dim(5)}),
       {images, down, across, n, n, channels}, map(7, {dim(0), dim(1), dim(2), dim(3), dim(4), dim(5)}));
   auto outputs = [&](ArrayRef<AffineExpr> tile) { // and panel, lane
     SmallVector<AffineExpr> exprs(tile);
     exprs.append({dim(5), dim(6)});
     return map(8, exprs);
   };
-  Value sums = contract(b, loc, pieces, map(8, {dim(0), dim(1), dim(2), dim(3), dim(4), dim(7)}),
+  Value sums = contract(b, op, pieces, map(8, {dim(0), dim(1), dim(2), dim(3), dim(4), dim(7)}),
                         reshaped(b, loc, op.getFilter(), {panels, n, n, channels, lanes}),
                         map(8, {dim(5), dim(3), dim(4), dim(7), dim(6)}), {images, down, across, n, n, panels, lanes},
                         outputs({dim(0), dim(1), dim(2), dim(3), dim(4)}));
   rows =
-      contract(b, loc, outputMatrix, map(8, {dim(3), dim(7)}), sums, outputs({dim(0), dim(1), dim(2), dim(7), dim(4)}),
+      contract(b, op, outputMatrix, map(8, {dim(3), dim(7)}), sums, outputs({dim(0), dim(1), dim(2), dim(7), dim(4)}),
                {images, down, across, m, n, panels, lanes}, outputs({dim(0), dim(1), dim(2), dim(3), dim(4)}));
   Value tiles =
-      contract(b, loc, outputMatrix, map(8, {dim(4), dim(7)}), rows, outputs({dim(0), dim(1), dim(2), dim(3), dim(7)}),
+      contract(b, op, outputMatrix, map(8, {dim(4), dim(7)}), rows, outputs({dim(0), dim(1), dim(2), dim(3), dim(7)}),
                {images, down, m, across, m, panels, lanes}, outputs({dim(0), dim(1), dim(3), dim(2), dim(4)}));
   Value whole = reshaped(b, loc, tiles, {images, down * m, across * m, panels * lanes});
   return mapElements(b, loc, cropped(b, loc, whole, result), op.getType(),
