@@ -44,7 +44,10 @@ int64_t channelAxis(ConvOp conv) { return conv.getLayout() == Layout::ChannelsLa
 // The convolution of a weight whose result `value` is and that only one op reads.
 ConvOp foldableConv(Value value) {
   auto conv = value.getDefiningOp<ConvOp>();
-  return conv && conv->hasOneUse() && isParameterOnly(conv.getFilter()) ? conv : ConvOp();
+  // Factors of integer sums are none of their 8-bit weights.
+  bool isFoldable = conv && conv->hasOneUse() && isParameterOnly(conv.getFilter()) &&
+                    conv.getType().getElementType() == elementOfTensor(conv.getFilter());
+  return isFoldable ? conv : ConvOp();
 }
 
 // Is `value` known before the run, with one element, or one per channel of `conv`, and no larger than its result?

@@ -107,3 +107,15 @@ func.func @no_parameter(%x: tensor<2x3x8x8xf32>, %p: tensor<8x1x1xf32>) -> tenso
   %b = mlc.mul %a, %p : (tensor<2x8x6x6xf32>, tensor<8x1x1xf32>) -> tensor<2x8x6x6xf32>
   return %b : tensor<2x8x6x6xf32>
 }
+
+// Sums of integers are scaled as they are: their weights have 8 bits.
+// CHECK-LABEL: func @integers
+// CHECK: %[[Y:.*]] = mlc.conv %{{.*}} {{.*}}wide_result}
+// CHECK: mlc.mul %[[Y]],
+func.func @integers(%x: tensor<1x2x5x5xui8>) -> tensor<1x3x5x5xi32> {
+  %w = mlc.constant dense<3> : tensor<3x2x1x1xi8>
+  %s = mlc.constant dense<[[[1]], [[-200]], [[300]]]> : tensor<3x1x1xi32>
+  %y = mlc.conv %x, %w {strides = array<i64: 1, 1>, pad_low = array<i64: 0, 0>, pad_high = array<i64: 0, 0>, dilations = array<i64: 1, 1>, wide_result} : (tensor<1x2x5x5xui8>, tensor<3x2x1x1xi8>) -> tensor<1x3x5x5xi32>
+  %z = mlc.mul %y, %s : (tensor<1x3x5x5xi32>, tensor<3x1x1xi32>) -> tensor<1x3x5x5xi32>
+  return %z : tensor<1x3x5x5xi32>
+}
