@@ -42,7 +42,8 @@ static SmallVector<Value> pairsOfWords(BodyEvaluator &e, Value words, bool isUns
   return {high(arith::ShLIOp::create(b, loc, pairs, byte)), high(pairs)};
 }
 
-SmallVector<Value> partsOfWords(BodyEvaluator &e, const Contraction &c, const ContractionOperand &operand, Value words) {
+SmallVector<Value> partsOfWords(BodyEvaluator &e, const Contraction &c, const ContractionOperand &operand,
+                                Value words) {
   OpBuilder &b = e.b;
   Location loc = e.loc;
   Type element = operand.type.getElementType();

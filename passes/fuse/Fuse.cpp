@@ -126,8 +126,8 @@ private:
   // own operands are read from memory.
   void addProducers(Group &group) {
     bool isContraction = classOf(group.anchor) == FusionClass::Contraction;
-    ArrayRef<int64_t> shape = shapeOfTensor(
-        isElementwise(group.anchor) || isContraction ? group.anchor->getResult(0) : group.anchor->getOperand(0));
+    ArrayRef<int64_t> shape = shapeOfTensor(isElementwise(group.anchor) || isContraction ? group.anchor->getResult(0)
+                                                                                         : group.anchor->getOperand(0));
     for (bool changed = true; changed;) {
       changed = false;
       for (size_t i = 0; i < group.ops.size(); ++i) {

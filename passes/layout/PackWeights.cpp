@@ -5,11 +5,11 @@
 //   %p = mlc.pack %w {lanes = 16}        %y = mlc.packed_matmul %x, %p {n = N}
 //   %i2 = mlc.pad %i                     %q = mlc.pack %f {lanes = 16}
 //   %z = mlc.packed_conv %i2, %q {out_channels = O}
-// Weights in bf16 are interleaved in pairs, which dot product instructions multiply: [N / 16][K / 2][16][2], and those in
-// i8 by four. What they are multiplied with gets zeros behind a K that is no multiple.
-// A convolution in one group that reads one element, with stride 1 and no padding, is a matrix product over the
-// channels. Depthwise convolutions stay: their lanes are those of the input, and weights [window..., 1, C] are one
-// panel already. Post-condition: see passes.td.
+// Weights in bf16 are interleaved in pairs, which dot product instructions multiply: [N / 16][K / 2][16][2], and those
+// in i8 by four. What they are multiplied with gets zeros behind a K that is no multiple. A convolution in one group
+// that reads one element, with stride 1 and no padding, is a matrix product over the channels. Depthwise convolutions
+// stay: their lanes are those of the input, and weights [window..., 1, C] are one panel already. Post-condition: see
+// passes.td.
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "passes/Passes.h"
@@ -75,8 +75,7 @@ struct PackMatmul : OpRewritePattern<MatmulOp> {
   PackMatmul(MLIRContext *context, int64_t lanes) : OpRewritePattern(context), lanes(lanes) {}
   LogicalResult matchAndRewrite(MatmulOp op, PatternRewriter &rewriter) const override {
     Value rhs = op.getRhs();
-    if (op.getTransposeLhs() || shapeOfTensor(rhs).size() != 2 || !isParameterOnly(rhs) ||
-        !isPackable(op))
+    if (op.getTransposeLhs() || shapeOfTensor(rhs).size() != 2 || !isParameterOnly(rhs) || !isPackable(op))
       return failure();
     OpMaker m(rewriter, op.getLoc());
     if (op.getTransposeRhs())

@@ -11,9 +11,7 @@ std::optional<HostTensor> KnownValues::of(Value value) {
   Operation *op = value.getDefiningOp();
   if (!op || countElements(value.getType()) > kMostElements)
     return std::nullopt;
-  auto given = [](Result<HostTensor> tensor) {
-    return tensor.ok() ? std::optional(std::move(*tensor)) : std::nullopt;
-  };
+  auto given = [](Result<HostTensor> tensor) { return tensor.ok() ? std::optional(std::move(*tensor)) : std::nullopt; };
   if (auto constant = dyn_cast<ConstantOp>(op))
     return given(toHostTensor(constant.getValue()));
   if (auto load = dyn_cast<LoadParamOp>(op)) {

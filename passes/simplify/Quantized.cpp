@@ -16,8 +16,8 @@ Value beforeMovement(Value value) {
 // What a vector of zero points or scales along one dimension is behind a reshape is not worth knowing.
 bool canMove(const Quantized &quantized) {
   bool hasReshape = llvm::any_of(quantized.movements, [](Operation *op) { return isa<ReshapeOp>(op); });
-  return !hasReshape || ((!quantized.zero || isOneElement(quantized.zero)) &&
-                         (!quantized.scale || isOneElement(quantized.scale)));
+  return !hasReshape ||
+         ((!quantized.zero || isOneElement(quantized.zero)) && (!quantized.scale || isOneElement(quantized.scale)));
 }
 
 std::optional<Quantized> matchElements(Value value, bool isFloat) {
@@ -146,9 +146,9 @@ Value moved(OpMaker &m, const Quantized &quantized, Value value) {
 }
 
 SmallVector<int64_t> movedShape(const Quantized &quantized, Value value) {
-  size_t rank = shapeOfTensor(quantized.movements.empty() ? quantized.elements
-                                                          : quantized.movements.front()->getResult(0))
-                    .size();
+  size_t rank =
+      shapeOfTensor(quantized.movements.empty() ? quantized.elements : quantized.movements.front()->getResult(0))
+          .size();
   if (isOneElement(value))
     return SmallVector<int64_t>(rank, 1);
   SmallVector<int64_t> shape = fullShape(shapeOfTensor(value), shapeOfTensor(quantized.elements).size());

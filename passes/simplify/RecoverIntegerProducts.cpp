@@ -5,12 +5,11 @@
 //   %p = mlc.matmul %qa, %qw {wide_result}       : i32, exact
 //   %c = %za * (column sums of %qw)              : a parameter where za is one
 //   %y = mlc.mul (mlc.cast %p - %c), (%sa * %sw)
-// and the same for convolutions, and for products of integers in i32. One scale and zero point for all activations; those
-// of weights may differ by output channel. With zero points of weights, whose product with the sums of rows of qa is
-// missing then, these sums are a product with ones. Kernels want u8 times i8: the sign bit of other elements is turned,
-// and their zero point moves by 128. A convolution pads with the zero point.
-// Integers wrap, so that the order of sums makes no difference; sums of f32 lose the rounding errors that they had.
-// Post-condition: see passes.td.
+// and the same for convolutions, and for products of integers in i32. One scale and zero point for all activations;
+// those of weights may differ by output channel. With zero points of weights, whose product with the sums of rows of qa
+// is missing then, these sums are a product with ones. Kernels want u8 times i8: the sign bit of other elements is
+// turned, and their zero point moves by 128. A convolution pads with the zero point. Integers wrap, so that the order
+// of sums makes no difference; sums of f32 lose the rounding errors that they had. Post-condition: see passes.td.
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "passes/Passes.h"
@@ -192,8 +191,8 @@ struct QuantizeUnsigned : OpRewritePattern<QuantizeOp> {
       return failure();
     OpMaker m(rewriter, op.getLoc());
     Type u8 = IntegerType::get(getContext(), 8, IntegerType::Unsigned), i32 = rewriter.getI32Type();
-    Value quantized =
-        m.make<QuantizeOp>({op.getOperand(), integerConstant(m, u8, int64_t(*zero) + 128, shapeOfTensor(op.getZeroPoint()))});
+    Value quantized = m.make<QuantizeOp>(
+        {op.getOperand(), integerConstant(m, u8, int64_t(*zero) + 128, shapeOfTensor(op.getZeroPoint()))});
     Value shift = integerConstant(m, i32, 128);
     for (Operation *user : llvm::make_early_inc_range(op->getUsers()))
       if (isRead(user)) {

@@ -6,10 +6,11 @@
 //   %q = mlc.quantize (mlc.mul (mlc.cast (%sums + %bias)), (%s / %t)), %z
 // as integer kernels of every runtime compute it: a bias that is quantised with the scale of the sums is added to them,
 // and one factor, a parameter, brings them to the scale of the result. ReLU and clamps are clamps of the integers, and
-// none where integers end there anyway. Results may differ by one where a quotient lies next to the middle of two integers.
+// none where integers end there anyway. Results may differ by one where a quotient lies next to the middle of two
+// integers.
 //
-// Also, what only moves or selects elements between a value that is dequantised and its quantisation with the same scale
-// and zero point does so with the integers:
+// Also, what only moves or selects elements between a value that is dequantised and its quantisation with the same
+// scale and zero point does so with the integers:
 //   %q = mlc.quantize (mlc.div (mlc.pool max (mlc.mul (mlc.cast %p - %z), %s)), %s), %z   ->   %q = mlc.pool max %p
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -136,8 +137,7 @@ struct Requantize : OpRewritePattern<QuantizeOp> {
     OpMaker m(rewriter, op.getLoc());
     Value sums = product->sums;
     if (biasValue)
-      sums = m.make<AddOp>(
-          {sums, integers ? m.constant(integers) : m.reshape(bias->sums, shapeOfTensor(biasValue))});
+      sums = m.make<AddOp>({sums, integers ? m.constant(integers) : m.reshape(bias->sums, shapeOfTensor(biasValue))});
     Value factor = m.make<DivOp>({product->scale, m.reshape(div.getRhs(), {})});
     Value scaled = m.make<MulOp>({m.cast(sums, rewriter.getF32Type()), factor});
     Value result = m.make<QuantizeOp>({scaled, op.getZeroPoint()});
@@ -159,7 +159,8 @@ struct Requantize : OpRewritePattern<QuantizeOp> {
 private:
   // The integers that a constant bias was dequantised from when the model was read, with a scale for all or one each.
   DenseElementsAttr multiplesOf(Value scale, Value bias) const {
-    std::optional<HostTensor> scales = known.of(scale), values = bias.getDefiningOp<ConstantOp>() ? known.of(bias) : std::nullopt;
+    std::optional<HostTensor> scales = known.of(scale),
+                              values = bias.getDefiningOp<ConstantOp>() ? known.of(bias) : std::nullopt;
     if (!scales || !values || (scales->numElements() != 1 && scales->numElements() != values->numElements()))
       return {};
     SmallVector<int32_t> integers;

@@ -71,8 +71,9 @@ struct ConvCase {
 };
 
 TEST(IntegerProduct, Convolution) {
-  const ConvCase cases[] = {{2, 7, 9, 20, 33, 1, 2, 1, 1}, {1, 8, 9, 4, 17, 3, 1, 1, 1}, {2, 9, 7, 16, 64, 3, 2, 1, 1},
-                            {1, 15, 17, 4, 64, 7, 2, 1, 1}, {1, 9, 9, 4, 20, 3, 1, 2, 1}, {1, 6, 7, 24, 32, 3, 1, 1, 2}};
+  const ConvCase cases[] = {{2, 7, 9, 20, 33, 1, 2, 1, 1}, {1, 8, 9, 4, 17, 3, 1, 1, 1},
+                            {2, 9, 7, 16, 64, 3, 2, 1, 1}, {1, 15, 17, 4, 64, 7, 2, 1, 1},
+                            {1, 9, 9, 4, 20, 3, 1, 2, 1},  {1, 6, 7, 24, 32, 3, 1, 1, 2}};
   for (const ConvCase &c : cases) {
     int64_t span = (c.window - 1) * c.dilation + 1;
     int64_t oh = (c.height - span) / c.stride + 1, ow = (c.width - span) / c.stride + 1;
@@ -97,30 +98,32 @@ TEST(IntegerProduct, Convolution) {
 TEST(IntegerProduct, Depthwise) {
   for (const char *type : {"ui8", "i8"})
     for (int64_t channels : {16, 24, 3})
-      checkAgainstReference(*createVectorEmitter(),
-                            llvm::formatv(R"(func.func @k(%x: tensor<2x9x7x{0}x{1}>, %w: tensor<3x3x1x{0}xi8>) -> tensor<2x4x3x{0}xi32> {{
+      checkAgainstReference(
+          *createVectorEmitter(),
+          llvm::formatv(R"(func.func @k(%x: tensor<2x9x7x{0}x{1}>, %w: tensor<3x3x1x{0}xi8>) -> tensor<2x4x3x{0}xi32> {{
       %0 = mlc.conv %x, %w {{strides = array<i64: 2, 2>, pad_low = array<i64: 0, 0>, pad_high = array<i64: 0, 0>,
         dilations = array<i64: 1, 1>, groups = {0} : i64, layout = #mlc<layout channels_last>, wide_result}
         : (tensor<2x9x7x{0}x{1}>, tensor<3x3x1x{0}xi8>) -> tensor<2x4x3x{0}xi32>
       return %0 : tensor<2x4x3x{0}xi32>
     })",
-                                          channels, type),
-                            exact());
+                        channels, type),
+          exact());
 }
 
 // Halves, both ends of the range, and numbers that are none.
 TEST(IntegerProduct, Quantize) {
   for (const char *type : {"ui8", "i8", "ui16", "i16"})
     for (const char *from : {"f32", "f64"})
-      checkAgainstReference(*createVectorEmitter(),
-                            llvm::formatv(R"(func.func @k(%x: tensor<3x50x{0}>, %f: tensor<i8>, %z: tensor<50x{1}>) -> tensor<3x50x{1}> {{
+      checkAgainstReference(
+          *createVectorEmitter(),
+          llvm::formatv(R"(func.func @k(%x: tensor<3x50x{0}>, %f: tensor<i8>, %z: tensor<50x{1}>) -> tensor<3x50x{1}> {{
       %0 = mlc.cast %f to {0} : tensor<i8> -> tensor<{0}>
       %1 = mlc.mul %x, %0 : (tensor<3x50x{0}>, tensor<{0}>) -> tensor<3x50x{0}>
       %2 = mlc.quantize %1, %z : (tensor<3x50x{0}>, tensor<50x{1}>) -> tensor<3x50x{1}>
       return %2 : tensor<3x50x{1}>
     })",
-                                          from, type),
-                            exact());
+                        from, type),
+          exact());
 }
 
 } // namespace
