@@ -28,8 +28,8 @@ StringRef fileOf(StringRef text) { return llvm::sys::fs::exists(text) ? text : t
 
 LogicalResult checkValues(const CommandLine &line) {
   for (const llvm::cl::Option *option : std::initializer_list<const llvm::cl::Option *>{
-           &line.output, &line.head, &line.targetCpu, &line.winograd, &line.fastMatmul, &line.emit, &line.compileTo,
-           &line.compileFrom, &line.code, &line.jobs, &line.compareWith, &line.tolerance, &line.entry})
+           &line.output, &line.head, &line.precision, &line.targetCpu, &line.winograd, &line.fastMatmul, &line.emit,
+           &line.compileTo, &line.compileFrom, &line.code, &line.jobs, &line.compareWith, &line.tolerance, &line.entry})
     if (option->getNumOccurrences() > 1)
       return refuse("-" + StringRef(option->ArgStr.size() > 1 ? "-" : "") + option->ArgStr + " is given " +
                     llvm::Twine(option->getNumOccurrences()) + " times; give it once");

@@ -66,6 +66,7 @@ FailureOr<CompileOptions> CommandLine::compileOptions() const {
   options.output = output;
   options.targetCpu = targetCpu;
   options.winograd = winograd;
+  options.precision = precision == Precision::BF16 ? "bf16" : "keep";
   options.emit = emit;
   options.to = compileTo;
   options.from = compileFrom;

@@ -9,6 +9,7 @@
 namespace mlc {
 
 enum class CodePlace { Embedded, External };
+enum class Precision { Keep, BF16 };
 
 struct CommandLine {
   llvm::cl::OptionCategory compiling{"Options to compile"};
@@ -32,6 +33,13 @@ struct CommandLine {
                        clEnumValN(Head::Mean, "mean", "sentence_embedding: the mean over the mask"),
                        clEnumValN(Head::FirstToken, "cls", "sentence_embedding: the first token"),
                        clEnumValN(Head::Pooler, "pooler", "pooler_output: tanh of a dense layer on the first token")),
+      llvm::cl::cat(compiling)};
+  llvm::cl::opt<Precision> precision{
+      "precision", llvm::cl::desc("Element type of products in f32, and of what kernels hand to each other:"),
+      llvm::cl::init(Precision::Keep),
+      llvm::cl::values(clEnumValN(Precision::Keep, "keep", "the model's (default)"),
+                       clEnumValN(Precision::BF16, "bf16",
+                                  "bf16, summed in f32; inputs and outputs keep their types (docs/numerics.md)")),
       llvm::cl::cat(compiling)};
   llvm::cl::opt<std::string> targetCpu{
       "target-cpu",
@@ -59,8 +67,8 @@ struct CommandLine {
   llvm::cl::opt<std::string> compileTo{"compile-to", llvm::cl::desc("Stop behind a phase and print what it made"),
                                        llvm::cl::value_desc("phase"), llvm::cl::cat(looking)};
   llvm::cl::opt<std::string> compileFrom{"compile-from",
-                                         llvm::cl::desc("The input is IR behind this phase: import, simplify, layout "
-                                                        "or fuse"),
+                                         llvm::cl::desc("The input is IR behind this phase: import, simplify, "
+                                                        "precision, layout or fuse"),
                                          llvm::cl::value_desc("phase"), llvm::cl::cat(looking)};
   llvm::cl::opt<bool> report{"report",
                              llvm::cl::desc("Print kernels (ops, precision, emitter, layout, bytes, work), memory, "

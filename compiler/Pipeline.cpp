@@ -42,6 +42,9 @@ static constexpr Phase kPhases[] = {
      "mlc-fold-batch-norm,mlc-recover-gelu,mlc-recover-layer-norm,mlc-recover-attention,canonicalize,cse",
      nullptr, verifySimplified},
 
+    {"precision", "contractions multiply the type that was asked for, and sum in f32",
+     "func.func(mlc-lower-precision{to=$precision})", nullptr, nullptr},
+
     // Padding and batch norms that were written channels last meet their convolution only here.
     {"layout", "images are channels last, weights are packed, nothing on parameters alone is left in an entry point",
      "mlc-to-channels-last,canonicalize,mlc-fold-pad,mlc-fold-batch-norm,canonicalize,mlc-winograd{mode=$winograd},"
@@ -51,7 +54,8 @@ static constexpr Phase kPhases[] = {
 
     // Attention in f64 has no kernel of its own: its products and its softmax are kernels.
     {"fuse", "every op that computes is in an mlc.fused region: one region is one kernel",
-     "func.func(mlc-decompose-attention),canonicalize,cse,mlc-fuse", nullptr, verifyFused},
+     "func.func(mlc-decompose-attention),canonicalize,cse,mlc-fuse,func.func(mlc-narrow-stores{to=$precision})",
+     nullptr, verifyFused},
 
     {"schedule", "a kernel function of linalg on tensors and an emitter for each region; every value has its memory",
      "", schedule, verifyScheduled},
@@ -68,6 +72,7 @@ llvm::ArrayRef<Phase> phases() { return kPhases; }
 static constexpr PassOption kPassOptions[] = {
     {"winograd", &PipelineOptions::winograd},
     {"fast-matmul", &PipelineOptions::fastMatmul},
+    {"precision", &PipelineOptions::precision},
 };
 
 llvm::ArrayRef<PassOption> passOptions() { return kPassOptions; }
@@ -235,8 +240,9 @@ static LogicalResult checkOptions(Compilation &c, llvm::StringRef last) {
   if (!to || (!from && !c.options.from.empty()))
     return failure();
   if (from && !isOnIr(from->name))
-    return fail(c.context, "--compile-from=" + from->name +
-                               ": what this phase prints cannot be read again; import, simplify, layout and fuse can");
+    return fail(c.context,
+                "--compile-from=" + from->name +
+                    ": what this phase prints cannot be read again; import, simplify, precision, layout and fuse can");
   if (from && from > to)
     return fail(c.context,
                 "--compile-from=" + from->name + " is behind '" + to->name + "', where the compilation ends");
@@ -246,7 +252,7 @@ static LogicalResult checkOptions(Compilation &c, llvm::StringRef last) {
       return failure();
     if (phase->run && phase->run != import)
       return fail(c.context, "--add-passes=" + name + ":" + passes +
-                                 ": passes run on mlc IR, in the phases import, simplify, layout and fuse");
+                                 ": passes run on mlc IR, in the phases import, simplify, precision, layout and fuse");
   }
   // Up to `fuse` nothing depends on the target: a machine for which no code can be generated may do that.
   if (c.options.targetCpu == "native" && isOnIr(last))

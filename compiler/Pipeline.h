@@ -15,6 +15,7 @@ struct PipelineOptions {
   InputOptions input;
   std::string targetCpu = "native"; // several with commas between: code for each in one module
   std::string output = "-";         // what phase `module` writes, and where a reproducer goes
+  std::string precision = "keep";   // of contractions and of what kernels hand on: keep, or bf16 for f32
   bool externalCode = false;        // code in a file of its own beside the module
   unsigned jobs = 0;                // threads of phase `objects`; 0: as many as the machine has
   std::string from;                 // the input is IR behind this phase; empty: a model, or IR behind `import`

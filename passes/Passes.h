@@ -1,5 +1,5 @@
-// The graph passes of the phases simplify, layout and fuse: what is documented in each folder's passes.td. Every
-// `create` function below is generated from there, for instance `createFoldBatchNorm()`.
+// The graph passes of the phases simplify, precision, layout and fuse: what is documented in each folder's passes.td.
+// Every `create` function below is generated from there, for instance `createFoldBatchNorm()`.
 #ifndef MLC_PASSES_PASSES_H
 #define MLC_PASSES_PASSES_H
 
@@ -14,13 +14,18 @@ namespace mlc {
 #define GEN_PASS_DECL
 #include "passes/layout/Passes.h.inc"
 #define GEN_PASS_DECL
+#include "passes/precision/Passes.h.inc"
+#define GEN_PASS_DECL
 #include "passes/simplify/Passes.h.inc"
 
-// registerSimplifyPasses(), registerLayoutPasses(), registerFusionPasses(): make passes known by their arguments.
+// registerSimplifyPasses(), registerPrecisionPasses(), registerLayoutPasses(), registerFusionPasses(): make passes
+// known by their arguments.
 #define GEN_PASS_REGISTRATION
 #include "passes/fuse/Passes.h.inc"
 #define GEN_PASS_REGISTRATION
 #include "passes/layout/Passes.h.inc"
+#define GEN_PASS_REGISTRATION
+#include "passes/precision/Passes.h.inc"
 #define GEN_PASS_REGISTRATION
 #include "passes/simplify/Passes.h.inc"
 

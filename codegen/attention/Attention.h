@@ -3,6 +3,8 @@
 // A tile of the launch is a block of queries of one head. Over blocks of keys (one, unless keys and values together
 // outgrow the second-level cache) it
 //   1. copies the block's keys, scaled, transposed into panels [key / (vectors * lanes)][head size][vectors * lanes];
+//      operands of bf16, on a target that multiplies pairs of them, into panels of pairs, and the values in pairs of
+//      keys;
 //   2. for each group of a few queries, forms their scores against all keys of the block, rows x vectors accumulators
 //      in registers at a time, adds the mask, and stores them to scratch, where they stay in the first-level cache;
 //   3. replaces the scores by exp(score - highest of the row), and sums them;
@@ -41,16 +43,19 @@ struct Attention {
 // `largerBlocks` have `rows`.
 struct AttentionBlocking {
   int64_t lanes;   // floats of a vector register
+  bool dots;       // products are those of pairs of bf16; scores are scaled behind them, weights rounded in front
   int64_t rows;    // queries of a micro-kernel
   int64_t vectors; // of keys, or of a value's elements, of a micro-kernel
   int64_t rowBlocks, largerBlocks;
   int64_t tileBlocks, tilesPerHead; // row blocks of a tile
   int64_t keyBlock, keyBlocks;      // keys of a block, a multiple of a panel where there are several
   int64_t scoreStride;              // floats between rows of scores
-  // Offsets into scratch, in bytes; the keys come first. The last three are for several blocks of keys.
-  int64_t scoresAt, highestAt, sumAt, correctionAt, stateAt, productAt, scratchBytes;
+  // Offsets into scratch, in bytes; the keys come first, then values where they are copied. The last three are for
+  // several blocks of keys.
+  int64_t valuesAt, scoresAt, highestAt, sumAt, correctionAt, stateAt, productAt, scratchBytes;
 
   int64_t panel() const { return vectors * lanes; }
+  int64_t valueStride(const Attention &a) const { return llvm::alignTo(a.valueSize, lanes); } // of copied values, words
   int64_t tiles(const Attention &a) const { return a.batches * a.heads * tilesPerHead; }
 };
 

@@ -1,6 +1,7 @@
 // The emitter: blocking, the kernel's function around the tiles, and MLIR to LLVM IR.
 #include "codegen/attention/AttentionEmitter.h"
 #include "codegen/attention/Attention.h"
+#include "codegen/cpu/DotProduct.h"
 #include "codegen/cpu/KernelFunction.h"
 #include "codegen/cpu/VectorToLLVM.h"
 
@@ -25,6 +26,8 @@ AttentionBlocking chooseBlocking(const Attention &a, const TargetDesc &target) {
   // Accumulators, a row of keys or values, and a broadcast element: 24 + 4 + 1 of 32 registers, or 12 + 2 + 1 of 16.
   bool wide = target.vector_bytes >= 64 && target.vector_registers >= 32;
   b.lanes = target.vector_bytes / 4;
+  bool isBF16 = getElementTypeOrSelf(a.op->getResult(0)).isBF16();
+  b.dots = isBF16 && a.size % 2 == 0 && a.query.sequence % 2 == 0 && cpu::multipliesPairsOfBF16(target);
   b.rows = std::min<int64_t>(6, a.queries);
   b.vectors = wide ? 4 : 2;
   b.rowBlocks = llvm::divideCeil(a.queries, b.rows);
@@ -39,7 +42,8 @@ AttentionBlocking chooseBlocking(const Attention &a, const TargetDesc &target) {
   b.tileBlocks = llvm::divideCeil(b.rowBlocks, perHead);
   b.tilesPerHead = llvm::divideCeil(b.rowBlocks, b.tileBlocks);
   // Keys and values of a block take half of the second-level cache.
-  int64_t fitting = std::max<int64_t>(target.l2_bytes / 2 / (4 * (a.size + a.valueSize)), 1);
+  int64_t elementBytes = b.dots ? 2 : 4;
+  int64_t fitting = std::max<int64_t>(target.l2_bytes / 2 / (elementBytes * (a.size + a.valueSize)), 1);
   b.keyBlocks = 1;
   b.keyBlock = a.keys;
   if (a.keys > fitting) {
@@ -50,9 +54,10 @@ AttentionBlocking chooseBlocking(const Attention &a, const TargetDesc &target) {
   int64_t padded = llvm::alignTo(b.keyBlock, b.panel());
   // Rows at a distance of a page would fall on the same sets of the cache.
   b.scoreStride = padded * 4 % 4096 == 0 ? padded + b.lanes : padded;
-  int64_t at = padded * a.size * 4;
+  int64_t at = llvm::alignTo(padded * a.size * elementBytes, 64);
   auto place = [&](int64_t floats) { return std::exchange(at, at + int64_t(llvm::alignTo(floats * 4, 64))); };
   int64_t tileRows = b.keyBlocks > 1 ? b.tileBlocks * b.rows : 0;
+  b.valuesAt = place(b.dots ? llvm::divideCeil(b.keyBlock, 2) * b.valueStride(a) : 0);
   b.scoresAt = place(b.rows * b.scoreStride);
   b.highestAt = place(b.rows * b.lanes);
   b.sumAt = place(std::max(b.rows, tileRows));
@@ -96,7 +101,8 @@ private:
     AttentionBlocking blocking = chooseBlocking(*attention, target);
     emitted.name = kernel.getName().str();
     emitted.emitter = "attention";
-    emitted.schedule = llvm::formatv("{0}x{1}, {2} queries a tile, {3} x {4} keys", blocking.rows, blocking.panel(),
+    emitted.schedule = llvm::formatv("{0}x{1}{2}, {3} queries a tile, {4} x {5} keys", blocking.rows, blocking.panel(),
+                                     blocking.dots ? " of pairs" : "",
                                      std::min(blocking.tileBlocks * blocking.rows, attention->queries),
                                      blocking.keyBlocks, blocking.keyBlock)
                            .str();

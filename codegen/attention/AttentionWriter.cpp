@@ -1,5 +1,6 @@
 // One tile of an attention kernel, as vector code. See Attention.h for its structure.
 #include "codegen/attention/Attention.h"
+#include "codegen/cpu/DotProduct.h"
 #include "codegen/cpu/TransposeSquare.h"
 #include "codegen/math/Math.h"
 
@@ -23,7 +24,7 @@ public:
   AttentionWriter(BodyEvaluator &evaluator, const Attention &attention, const AttentionBlocking &blocking, Value output,
                   Value scratch)
       : e(evaluator), b(evaluator.b), loc(evaluator.loc), a(attention), t(blocking), output(output), scratch(scratch),
-        f32(b.getF32Type()), outside(getElementTypeOrSelf(a.op->getResult(0))) {
+        f32(b.getF32Type()), word(b.getI32Type()), outside(getElementTypeOrSelf(a.op->getResult(0))) {
     e.width = t.lanes;
     if (a.mask)
       maskShape.assign(cast<RankedTensorType>(a.mask.getType()).getShape());
@@ -98,12 +99,18 @@ private:
   }
   Value widened(Value vector) {
     auto type = VectorType::get({t.lanes}, f32);
-    return vector.getType() == type ? vector : arith::ExtFOp::create(b, loc, type, vector).getResult();
+    return vector.getType() == type || getElementTypeOrSelf(vector) == word
+               ? vector
+               : arith::ExtFOp::create(b, loc, type, vector).getResult();
   }
   void write(Value vector, Value pointer, Value mask) {
     if (outside != f32)
-      vector = buildTrunc(b, loc, vector, VectorType::get({t.lanes}, outside));
+      vector = rounded(vector);
     storeAs(outside, vector, pointer, mask);
+  }
+  Value rounded(Value vector) {
+    auto type = VectorType::get({t.lanes}, outside);
+    return t.dots ? arith::TruncFOp::create(b, loc, type, vector).getResult() : buildTrunc(b, loc, vector, type);
   }
   // A matrix in scratch, or of an operand.
   struct Matrix {
@@ -132,6 +139,10 @@ private:
   Value plus(Value x, Value y) { return arith::AddFOp::create(b, loc, x, y); }
   Value minus(Value x, Value y) { return arith::SubFOp::create(b, loc, x, y); }
   Value fma(Value x, Value y, Value z) { return math::FmaOp::create(b, loc, x, y, z); }
+  // z + x y of numbers, or of pairs.
+  Value accumulate(Value x, Value y, Value z) {
+    return getElementTypeOrSelf(x) == word ? cpu::emitDot(e, cpu::Dot::BF16, x, y, z) : fma(x, y, z);
+  }
   Value select(Value p, Value x, Value y) { return arith::SelectOp::create(b, loc, p, x, y); }
   Value isNan(Value x) { return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, x, x); }
   // A NaN among the scores is passed over: exp(NaN - highest) brings it back.
@@ -173,6 +184,8 @@ private:
                             : arith::MinSIOp::create(b, loc, e.constant(t.keyBlock),
                                                      arith::SubIOp::create(b, loc, e.constant(a.keys), firstKey));
     copyKeys();
+    if (t.dots)
+      copyValues();
     bool allLarger = t.largerBlocks == t.rowBlocks;
     Value larger = allLarger ? lastBlock : minimum(lastBlock, t.largerBlocks, t.rowBlocks);
     loop(firstBlock, larger, 1, {}, [&](Value block, ValueRange) {
@@ -188,9 +201,11 @@ private:
     });
   }
 
-  // Step 1: keys * scale, transposed, in squares of one vector.
+  // Step 1: keys * scale, transposed, in squares of one vector. Pairs are moved as they are.
   void copyKeys() {
     Value scale = number(a.scale);
+    Type element = t.dots ? word : outside;
+    int64_t size = t.dots ? a.size / 2 : a.size;
     Value groups = e.div(e.add(keys, t.lanes - 1), t.lanes);
     loop(e.constant(0), groups, 1, {}, [&](Value group, ValueRange) {
       Values rows;
@@ -201,27 +216,58 @@ private:
           row = arith::MinSIOp::create(b, loc, row, e.constant(a.keys - 1));
         rows.push_back(e.element(key, outside, e.mul(row, a.key.sequence)));
       }
-      Value target = at(
-          scratch, e.add(e.mul(e.div(group, t.vectors), a.size * t.panel()), e.mul(e.rem(group, t.vectors), t.lanes)));
+      Value target =
+          at(scratch, e.add(e.mul(e.div(group, t.vectors), size * t.panel()), e.mul(e.rem(group, t.vectors), t.lanes)));
       auto square = [&](Value d, int64_t columns) {
         Value mask = columns < t.lanes ? e.maskOfFirst(e.constant(columns)) : Value();
         Values loaded;
         for (Value row : rows)
-          loaded.push_back(widened(e.loadVector(e.element(row, outside, d), outside, mask)));
+          loaded.push_back(widened(e.loadVector(e.element(row, element, d), element, mask)));
         transposeSquare(b, loc, loaded);
         for (int64_t i = 0; i < columns; ++i)
-          store(mul(loaded[i], scale), at(at(target, e.mul(d, t.panel())), i * t.panel()));
+          store(t.dots ? loaded[i] : mul(loaded[i], scale), at(at(target, e.mul(d, t.panel())), i * t.panel()));
       };
-      int64_t whole = a.size / t.lanes * t.lanes;
+      int64_t whole = size / t.lanes * t.lanes;
       if (whole)
         loop(e.constant(0), e.constant(whole), t.lanes, {}, [&](Value d, ValueRange) {
           square(d, t.lanes);
           return Values();
         });
-      if (a.size > whole)
-        square(e.constant(whole), a.size - whole);
+      if (size > whole)
+        square(e.constant(whole), size - whole);
       return Values();
     });
+  }
+
+  // The same of values: rows of two keys as pairs; behind an odd number of keys comes a zero.
+  void copyValues() {
+    auto pairs = [&](Value pair, bool hasSecond) {
+      Value row = e.add(firstKey, e.mul(pair, 2));
+      for (int64_t d = 0; d < a.valueSize; d += t.lanes) {
+        Value mask = a.valueSize - d < t.lanes ? e.maskOfFirst(e.constant(a.valueSize - d)) : Value();
+        auto bits = [&](int64_t i) {
+          Value from = e.element(value, outside, e.add(e.mul(e.add(row, i), a.value.sequence), d));
+          Value half = e.loadVector(from, b.getI16Type(), mask);
+          return arith::ExtUIOp::create(b, loc, VectorType::get({t.lanes}, word), half).getResult();
+        };
+        Value words = bits(0);
+        if (hasSecond) {
+          Value sixteen = arith::ConstantOp::create(
+              b, loc, DenseElementsAttr::get(cast<ShapedType>(words.getType()), b.getI32IntegerAttr(16)));
+          words = arith::OrIOp::create(b, loc, words, arith::ShLIOp::create(b, loc, bits(1), sixteen));
+        }
+        store(words, at(region(t.valuesAt), e.add(e.mul(pair, t.valueStride(a)), d)));
+      }
+    };
+    loop(e.constant(0), e.div(keys, 2), 1, {}, [&](Value pair, ValueRange) {
+      pairs(pair, true);
+      return Values();
+    });
+    if (a.keys % 2) // blocks of keys are even, but for the last
+      loop(e.div(keys, 2), e.div(e.add(keys, 1), 2), 1, {}, [&](Value pair, ValueRange) {
+        pairs(pair, false);
+        return Values();
+      });
   }
 
   void rowBlock(Value block, int64_t rows) {
@@ -256,7 +302,7 @@ private:
         for (int64_t i = 0; i < rows; ++i) {
           Value element = splatOf(left, leftAt, i * left.stride + u);
           for (int64_t j = 0; j < vectors; ++j)
-            next[i * vectors + j] = fma(element, column[j], next[i * vectors + j]);
+            next[i * vectors + j] = accumulate(element, column[j], next[i * vectors + j]);
         }
       }
       return next;
@@ -273,10 +319,11 @@ private:
 
   // Step 2: scores of `rows` queries against a panel of keys. Returns the highest so far, lane by lane.
   Values scores(Value row, int64_t rows, Value panel, int64_t vectors, int64_t tail, ValueRange highestSoFar) {
-    Matrix left{e.element(query, outside, e.mul(row, a.query.sequence)), a.query.sequence, outside};
-    Matrix right{at(scratch, e.mul(panel, a.size)), t.panel(), f32};
-    Values acc =
-        multiply(Values(rows * vectors, number(0)), e.constant(a.size), a.size, left, right, rows, vectors, {});
+    Value queries = e.element(query, outside, e.mul(row, a.query.sequence));
+    int64_t size = t.dots ? a.size / 2 : a.size;
+    Matrix left{queries, t.dots ? a.query.sequence / 2 : a.query.sequence, t.dots ? word : outside};
+    Matrix right{at(scratch, e.mul(panel, size)), t.panel(), t.dots ? word : f32};
+    Values acc = multiply(Values(rows * vectors, number(0)), e.constant(size), size, left, right, rows, vectors, {});
     Values highest(highestSoFar);
     Value target = at(region(t.scoresAt), panel);
     for (int64_t j = 0; j < vectors; ++j) {
@@ -285,6 +332,8 @@ private:
       Value shared = a.mask && !maskVariesByQuery() ? maskAt(e.constant(0), position, inside) : Value();
       for (int64_t i = 0; i < rows; ++i) {
         Value score = acc[i * vectors + j];
+        if (t.dots)
+          score = mul(score, number(a.scale));
         if (a.mask)
           score = plus(score, shared ? shared : maskAt(e.add(row, i), position, inside));
         if (a.causal) {
@@ -339,7 +388,11 @@ private:
       for (int64_t j = 0; j < vectors; ++j) {
         Value place = at(at(line, panel), j * t.lanes);
         Value weight = buildExpNonPositive(b, loc, minus(load(place), highest));
-        store(weight, place);
+        // Weights of half the size take the place of scores that have been read.
+        if (t.dots)
+          storeAs(outside, rounded(weight), e.element(line, outside, e.add(panel, j * t.lanes)), {});
+        else
+          store(weight, place);
         sum = plus(sum, weight);
       }
       return Values{sum};
@@ -389,9 +442,15 @@ private:
         }
       }
     }
-    Value from = e.element(value, outside, e.add(e.mul(firstKey, a.value.sequence), column));
-    acc = multiply(acc, keys, a.keys, {region(t.scoresAt), t.scoreStride, f32}, {from, a.value.sequence, outside}, rows,
-                   vectors, mask);
+    if (t.dots) {
+      Matrix weights{region(t.scoresAt), t.scoreStride, word};
+      Matrix values{at(region(t.valuesAt), column), t.valueStride(a), word};
+      acc = multiply(acc, e.div(e.add(keys, 1), 2), (a.keys + 1) / 2, weights, values, rows, vectors, {});
+    } else {
+      Value from = e.element(value, outside, e.add(e.mul(firstKey, a.value.sequence), column));
+      acc = multiply(acc, keys, a.keys, {region(t.scoresAt), t.scoreStride, f32}, {from, a.value.sequence, outside},
+                     rows, vectors, mask);
+    }
     Value target = e.element(result, outside, e.add(e.mul(row, a.result.sequence), column));
     for (int64_t i = 0; i < rows; ++i) {
       if (product) {
@@ -435,7 +494,7 @@ private:
   const Attention &a;
   const AttentionBlocking &t;
   Value output, scratch;
-  Type f32, outside; // of scratch; of the operands and the result
+  Type f32, word, outside; // of scratch, there two numbers of bf16; of the operands and the result
   SmallVector<int64_t> maskShape;
   // Of the tile: its place, and where its head's matrices begin.
   Value batch, head, query, key, value, result, firstBlock, lastBlock, firstRow;

@@ -74,7 +74,8 @@ void chooseRegisters(const CostModel &model, Blocking &b) {
   for (int64_t nv = step; nv <= std::min(mostVectors, p.vectors); nv += step)
     for (int64_t mr = 1; mr <= std::min(mostRows, p.rows); ++mr) {
       int64_t registers = mr * nv + (nv + 1) * p.productsPerWord; // sums, a row of rhs, an element of lhs
-      if (registers > model.target.vector_registers)
+      // Dots with 31 registers of 32 left LLVM none for what it hoists.
+      if (registers > model.target.vector_registers - (p.isDot ? 2 : 0))
         continue;
       double cost = model.totalCycles(mr, nv);
       bool larger = mr * nv > b.mr * b.nv;
@@ -153,7 +154,8 @@ Blocking chooseBlocking(const Contraction &c, const TargetDesc &target, bool sum
   b.tiles = p.outer * b.rowTiles * b.groupTiles;
 
   // Columns that a few rows use up faster than memory brings the next ones.
-  constexpr int64_t fewestBlocks = 2, mostBlocks = 8;
+  constexpr int64_t fewestBlocks = 2;
+  int64_t mostBlocks = p.isDot ? 32 : 8;
   bool pays = target.prefetch_next_panel || rowBlocks <= mostBlocks;
   if (c.panelWidth && !b.groupsFirst && rowBlocks >= fewestBlocks && pays)
     b.prefetchLines = ceilDiv(Blocking::prefetchSteps * b.nv * b.lanes * elementBytes, 64 * rowBlocks);

@@ -7,6 +7,8 @@ using namespace mlir;
 
 namespace mlc::codegen::cpu {
 
+bool multipliesPairsOfBF16(const TargetDesc &target) { return target.vector_bytes == 64 && target.has("avx512_bf16"); }
+
 // Are elements of this input widened as unsigned ones?
 static bool isUnsigned(linalg::GenericOp op, unsigned input) {
   return llvm::any_of(op.getRegionInputArgs()[input].getUsers(),
@@ -22,8 +24,7 @@ Dot dotInstruction(const Contraction &c, const TargetDesc &target) {
   }
   auto isBF16 = [](const ContractionOperand &operand) { return operand.type.getElementType().isBF16(); };
   bool sumsInF32 = getElementTypeOrSelf(c.op->getResult(0).getType()).isF32();
-  if (c.interleave == 2 && isBF16(c.lhs) && isBF16(c.rhs) && sumsInF32 && target.vector_bytes == 64 &&
-      target.has("avx512_bf16"))
+  if (c.interleave == 2 && isBF16(c.lhs) && isBF16(c.rhs) && sumsInF32 && multipliesPairsOfBF16(target))
     return Dot::BF16;
   return Dot::None;
 }

@@ -7,6 +7,8 @@
 
 namespace mlc::codegen::cpu {
 
+bool multipliesPairsOfBF16(const TargetDesc &target);
+
 // The instruction of `target` that multiplies and adds the contraction's words.
 Dot dotInstruction(const Contraction &contraction, const TargetDesc &target);
 

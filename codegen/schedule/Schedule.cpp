@@ -156,6 +156,8 @@ private:
     std::string text;
     llvm::raw_string_ostream stream(text);
     llvm::interleave(types, stream, "/");
+    if (auto why = op->getAttrOfType<StringAttr>("mlc.stores_f32"))
+      stream << " (stores f32: " << why.getValue() << ")";
     return text;
   }
 

@@ -363,7 +363,10 @@ int64_t AttentionOp::flops() {
 LogicalResult AttentionOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,
                                             SmallVectorImpl<Type> &results) {
   StringRef name = getOperationName();
-  if (failed(checkSameElementType(location, name, "(C1)", adaptor.getOperands())))
+  ValueRange sameType = adaptor.getOperands();
+  if (adaptor.getMask() && elementOf(adaptor.getMask()).isF32())
+    sameType = sameType.take_front(3);
+  if (failed(checkSameElementType(location, name, "(C1)", sameType)))
     return failure();
   ArrayRef<int64_t> query = shapeOf(adaptor.getQuery()), key = shapeOf(adaptor.getKey()),
                     value = shapeOf(adaptor.getValue());

@@ -49,7 +49,14 @@ LogicalResult QuantizeOp::inferReturnTypes(MLIRContext *, std::optional<Location
   return success();
 }
 
-OpFoldResult CastOp::fold(FoldAdaptor) { return ifSameType(getOperand(), getType()); }
+OpFoldResult CastOp::fold(FoldAdaptor) {
+  // Widened and rounded again is what it was.
+  auto inner = getOperand().getDefiningOp<CastOp>();
+  if (inner && isa<FloatType>(getTo()) && isa<FloatType>(inner.getTo()) && inner.getOperand().getType() == getType() &&
+      inner.getTo().getIntOrFloatBitWidth() > getTo().getIntOrFloatBitWidth())
+    return inner.getOperand();
+  return ifSameType(getOperand(), getType());
+}
 
 OpFoldResult AddOp::fold(FoldAdaptor adaptor) {
   // x + -0.0 is x for every x; x + 0.0 is not (-0.0 + 0.0 is 0.0), but compares equal, and no mlc op tells them apart

@@ -128,7 +128,7 @@ def Mlc_AttentionOp : Mlc_Contraction<"attention"> {
     broadcasts to `[B, H, Sq, Sk]`; `causal` also adds -inf where key position > query position. Scores and softmax are f32
     at least. A row whose scores are all -inf, or that has a NaN among them, gives NaN, as softmax does; with
     `zero_nan_rows` the weights of such a row are 0, as guarded by `where(isnan(p), 0, p)` in transformers' exports.
-    (C1) Element types are equal. (C2) Ranks of query, key, value are 4. (C3) B, D, Sk and Hk agree, and Hk divides H.
+    (C1) Element types are equal, but for a mask in f32. (C2) Ranks of query, key, value are 4. (C3) B, D, Sk and Hk agree, and Hk divides H.
     (C4) The mask broadcasts to the scores.
   }];
   let arguments = (ins Mlc_FloatTensor:$query, Mlc_FloatTensor:$key, Mlc_FloatTensor:$value,

@@ -41,11 +41,12 @@ struct ExpandNorm : OpRewritePattern<BatchNormOp> {
 
 int64_t channelAxis(ConvOp conv) { return conv.getLayout() == Layout::ChannelsLast ? conv.getType().getRank() - 1 : 1; }
 
-// The convolution of a weight whose result `value` is and that only one op reads.
+// The convolution of a weight whose result `value` is and that only one op reads. A filter that was rounded is not
+// scaled any more.
 ConvOp foldableConv(Value value) {
   auto conv = value.getDefiningOp<ConvOp>();
-  // Factors of integer sums are none of their 8-bit weights.
-  bool isFoldable = conv && conv->hasOneUse() && isParameterOnly(conv.getFilter()) &&
+  // Nor are factors of integer sums those of their 8-bit weights.
+  bool isFoldable = conv && conv->hasOneUse() && !conv.getWideResult() && isParameterOnly(conv.getFilter()) &&
                     conv.getType().getElementType() == elementOfTensor(conv.getFilter());
   return isFoldable ? conv : ConvOp();
 }

@@ -3,7 +3,7 @@
 // RUN: rm -rf %t && mkdir %t
 // RUN: not mlc-opt %s -o %t/m.mlc --load-pass-plugin=%test_passes --add-passes=layout:test-fail 2>&1 | FileCheck %s --check-prefix=FAIL
 // RUN: FileCheck %s --check-prefix=FILE --input-file=%t/m.mlc.repro.mlir
-// RUN: not mlc-opt %t/m.mlc.repro.mlir --load-pass-plugin=%test_passes --compile-from=simplify --compile-to=layout --add-passes='layout:test-fail' -o %t/again 2>&1 | FileCheck %s --check-prefix=FAIL
+// RUN: not mlc-opt %t/m.mlc.repro.mlir --load-pass-plugin=%test_passes --compile-from=precision --compile-to=layout --add-passes='layout:test-fail' -o %t/again 2>&1 | FileCheck %s --check-prefix=FAIL
 // RUN: mlc-opt %t/m.mlc.repro.mlir --compile-from=simplify -o %t/fine.mlc
 
 // RUN: not mlc-opt %s -o %t/c.mlc --load-pass-plugin=%test_passes --add-passes=fuse:test-crash 2>&1 | FileCheck %s --check-prefix=CRASH
@@ -22,7 +22,7 @@
 // FAIL: error: test-fail was asked to fail
 // FAIL: error: phase 'layout' failed
 // FAIL: note: the IR that it began with is in '{{.*}}.repro.mlir'; run it again with
-// FAIL-NEXT: mlc-opt {{.*}}.repro.mlir --compile-from=simplify --compile-to=layout --target-cpu=native --add-passes='layout:test-fail'
+// FAIL-NEXT: mlc-opt {{.*}}.repro.mlir --compile-from=precision --compile-to=layout --target-cpu=native --add-passes='layout:test-fail'
 // FILE: // Phase 'layout' failed on this IR. Run it again:
 // FILE: mlc.matmul
 // CRASH: mlc-opt: error: phase 'fuse' crashed

@@ -1,4 +1,5 @@
 // Matrix products, convolutions and attention: shapes around the tiles, all attributes.
+#include "dialects/mlc/Inference.h"
 #include "test/sweep/Sweep.h"
 
 using namespace mlir;
@@ -58,15 +59,21 @@ void packedMatmuls(std::vector<Case> &cases) {
   for (DType dtype : kFloats)
     for (const auto &[lhs, n] :
          std::vector<Product>{{{5}, 9}, {{7, 5}, 33}, {{2, 9, 40}, 16}, {{1, 1}, 1}, {{0, 3}, 4}})
-      for (int64_t lanes : {4, 16})
-        cases.push_back({"packed_matmul " + textOf(dtype) + " " + textOf(lhs) + " " + std::to_string(n) + " lanes " +
-                             std::to_string(lanes),
-                         {{dtype, lhs, {Fill::Sparse}}, {dtype, {lhs.back(), n}, {Fill::Moderate}}},
-                         [lanes, n = n](GraphBuilder &g, ValueRange x) {
-                           Value packed = g.make<PackOp>(x[1], g.integer("lanes", lanes));
-                           return Values{g.make<PackedMatmulOp>({x[0], packed}, g.integer("n", n))};
-                         },
-                         sumOf(dtype, lhs.back())});
+      for (auto [lanes, interleave] : {std::pair(4, 1), std::pair(16, 1), std::pair(16, 2), std::pair(16, 4)})
+        cases.push_back(
+            {"packed_matmul " + textOf(dtype) + " " + textOf(lhs) + " " + std::to_string(n) + " lanes " +
+                 std::to_string(lanes) + "x" + std::to_string(interleave),
+             {{dtype, lhs, {Fill::Sparse}}, {dtype, {lhs.back(), n}, {Fill::Moderate}}},
+             [lanes, interleave, n = n](GraphBuilder &g, ValueRange x) {
+               Value packed = g.make<PackOp>(x[1], {g.integer("lanes", lanes), g.integer("interleave", interleave)});
+               Shape low(mlc::shapeOf(x[0]).size(), 0), high = low;
+               high.back() = llvm::alignTo(mlc::shapeOf(x[0]).back(), interleave) - mlc::shapeOf(x[0]).back();
+               Value lhs = high.back()
+                               ? g.make<PadOp>(x[0], {g.ints("low", low), g.ints("high", high), g.real("value", 0)})
+                               : x[0];
+               return Values{g.make<PackedMatmulOp>({lhs, packed}, g.integer("n", n))};
+             },
+             sumOf(dtype, lhs.back())});
 }
 
 struct Conv {

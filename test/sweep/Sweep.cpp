@@ -279,7 +279,10 @@ void run(const std::vector<Case> &cases) {
   for (size_t first = 0; first < chosen.size(); first += kBatch) {
     std::vector<const Case *> members(chosen.begin() + first, chosen.begin() + std::min(chosen.size(), first + kBatch));
     Batch batch(members);
-    for (const char *target : {"x86-64-v3", "x86-64-v4"}) {
+    std::vector<const char *> targets{"x86-64-v3", "x86-64-v4"};
+    if (llvm::any_of(members, [](const Case *one) { return one->name.find("bf16") != std::string::npos; }))
+      targets.push_back("x86-64-v4+avx512bf16");
+    for (const char *target : targets) {
       if (batch.compile(target, path.str().str()).empty()) {
         batch.runAll(target, path.str().str());
         continue;

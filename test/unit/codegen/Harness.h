@@ -76,7 +76,7 @@ private:
 // every floating-point tensor holds NaN, infinities, -0 and subnormals here and there.
 std::vector<HostTensor> inputsOf(mlir::func::FuncOp function, const std::vector<Floats> &values);
 std::vector<HostTensor> randomInputs(mlir::func::FuncOp function, uint64_t seed, bool special = false,
-                                     int64_t bound = 2);
+                                     int64_t bound = 2, bool subnormals = true);
 Floats floatsOf(const HostTensor &tensor);
 Floats noise(size_t size, uint64_t seed); // in [-1, 1)
 
@@ -94,6 +94,7 @@ struct CheckOptions {
   bool finite = false;
   int64_t bound = 2; // of integer inputs
   std::vector<std::string> moreTargets = {};
+  bool subnormals = true; // are among the special values
 };
 void checkAgainstReference(const Emitter &emitter, const std::string &text, const CheckOptions &options = {});
 
