@@ -52,8 +52,9 @@ std::optional<Projection> projectionOf(AttentionOp attention, unsigned operand) 
       break;
     }
   result.product = value.getDefiningOp<MatmulOp>();
-  if (!result.product || !result.product->hasOneUse() || result.product.getTransposeLhs() ||
-      shapeOfTensor(result.product.getRhs()).size() != 2 || !isParameterOnly(result.product.getRhs()))
+  if (!result.product || !result.product->hasOneUse() || result.product.getWideResult() ||
+      result.product.getTransposeLhs() || shapeOfTensor(result.product.getRhs()).size() != 2 ||
+      !isParameterOnly(result.product.getRhs()))
     return std::nullopt;
   return result;
 }
