@@ -16,6 +16,7 @@ void attachNormalizationModels(mlir::MLIRContext &context);
 void attachReductionModels(mlir::MLIRContext &context);
 void attachShapeModels(mlir::MLIRContext &context);
 void attachStrassenModels(mlir::MLIRContext &context);
+void attachVarlenModels(mlir::MLIRContext &context);
 
 // `compute(op, operands)` returns the only result, as a Result<HostTensor> or what converts to one.
 template <typename Op, auto compute> class Model : public ReferenceOp::ExternalModel<Model<Op, compute>, Op> {

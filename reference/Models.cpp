@@ -12,5 +12,6 @@ void mlc::reference::registerReferenceModels(DialectRegistry &registry) {
     attachReductionModels(*context);
     attachShapeModels(*context);
     attachStrassenModels(*context);
+    attachVarlenModels(*context);
   });
 }

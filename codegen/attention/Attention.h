@@ -13,6 +13,10 @@
 // Milakov and Gimelshein, https://arxiv.org/abs/1805.02867, and Dao et al., https://arxiv.org/abs/2205.14135.
 // Queries, keys, values and result are found by strides: either head layout, slices of one wider tensor, and heads that
 // share their keys (multi-query) are read in place.
+//
+// Of mlc.varlen_attention a tile is a block of queries of one head of one sequence, whose length is known when the
+// kernel runs: the numbers of keys and queries are values, a tile behind the end of its sequence does nothing, and a
+// last block of rows that is not full begins earlier and computes some rows again.
 #ifndef MLC_CODEGEN_ATTENTION_ATTENTION_H
 #define MLC_CODEGEN_ATTENTION_ATTENTION_H
 
@@ -31,16 +35,19 @@ struct HeadView {
 };
 
 struct Attention {
-  AttentionOp op;
-  mlir::Value mask; // or null
+  mlir::Operation *op;
+  mlir::Value mask;      // or null
+  mlir::Value cuSeqlens; // of packed sequences, an argument of the kernel; or null
+  int64_t rows;          // of packed sequences together
   double scale;
   bool causal, zeroNanRows;
   HeadView query, key, value, result;
+  // Of packed sequences a batch is a sequence, and the numbers of queries and keys are those of the longest.
   int64_t batches, heads, keyHeads, queries, keys, size, valueSize;
 };
 
 // How the work is cut. Rows of queries come in blocks of `rows` or `rows - 1`, so that all are nearly equal: the first
-// `largerBlocks` have `rows`.
+// `largerBlocks` have `rows`. Of packed sequences, all have `rows`.
 struct AttentionBlocking {
   int64_t lanes;   // floats of a vector register
   bool dots;       // products are those of pairs of bf16; scores are scaled behind them, weights rounded in front
@@ -62,6 +69,8 @@ struct AttentionBlocking {
 // The kernel as one attention whose operands are views of arguments, or nothing.
 std::optional<Attention> matchAttention(mlir::func::FuncOp kernel);
 AttentionBlocking chooseBlocking(const Attention &attention, const TargetDesc &target);
+// Whether the offsets of packed sequences ascend from 0 to at most the number of rows, none longer than the longest.
+mlir::Value emitOffsetCheck(cpu::BodyEvaluator &evaluator, const Attention &attention);
 // Emits one tile at the evaluator's insertion point; its buffers are the kernel's arguments. False when the mask cannot
 // be evaluated.
 bool emitAttentionTile(cpu::BodyEvaluator &evaluator, const Attention &attention, const AttentionBlocking &blocking,

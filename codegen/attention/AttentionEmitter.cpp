@@ -4,7 +4,9 @@
 #include "codegen/cpu/DotProduct.h"
 #include "codegen/cpu/KernelFunction.h"
 #include "codegen/cpu/VectorToLLVM.h"
+#include "mlc/kernel_abi.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
@@ -13,12 +15,11 @@ using namespace mlir;
 
 namespace mlc::codegen {
 
-bool isFusedAttention(AttentionOp op) {
-  return llvm::all_of(op->getOperandTypes(), [](Type type) {
-    auto tensor = cast<RankedTensorType>(type);
-    Type element = tensor.getElementType();
-    return (element.isF32() || element.isF16() || element.isBF16()) && tensor.getNumElements() != 0;
-  });
+bool isFusedAttention(Operation *op) {
+  bool isEmpty =
+      llvm::any_of(op->getOperandTypes(), [](Type type) { return cast<RankedTensorType>(type).getNumElements() == 0; });
+  Type element = getElementTypeOrSelf(op->getResult(0));
+  return !isEmpty && (element.isF32() || element.isF16() || element.isBF16());
 }
 
 AttentionBlocking chooseBlocking(const Attention &a, const TargetDesc &target) {
@@ -27,12 +28,16 @@ AttentionBlocking chooseBlocking(const Attention &a, const TargetDesc &target) {
   bool wide = target.vector_bytes >= 64 && target.vector_registers >= 32;
   b.lanes = target.vector_bytes / 4;
   bool isBF16 = getElementTypeOrSelf(a.op->getResult(0)).isBF16();
-  b.dots = isBF16 && a.size % 2 == 0 && a.query.sequence % 2 == 0 && cpu::multipliesPairsOfBF16(target);
+  b.dots = isBF16 && !a.cuSeqlens && a.size % 2 == 0 && a.query.sequence % 2 == 0 && cpu::multipliesPairsOfBF16(target);
   b.rows = std::min<int64_t>(6, a.queries);
   b.vectors = wide ? 4 : 2;
   b.rowBlocks = llvm::divideCeil(a.queries, b.rows);
-  b.rows = llvm::divideCeil(a.queries, b.rowBlocks);
-  b.largerBlocks = a.queries - (b.rows - 1) * b.rowBlocks;
+  if (a.cuSeqlens) { // lengths are not known: full blocks
+    b.largerBlocks = b.rowBlocks;
+  } else {
+    b.rows = llvm::divideCeil(a.queries, b.rowBlocks);
+    b.largerBlocks = a.queries - (b.rows - 1) * b.rowBlocks;
+  }
   // Every tile copies the keys, which costs as much as a few queries: about 128 queries a tile, fewer only where there
   // would be too few tiles to keep threads busy.
   constexpr int64_t wantedRows = 128, fewestRows = 32, enoughTiles = 12;
@@ -85,8 +90,9 @@ public:
     EmittedKernel emitted;
     OwningOpRef<ModuleOp> module = build(kernel, target, emitted);
     if (!module)
-      return kernel.emitError("the attention emitter takes one mlc.attention in f32, f16 or bf16 on views of the "
-                              "kernel's arguments; rewrite others by mlc-decompose-attention");
+      return kernel.emitError(
+          "the attention emitter takes one mlc.attention or mlc.varlen_attention in f32, f16 or bf16 "
+          "on views of the kernel's arguments; rewrite others by mlc-decompose-attention");
     emitted.module = cpu::lowerVectorToLLVM(*module, context);
     if (!emitted.module)
       return kernel.emitError("lowering of the kernel's vector code to LLVM failed");
@@ -101,15 +107,15 @@ private:
     AttentionBlocking blocking = chooseBlocking(*attention, target);
     emitted.name = kernel.getName().str();
     emitted.emitter = "attention";
-    emitted.schedule = llvm::formatv("{0}x{1}{2}, {3} queries a tile, {4} x {5} keys", blocking.rows, blocking.panel(),
-                                     blocking.dots ? " of pairs" : "",
+    emitted.schedule = llvm::formatv("{0}x{1}{2}, {3}{4} queries a tile, {5} x {6} keys", blocking.rows, blocking.panel(),
+                                     blocking.dots ? " of pairs" : "", attention->cuSeqlens ? "up to " : "",
                                      std::min(blocking.tileBlocks * blocking.rows, attention->queries),
                                      blocking.keyBlocks, blocking.keyBlock)
                            .str();
     emitted.tiles = blocking.tiles(*attention);
     emitted.scratch_bytes = blocking.scratchBytes;
 
-    return cpu::buildKernelFunction(kernel, [&](OpBuilder &b, const cpu::KernelFrame &frame) {
+    return cpu::buildKernelFunction(kernel, [&](OpBuilder &b, cpu::KernelFrame &frame) {
       Location loc = kernel.getLoc();
       cpu::BodyEvaluator e(b, loc);
       Type pointer = frame.bindings.getType();
@@ -119,8 +125,15 @@ private:
       for (auto [index, argument] : llvm::enumerate(kernel.getArguments()))
         e.buffers[argument] = binding(index);
       Value output = binding(kernel.getNumArguments());
+      Value end = frame.end;
+      if (attention->cuSeqlens) {
+        Value right = emitOffsetCheck(e, *attention);
+        end = arith::SelectOp::create(b, loc, right, end, frame.begin); // or no tile runs
+        auto code = [&](int code) { return arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(code)); };
+        frame.status = arith::SelectOp::create(b, loc, right, code(MLC_KERNEL_OK), code(MLC_KERNEL_INDEX_OUT_OF_RANGE));
+      }
       bool ok = true;
-      scf::ForOp::create(b, loc, frame.begin, frame.end, e.constant(1), ValueRange{},
+      scf::ForOp::create(b, loc, frame.begin, end, e.constant(1), ValueRange{},
                          [&](OpBuilder &, Location, Value tile, ValueRange) {
                            ok = emitAttentionTile(e, *attention, blocking, output, frame.scratch, tile);
                            scf::YieldOp::create(b, loc);

@@ -1,4 +1,4 @@
-// mlc.attention as one kernel, the scores of a few queries at a time in the first-level cache.
+// mlc.attention and mlc.varlen_attention as one kernel, the scores of a few queries at a time in the first-level cache.
 #ifndef MLC_CODEGEN_ATTENTION_ATTENTIONEMITTER_H
 #define MLC_CODEGEN_ATTENTION_ATTENTIONEMITTER_H
 
@@ -7,8 +7,9 @@
 
 namespace mlc::codegen {
 
-// Whether the emitter takes the op: f32, f16 or bf16, nothing empty. Others are decomposed (mlc-decompose-attention).
-bool isFusedAttention(AttentionOp op);
+// Whether the emitter takes the op, an mlc.attention or mlc.varlen_attention: f32, f16 or bf16, nothing empty. Others
+// are decomposed (mlc-decompose-attention).
+bool isFusedAttention(mlir::Operation *op);
 
 std::unique_ptr<Emitter> createAttentionEmitter();
 

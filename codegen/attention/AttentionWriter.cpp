@@ -19,6 +19,12 @@ using cpu::BodyEvaluator;
 using cpu::Coord;
 using Values = SmallVector<Value>;
 
+Value offsetOf(BodyEvaluator &e, const Attention &a, Value sequence) {
+  Type i32 = e.b.getI32Type();
+  Value place = e.element(e.buffers.lookup(a.cuSeqlens), i32, sequence);
+  return arith::ExtSIOp::create(e.b, e.loc, e.b.getI64Type(), LLVM::LoadOp::create(e.b, e.loc, i32, place, 4));
+}
+
 class AttentionWriter {
 public:
   AttentionWriter(BodyEvaluator &evaluator, const Attention &attention, const AttentionBlocking &blocking, Value output,
@@ -31,26 +37,20 @@ public:
   }
 
   bool emit(Value tile) {
+    if (a.cuSeqlens) {
+      packedTile(tile);
+      return ok;
+    }
     Value matrix = e.div(tile, t.tilesPerHead);
     head = e.rem(matrix, a.heads);
     batch = e.div(matrix, a.heads);
-    Value keyHead = e.div(head, a.heads / a.keyHeads);
-    query = start(a.query, head);
-    key = start(a.key, keyHead);
-    value = start(a.value, keyHead);
-    result = start(a.result, head);
+    findMatrices();
     firstBlock = e.mul(e.rem(tile, t.tilesPerHead), t.tileBlocks);
     lastBlock = minimum(e.add(firstBlock, t.tileBlocks), t.rowBlocks, t.tilesPerHead * t.tileBlocks);
     firstRow = rowOf(firstBlock);
-    if (t.keyBlocks == 1) {
-      keyBlock(e.constant(0));
-      return ok;
-    }
-    loop(e.constant(0), e.constant(t.keyBlocks), 1, {}, [&](Value block, ValueRange) {
-      keyBlock(block);
-      return Values();
-    });
-    divideBySums();
+    endRow = rowOf(lastBlock);
+    allKeys = e.constant(a.keys);
+    allKeyBlocks();
     return ok;
   }
 
@@ -63,6 +63,70 @@ private:
                                  });
     return Values(op.getResults());
   }
+
+  template <typename Body> void onlyIf(Value condition, Body body) {
+    auto branch = scf::IfOp::create(b, loc, condition, /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    body();
+  }
+
+  // Of packed sequences `batch` is the row that the sequence begins at. Heads are outermost, so that any number of
+  // threads gets about as many tokens each, however the sequences are ordered.
+  void packedTile(Value tile) {
+    Value matrix = e.div(tile, t.tilesPerHead), sequence = e.rem(matrix, a.batches);
+    head = e.div(matrix, a.batches);
+    batch = offsetOf(e, a, sequence);
+    Value end = offsetOf(e, a, e.add(sequence, 1));
+    allKeys = arith::SubIOp::create(b, loc, end, batch);
+    findMatrices();
+    Value part = e.rem(tile, t.tilesPerHead);
+    firstRow = e.mul(part, t.tileBlocks * t.rows);
+    endRow = arith::MinSIOp::create(b, loc, e.add(firstRow, t.tileBlocks * t.rows), allKeys);
+    onlyIf(isLess(firstRow, endRow), [&] { allKeyBlocks(); });
+    Value isLast =
+        arith::AndIOp::create(b, loc, isEqual(sequence, e.constant(a.batches - 1)), isEqual(part, e.constant(0)));
+    onlyIf(isLast, [&] { zeroRowsFrom(end); });
+  }
+
+  // What lies behind the last sequence.
+  void zeroRowsFrom(Value first) {
+    Value column = e.mul(head, a.result.head);
+    loop(first, e.constant(a.rows), 1, {}, [&](Value row, ValueRange) {
+      Value to = e.element(output, outside, e.add(e.mul(row, a.result.sequence), column));
+      overPanels(
+          e.constant(a.valueSize), a.valueSize, {}, [&](Value column, int64_t vectors, Value inside, ValueRange) {
+            for (int64_t j = 0; j < vectors; ++j)
+              write(number(0), e.element(to, outside, e.add(column, j * t.lanes)), j + 1 == vectors ? inside : Value());
+            return Values();
+          });
+      return Values();
+    });
+  }
+
+  void allKeyBlocks() {
+    if (t.keyBlocks == 1) {
+      keyBlock(e.constant(0));
+      return;
+    }
+    Value blocks = a.cuSeqlens ? e.div(e.add(allKeys, t.keyBlock - 1), t.keyBlock) : e.constant(t.keyBlocks);
+    loop(e.constant(0), blocks, 1, {}, [&](Value block, ValueRange) {
+      keyBlock(block);
+      return Values();
+    });
+    divideBySums();
+  }
+
+  void findMatrices() {
+    Value keyHead = e.div(head, a.heads / a.keyHeads);
+    query = start(a.query, head);
+    key = start(a.key, keyHead);
+    value = start(a.value, keyHead);
+    result = start(a.result, head);
+  }
+
+  Value isLess(Value x, Value y) { return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, x, y); }
+  Value isEqual(Value x, Value y) { return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, x, y); }
 
   Value start(const HeadView &view, Value head) {
     Value offset = e.add(e.mul(batch, view.batch), e.mul(head, view.head));
@@ -161,18 +225,41 @@ private:
     return vector;
   }
 
-  // body(first, vectors, lanes of the last vector or 0 for all) over panels of [0, size).
+  // The number of keys, where it is known only when the kernel runs.
+  static constexpr int64_t unknown = -1;
+  int64_t knownKeys() const { return a.cuSeqlens ? unknown : a.keys; }
+
+  // body(first, vectors, lanes of the last vector or null for all) over panels of [0, size). `wholeSize` is `size`
+  // taken over all blocks, or unknown.
   template <typename Body> Values overPanels(Value size, int64_t wholeSize, ValueRange carried, Body body) {
     Values state(carried);
     Value whole = e.mul(e.div(size, t.panel()), t.panel());
-    if (wholeSize >= t.panel())
+    if (wholeSize == unknown || wholeSize >= t.panel())
       state = loop(e.constant(0), whole, t.panel(), state,
-                   [&](Value first, ValueRange values) { return body(first, t.vectors, 0, values); });
+                   [&](Value first, ValueRange values) { return body(first, t.vectors, Value(), values); });
+    if (wholeSize == unknown)
+      return overLastPanel(whole, arith::SubIOp::create(b, loc, size, whole), state, body);
     // Only the last block ends off a multiple of the panel.
     if (int64_t rest = wholeSize % t.panel())
       state = loop(whole, size, t.panel(), state, [&](Value first, ValueRange values) {
-        return body(first, int64_t(llvm::divideCeil(rest, t.lanes)), rest % t.lanes, values);
+        Value inside = rest % t.lanes ? e.maskOfFirst(e.constant(rest % t.lanes)) : Value();
+        return body(first, int64_t(llvm::divideCeil(rest, t.lanes)), inside, values);
       });
+    return state;
+  }
+
+  // A panel of `rest` elements, fewer than a whole one: as many vectors as there are, and all of the last one's lanes
+  // that hold any.
+  template <typename Body> Values overLastPanel(Value first, Value rest, Values state, Body body) {
+    Value needed = e.div(e.add(rest, t.lanes - 1), t.lanes);
+    for (int64_t vectors = 1; vectors <= t.vectors; ++vectors) {
+      // A loop of one turn or none carries values without a copy of each in an else.
+      Value turns = arith::ExtUIOp::create(b, loc, b.getI64Type(), isEqual(needed, e.constant(vectors)));
+      state = loop(e.constant(0), turns, 1, state, [&](Value, ValueRange values) {
+        Value inside = e.maskOfFirst(e.add(rest, -(vectors - 1) * t.lanes));
+        return body(first, vectors, inside, values);
+      });
+    }
     return state;
   }
 
@@ -180,23 +267,48 @@ private:
     Value before = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, block, e.constant(0));
     isFirst = before;
     firstKey = e.mul(block, t.keyBlock);
-    keys = t.keyBlocks == 1 ? e.constant(a.keys)
+    keys = t.keyBlocks == 1 ? allKeys
                             : arith::MinSIOp::create(b, loc, e.constant(t.keyBlock),
-                                                     arith::SubIOp::create(b, loc, e.constant(a.keys), firstKey));
+                                                     arith::SubIOp::create(b, loc, allKeys, firstKey));
     copyKeys();
     if (t.dots)
       copyValues();
+    if (a.cuSeqlens)
+      return packedRows();
     bool allLarger = t.largerBlocks == t.rowBlocks;
     Value larger = allLarger ? lastBlock : minimum(lastBlock, t.largerBlocks, t.rowBlocks);
     loop(firstBlock, larger, 1, {}, [&](Value block, ValueRange) {
-      rowBlock(block, t.rows);
+      rowBlock(rowOf(block), t.rows);
       return Values();
     });
     if (allLarger)
       return;
     Value from = arith::MaxSIOp::create(b, loc, firstBlock, e.constant(t.largerBlocks));
     loop(from, lastBlock, 1, {}, [&](Value block, ValueRange) {
-      rowBlock(block, t.rows - 1);
+      rowBlock(rowOf(block), t.rows - 1);
+      return Values();
+    });
+  }
+
+  // Rows [firstRow, endRow) in whole blocks. A last block that is not full begins earlier: a row that is computed twice
+  // gives the same bits. Not so with several blocks of keys, where a row's state is updated: the rest is done by single
+  // rows then, and always where there is no whole block.
+  void packedRows() {
+    Value rows = arith::SubIOp::create(b, loc, endRow, firstRow), whole = e.div(rows, t.rows);
+    Value blocks = whole;
+    if (t.keyBlocks == 1) {
+      Value all = e.div(e.add(rows, t.rows - 1), t.rows);
+      blocks = arith::SelectOp::create(b, loc, isEqual(whole, e.constant(0)), whole, all);
+    }
+    Value lastStart = e.add(endRow, -t.rows);
+    loop(e.constant(0), blocks, 1, {}, [&](Value block, ValueRange) {
+      Value row = e.add(firstRow, e.mul(block, t.rows));
+      rowBlock(arith::MinSIOp::create(b, loc, row, lastStart), t.rows);
+      return Values();
+    });
+    Value done = arith::MinSIOp::create(b, loc, e.add(firstRow, e.mul(blocks, t.rows)), endRow);
+    loop(done, endRow, 1, {}, [&](Value row, ValueRange) {
+      rowBlock(row, 1);
       return Values();
     });
   }
@@ -212,8 +324,8 @@ private:
       for (int64_t i = 0; i < t.lanes; ++i) {
         Value row = e.add(firstKey, e.add(e.mul(group, t.lanes), i));
         // Lanes behind the last key repeat it; their scores are dropped.
-        if (a.keys % t.lanes)
-          row = arith::MinSIOp::create(b, loc, row, e.constant(a.keys - 1));
+        if (a.cuSeqlens || a.keys % t.lanes)
+          row = arith::MinSIOp::create(b, loc, row, e.add(allKeys, -1));
         rows.push_back(e.element(key, outside, e.mul(row, a.key.sequence)));
       }
       Value target =
@@ -270,12 +382,11 @@ private:
       });
   }
 
-  void rowBlock(Value block, int64_t rows) {
-    Value row = rowOf(block);
+  void rowBlock(Value row, int64_t rows) {
     localRow = arith::SubIOp::create(b, loc, row, firstRow);
-    Values highest = overPanels(keys, a.keys, Values(rows, lowest()),
-                                [&](Value panel, int64_t vectors, int64_t tail, ValueRange highest) {
-                                  return scores(row, rows, panel, vectors, tail, highest);
+    Values highest = overPanels(keys, knownKeys(), Values(rows, lowest()),
+                                [&](Value panel, int64_t vectors, Value inside, ValueRange highest) {
+                                  return scores(row, rows, panel, vectors, inside, highest);
                                 });
     for (int64_t i = 0; i < rows; ++i)
       store(highest[i], at(region(t.highestAt), i * t.lanes));
@@ -283,8 +394,8 @@ private:
       softmax(i);
       return Values();
     });
-    overPanels(e.constant(a.valueSize), a.valueSize, {}, [&](Value column, int64_t vectors, int64_t tail, ValueRange) {
-      weightedSum(row, rows, column, vectors, tail);
+    overPanels(e.constant(a.valueSize), a.valueSize, {}, [&](Value column, int64_t vectors, Value inside, ValueRange) {
+      weightedSum(row, rows, column, vectors, inside);
       return Values();
     });
   }
@@ -309,16 +420,16 @@ private:
     };
     constexpr int64_t unroll = 4;
     Value whole = e.mul(e.div(count, unroll), unroll);
-    if (wholeCount >= unroll)
+    if (wholeCount == unknown || wholeCount >= unroll)
       acc = loop(e.constant(0), whole, unroll, acc,
                  [&](Value k, ValueRange carried) { return step(k, carried, unroll); });
-    if (wholeCount % unroll)
+    if (wholeCount % unroll) // or unknown
       acc = loop(whole, count, 1, acc, [&](Value k, ValueRange carried) { return step(k, carried, 1); });
     return acc;
   }
 
   // Step 2: scores of `rows` queries against a panel of keys. Returns the highest so far, lane by lane.
-  Values scores(Value row, int64_t rows, Value panel, int64_t vectors, int64_t tail, ValueRange highestSoFar) {
+  Values scores(Value row, int64_t rows, Value panel, int64_t vectors, Value lastInside, ValueRange highestSoFar) {
     Value queries = e.element(query, outside, e.mul(row, a.query.sequence));
     int64_t size = t.dots ? a.size / 2 : a.size;
     Matrix left{queries, t.dots ? a.query.sequence / 2 : a.query.sequence, t.dots ? word : outside};
@@ -328,7 +439,7 @@ private:
     Value target = at(region(t.scoresAt), panel);
     for (int64_t j = 0; j < vectors; ++j) {
       Value position = e.add(firstKey, e.add(panel, j * t.lanes));
-      Value inside = tail && j + 1 == vectors ? e.maskOfFirst(e.constant(tail)) : Value();
+      Value inside = j + 1 == vectors ? lastInside : Value();
       Value shared = a.mask && !maskVariesByQuery() ? maskAt(e.constant(0), position, inside) : Value();
       for (int64_t i = 0; i < rows; ++i) {
         Value score = acc[i * vectors + j];
@@ -383,7 +494,7 @@ private:
       state = i;
     }
     Value line = at(region(t.scoresAt), e.mul(i, t.scoreStride));
-    Value sum = overPanels(keys, a.keys, number(0), [&](Value panel, int64_t vectors, int64_t, ValueRange carried) {
+    Value sum = overPanels(keys, knownKeys(), number(0), [&](Value panel, int64_t vectors, Value, ValueRange carried) {
       Value sum = carried[0];
       for (int64_t j = 0; j < vectors; ++j) {
         Value place = at(at(line, panel), j * t.lanes);
@@ -407,13 +518,12 @@ private:
 
   // Stores zeros over a row of weights; all lanes of the condition are equal.
   void zeroWeightsIf(Value condition, Value line) {
-    auto branch = scf::IfOp::create(b, loc, vector::ExtractOp::create(b, loc, condition, 0), /*withElseRegion=*/false);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(branch.thenBlock());
-    overPanels(keys, a.keys, {}, [&](Value panel, int64_t vectors, int64_t, ValueRange) {
-      for (int64_t j = 0; j < vectors; ++j)
-        store(number(0), at(at(line, panel), j * t.lanes));
-      return Values();
+    onlyIf(vector::ExtractOp::create(b, loc, condition, 0), [&] {
+      overPanels(keys, knownKeys(), {}, [&](Value panel, int64_t vectors, Value, ValueRange) {
+        for (int64_t j = 0; j < vectors; ++j)
+          store(number(0), at(at(line, panel), j * t.lanes));
+        return Values();
+      });
     });
   }
 
@@ -428,8 +538,7 @@ private:
   }
 
   // Step 4: a panel of columns of weights * values.
-  void weightedSum(Value row, int64_t rows, Value column, int64_t vectors, int64_t tail) {
-    Value mask = tail ? e.maskOfFirst(e.constant(tail)) : Value();
+  void weightedSum(Value row, int64_t rows, Value column, int64_t vectors, Value mask) {
     Value product;
     Values acc(rows * vectors, number(0));
     if (t.keyBlocks > 1) {
@@ -448,8 +557,8 @@ private:
       acc = multiply(acc, e.div(e.add(keys, 1), 2), (a.keys + 1) / 2, weights, values, rows, vectors, {});
     } else {
       Value from = e.element(value, outside, e.add(e.mul(firstKey, a.value.sequence), column));
-      acc = multiply(acc, keys, a.keys, {region(t.scoresAt), t.scoreStride, f32}, {from, a.value.sequence, outside},
-                     rows, vectors, mask);
+      acc = multiply(acc, keys, knownKeys(), {region(t.scoresAt), t.scoreStride, f32},
+                     {from, a.value.sequence, outside}, rows, vectors, mask);
     }
     Value target = e.element(result, outside, e.add(e.mul(row, a.result.sequence), column));
     for (int64_t i = 0; i < rows; ++i) {
@@ -470,17 +579,17 @@ private:
 
   // The last step with several blocks of keys.
   void divideBySums() {
-    Value rows = arith::SubIOp::create(b, loc, rowOf(lastBlock), firstRow);
+    Value rows = arith::SubIOp::create(b, loc, endRow, firstRow);
     loop(e.constant(0), rows, 1, {}, [&](Value i, ValueRange) {
       Value inverse = inverseOfSum(i);
       Value from = at(region(t.productAt), e.mul(i, productStride()));
       Value to = e.element(result, outside, e.mul(e.add(firstRow, i), a.result.sequence));
       overPanels(e.constant(a.valueSize), a.valueSize, {},
-                 [&](Value column, int64_t vectors, int64_t tail, ValueRange) {
+                 [&](Value column, int64_t vectors, Value inside, ValueRange) {
                    for (int64_t j = 0; j < vectors; ++j) {
-                     Value mask = tail && j + 1 == vectors ? e.maskOfFirst(e.constant(tail)) : Value();
                      Value offset = e.add(column, j * t.lanes);
-                     write(mul(load(at(from, offset)), inverse), e.element(to, outside, offset), mask);
+                     write(mul(load(at(from, offset)), inverse), e.element(to, outside, offset),
+                           j + 1 == vectors ? inside : Value());
                    }
                    return Values();
                  });
@@ -496,8 +605,8 @@ private:
   Value output, scratch;
   Type f32, word, outside; // of scratch, there two numbers of bf16; of the operands and the result
   SmallVector<int64_t> maskShape;
-  // Of the tile: its place, and where its head's matrices begin.
-  Value batch, head, query, key, value, result, firstBlock, lastBlock, firstRow;
+  // Of the tile: its place, where its head's matrices begin, and its rows; the keys that they meet.
+  Value batch, head, query, key, value, result, firstBlock, lastBlock, firstRow, endRow, allKeys;
   // Of the block of keys.
   Value isFirst, firstKey, keys;
   // Of the block of rows: the first one's number in the tile.
@@ -506,6 +615,27 @@ private:
 };
 
 } // namespace
+
+Value emitOffsetCheck(BodyEvaluator &e, const Attention &a) {
+  OpBuilder &b = e.b;
+  Location loc = e.loc;
+  auto both = [&](Value x, Value y) { return arith::AndIOp::create(b, loc, x, y).getResult(); };
+  auto atMost = [&](Value x, Value y) -> Value {
+    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ule, x, y);
+  };
+  Value none = offsetOf(e, a, e.constant(0));
+  Value startsAtZero = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, none, e.constant(0));
+  auto all = scf::ForOp::create(b, loc, e.constant(0), e.constant(a.batches), e.constant(1), startsAtZero,
+                                [&](OpBuilder &, Location, Value n, ValueRange carried) {
+                                  Value begin = offsetOf(e, a, n), end = offsetOf(e, a, e.add(n, 1));
+                                  // An end before the beginning is a length beyond any, unsigned.
+                                  Value length = arith::SubIOp::create(b, loc, end, begin);
+                                  Value right =
+                                      both(atMost(length, e.constant(a.queries)), atMost(end, e.constant(a.rows)));
+                                  scf::YieldOp::create(b, loc, both(carried[0], right));
+                                });
+  return all.getResult(0);
+}
 
 bool emitAttentionTile(BodyEvaluator &evaluator, const Attention &attention, const AttentionBlocking &blocking,
                        Value output, Value scratch, Value tile) {

@@ -104,28 +104,35 @@ std::optional<HeadView> headViewOf(Value operand, bool bshd) {
 
 } // namespace
 
-std::optional<Attention> matchAttention(func::FuncOp kernel) {
+static ArrayRef<int64_t> shapeOf(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getShape(); }
+
+// The op that the kernel consists of, between views of its arguments and of its result.
+template <typename Op> static Op onlyOp(func::FuncOp kernel) {
   if (!kernel.getBody().hasOneBlock() || kernel.getNumResults() != 1)
-    return std::nullopt;
-  auto attentions = kernel.getBody().front().getOps<AttentionOp>();
-  if (!llvm::hasSingleElement(attentions))
-    return std::nullopt;
-  AttentionOp op = *attentions.begin();
+    return {};
+  auto ops = kernel.getBody().front().getOps<Op>();
+  if (!llvm::hasSingleElement(ops))
+    return {};
   // What is behind it is the same bytes.
   Value returned = kernel.getBody().front().getTerminator()->getOperand(0);
   while (returned.getDefiningOp() && isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(returned.getDefiningOp()))
     returned = returned.getDefiningOp()->getOperand(0);
+  Op op = *ops.begin();
+  return returned == op.getResult() ? op : Op();
+}
+
+static std::optional<Attention> matchBatched(AttentionOp op) {
   bool bshd = op.getLayout() == HeadLayout::BSHD;
   auto query = headViewOf(op.getQuery(), bshd), key = headViewOf(op.getKey(), bshd),
        value = headViewOf(op.getValue(), bshd);
-  if (returned != op.getResult() || !query || !key || !value)
+  if (!query || !key || !value)
     return std::nullopt;
-  auto shape = [](Value tensor) { return cast<RankedTensorType>(tensor.getType()).getShape(); };
-  ArrayRef<int64_t> q = shape(op.getQuery()), k = shape(op.getKey()), v = shape(op.getValue());
+  ArrayRef<int64_t> q = shapeOf(op.getQuery()), k = shapeOf(op.getKey()), v = shapeOf(op.getValue());
   int heads = bshd ? 2 : 1, sequence = bshd ? 1 : 2;
   Attention a;
   a.op = op;
   a.mask = op.getMask();
+  a.rows = 0;
   a.scale = op.getScale().convertToDouble();
   a.causal = op.getCausal();
   a.zeroNanRows = op.getZeroNanRows();
@@ -143,6 +150,47 @@ std::optional<Attention> matchAttention(func::FuncOp kernel) {
   a.result.head = bshd ? a.valueSize : a.queries * a.valueSize;
   a.result.sequence = bshd ? a.heads * a.valueSize : a.valueSize;
   return a;
+}
+
+// The view of [tokens, heads, size]. A sequence begins at a row, so that the stride of a batch is that of a row.
+static std::optional<HeadView> packedViewOf(Value operand) {
+  auto view = viewOf(operand);
+  if (!view || (view->sizes[2] != 1 && view->strides[2] != 1))
+    return std::nullopt;
+  return HeadView{view->buffer, view->offset, view->strides[0], view->strides[1], view->strides[0]};
+}
+
+static std::optional<Attention> matchPacked(VarlenAttentionOp op) {
+  auto query = packedViewOf(op.getQuery()), key = packedViewOf(op.getKey()), value = packedViewOf(op.getValue());
+  if (!query || !key || !value || !isa<BlockArgument>(op.getCuSeqlens()))
+    return std::nullopt;
+  Attention a;
+  a.op = op;
+  a.cuSeqlens = op.getCuSeqlens();
+  a.scale = op.getScale().convertToDouble();
+  a.causal = op.getCausal();
+  a.zeroNanRows = op.getZeroNanRows();
+  a.query = *query;
+  a.key = *key;
+  a.value = *value;
+  a.rows = shapeOf(op.getQuery())[0];
+  a.batches = shapeOf(op.getCuSeqlens())[0] - 1;
+  a.heads = shapeOf(op.getQuery())[1];
+  a.keyHeads = shapeOf(op.getKey())[1];
+  a.queries = a.keys = std::min<int64_t>(op.getMaxSeqlen(), a.rows);
+  a.size = shapeOf(op.getQuery())[2];
+  a.valueSize = shapeOf(op.getValue())[2];
+  a.result.head = a.valueSize;
+  a.result.batch = a.result.sequence = a.heads * a.valueSize;
+  return a;
+}
+
+std::optional<Attention> matchAttention(func::FuncOp kernel) {
+  if (auto op = onlyOp<AttentionOp>(kernel))
+    return matchBatched(op);
+  if (auto op = onlyOp<VarlenAttentionOp>(kernel))
+    return matchPacked(op);
+  return std::nullopt;
 }
 
 } // namespace mlc::codegen

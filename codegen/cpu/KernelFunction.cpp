@@ -13,7 +13,7 @@ using namespace mlir;
 namespace mlc::codegen::cpu {
 
 OwningOpRef<ModuleOp> buildKernelFunction(func::FuncOp kernel,
-                                          llvm::function_ref<bool(OpBuilder &, const KernelFrame &)> body) {
+                                          llvm::function_ref<bool(OpBuilder &, KernelFrame &)> body) {
   MLIRContext *context = kernel.getContext();
   context->loadDialect<arith::ArithDialect, cf::ControlFlowDialect, LLVM::LLVMDialect, math::MathDialect,
                        scf::SCFDialect, vector::VectorDialect>();
@@ -27,11 +27,14 @@ OwningOpRef<ModuleOp> buildKernelFunction(func::FuncOp kernel,
   b.setInsertionPointToStart(function.addEntryBlock());
   KernelFrame frame{LLVM::LoadOp::create(b, loc, pointer, function.getArgument(0)), // mlc_kernel_args.bindings
                     LLVM::LoadOp::create(b, loc, pointer, function.getArgument(1)), // mlc_worker.scratch
-                    function.getArgument(2), function.getArgument(3)};
+                    function.getArgument(2),
+                    function.getArgument(3),
+                    {}};
   if (!body(b, frame))
     return {};
-  Value status = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(MLC_KERNEL_OK));
-  func::ReturnOp::create(b, loc, status);
+  if (!frame.status)
+    frame.status = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(MLC_KERNEL_OK));
+  func::ReturnOp::create(b, loc, frame.status);
   return module;
 }
 

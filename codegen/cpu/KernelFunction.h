@@ -10,12 +10,13 @@ namespace mlc::codegen::cpu {
 struct KernelFrame {
   mlir::Value bindings, scratch; // pointers
   mlir::Value begin, end;        // tiles
+  mlir::Value status;            // set by the body: what the function returns; null: MLC_KERNEL_OK
 };
 
 // A module with a function of the kernel's name, into which `body` writes the tiles [begin, end) at the builder; null
 // when it returns false. Loads the dialects that lowerVectorToLLVM takes.
-mlir::OwningOpRef<mlir::ModuleOp>
-buildKernelFunction(mlir::func::FuncOp kernel, llvm::function_ref<bool(mlir::OpBuilder &, const KernelFrame &)> body);
+mlir::OwningOpRef<mlir::ModuleOp> buildKernelFunction(mlir::func::FuncOp kernel,
+                                                      llvm::function_ref<bool(mlir::OpBuilder &, KernelFrame &)> body);
 
 } // namespace mlc::codegen::cpu
 

@@ -15,6 +15,8 @@ std::unique_ptr<Emitter> createLoopEmitter();
 std::unique_ptr<Emitter> createGatherEmitter();
 // A kernel that is one mlc.scatter. (Library mlc_gather.)
 std::unique_ptr<Emitter> createScatterEmitter();
+// A kernel that is one mlc.cu_seqlens, mlc.unpad or mlc.repad. (Library mlc_gather.)
+std::unique_ptr<Emitter> createVarlenEmitter();
 
 } // namespace mlc::codegen
 

@@ -28,7 +28,8 @@ struct ConvertMlcToLinalg : PassWrapper<ConvertMlcToLinalg, OperationPass<func::
 
 bool hasItsOwnEmitter(Operation *op) {
   auto fusible = dyn_cast<FusibleOp>(op);
-  return isa<AttentionOp, WinogradConvOp>(op) || (fusible && fusible.fusionClass() == FusionClass::Opaque);
+  return isa<AttentionOp, VarlenAttentionOp, WinogradConvOp>(op) ||
+         (fusible && fusible.fusionClass() == FusionClass::Opaque);
 }
 
 LogicalResult convertMlcToLinalg(func::FuncOp kernel) {

@@ -22,6 +22,7 @@ void mlc::MlcDialect::initialize() {
   registerShapeOps();
   registerStrassenOps();
   registerStructureOps();
+  registerVarlenOps();
 }
 
 Operation *mlc::MlcDialect::materializeConstant(OpBuilder &builder, Attribute value, Type type, Location loc) {

@@ -30,6 +30,8 @@
 #include "dialects/mlc/MlcStrassenOps.h.inc"
 #define GET_OP_CLASSES
 #include "dialects/mlc/MlcStructureOps.h.inc"
+#define GET_OP_CLASSES
+#include "dialects/mlc/MlcVarlenOps.h.inc"
 
 namespace mlc {
 
@@ -37,6 +39,8 @@ namespace mlc {
 inline constexpr llvm::StringLiteral kEntryAttr = "mlc.entry";       // on a func.func: the entry point's name
 inline constexpr llvm::StringLiteral kNameAttr = "mlc.name";         // on an argument or result: its public name
 inline constexpr llvm::StringLiteral kVariableAttr = "mlc.variable"; // on an argument or result: the variable's symbol
+// On an argument: this bucket is for values with at most so many elements that are not 0.
+inline constexpr llvm::StringLiteral kCapacityAttr = "mlc.capacity";
 
 } // namespace mlc
 

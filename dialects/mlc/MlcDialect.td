@@ -19,7 +19,8 @@ def Mlc_Dialect : Dialect {
 
     An entry point is a `func.func` with the unit attribute `mlc.entry`; its arguments and results carry their public
     names as `mlc.name`. A symbolic shape bucket of the same entry point is a further function whose `mlc.entry`
-    has the same value.
+    has the same value. Buckets of the same shapes differ in `mlc.capacity` of an argument, a mask: at most so many of
+    its elements are not 0.
   }];
   let useDefaultAttributePrinterParser = 1;
   let hasConstantMaterializer = 1;
@@ -32,6 +33,7 @@ def Mlc_Dialect : Dialect {
     void registerShapeOps();
     void registerStrassenOps();
     void registerStructureOps();
+    void registerVarlenOps();
   }];
 }
 

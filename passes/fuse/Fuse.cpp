@@ -77,7 +77,7 @@ public:
     };
     for (Operation *op : program)
       if (classOf(op) == FusionClass::Contraction)
-        form(op, !isa<AttentionOp>(op), !isa<AttentionOp>(op));
+        form(op, !isa<AttentionOp, VarlenAttentionOp>(op), !isa<AttentionOp, VarlenAttentionOp>(op));
     for (Operation *op : program)
       if (classOf(op) == FusionClass::Reduction)
         form(op, true, true);

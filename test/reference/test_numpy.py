@@ -492,6 +492,42 @@ def contractions(element):
     return m
 
 
+def packed_sequences(element):
+    """Three sequences of 2, 0 and 4 tokens, wherever the mask is not 0."""
+    m, dtype = Module(), TYPES[element]
+    mask = np.array([[0, 1, 0, 0, 1], [0, 0, 0, 0, 0], [1, 1, 1, 0, 1]]).astype(dtype)
+    offsets = np.array([0, 2, 2, 6], np.int32)
+    m.add("cu_seqlens", [mask], offsets, "capacity = 6 : i64")
+    x, row = samples(element, (3, 5, 2), 1), samples(element, (1, 5, 2), 2)
+    pack = lambda x: np.concatenate([np.broadcast_to(x, (3, 5, 2))[mask != 0], np.zeros((2, 2), dtype)])
+    m.add("unpad", [x, mask, offsets], pack(x), "capacity = 8 : i64")
+    m.add("unpad", [row, mask, offsets], pack(row), "capacity = 8 : i64")
+    packed = samples(element, (8, 2), 3)
+    expected = np.zeros((3, 5, 2), dtype)
+    expected[mask != 0] = packed[:6]
+    m.add("repad", [packed, mask, offsets], expected)
+    if element not in FLOATS or element == "f64":
+        return m
+    draw = lambda seed, *shape: samples(element, shape, seed, special=False)
+    q, k, v = draw(4, 8, 4, 5), draw(5, 8, 2, 5), draw(6, 8, 2, 3)
+
+    def varlen(causal):
+        def compute(q, k, v):
+            heads = lambda t: t.swapaxes(0, 1)[None]
+            result = np.zeros((8, 4, 3))
+            for begin, end in zip(offsets[:-1], offsets[1:]):
+                if begin < end:
+                    part = attention(*(heads(t[begin:end]) for t in (q, k, v)), 0, 0.5, causal)
+                    result[begin:end] = part[0].swapaxes(0, 1)
+            return result
+
+        return in_f64(compute, dtype)(q, k, v)
+
+    m.add("varlen_attention", [q, k, v, offsets], varlen(False), "scale = 0.5 : f64, max_seqlen = 5 : i64")
+    m.add("varlen_attention", [q, k, v, offsets], varlen(True), "scale = 0.5 : f64, max_seqlen = 4 : i64, causal")
+    return m
+
+
 def normalizations(element):
     m, dtype = Module(), TYPES[element]
     f = lambda function: in_f64(function, dtype)
@@ -517,7 +553,7 @@ def normalizations(element):
     return m
 
 
-FAMILIES = {elementwise: TYPES, movement: TYPES, reductions: {**FLOATS, **INTS}, contractions: {**FLOATS, **INTS},
+FAMILIES = {elementwise: TYPES, movement: TYPES, reductions: {**FLOATS, **INTS}, contractions: {**FLOATS, **INTS}, packed_sequences: TYPES,
             normalizations: FLOATS}
 CASES = [(family, element) for family, elements in FAMILIES.items() for element in elements]
 
