@@ -18,7 +18,7 @@ std::string baseName(const std::string &path) { return path.substr(path.rfind('/
 // ---- Structs to FlatBuffers: one function per table ----
 
 auto pack(FlatBufferBuilder &builder, const TensorSpecDesc &spec) {
-  return program::CreateTensorSpecDirect(builder, spec.name.c_str(), spec.dtype, &spec.shape);
+  return program::CreateTensorSpecDirect(builder, spec.name.c_str(), spec.dtype, &spec.shape, spec.capacity);
 }
 
 auto pack(FlatBufferBuilder &builder, const ParamDesc &param) {

@@ -25,6 +25,7 @@ struct TensorSpecDesc {
   std::string name;
   DType dtype = DType::f32;
   std::vector<int64_t> shape;
+  uint64_t capacity = 0; // of an input; 0: no limit
 };
 
 struct ParamDesc {

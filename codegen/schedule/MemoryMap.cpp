@@ -72,7 +72,7 @@ private:
   TensorSpecDesc specOf(Type type, Attribute name, const Twine &otherwise) {
     auto tensor = cast<RankedTensorType>(type);
     auto given = dyn_cast_or_null<StringAttr>(name);
-    return {given ? given.str() : otherwise.str(), dtypeOf(tensor.getElementType()), tensor.getShape().vec()};
+    return {given ? given.str() : otherwise.str(), dtypeOf(tensor.getElementType()), tensor.getShape().vec(), 0};
   }
 
   void bindArguments() {
@@ -87,6 +87,8 @@ private:
       }
       uint32_t index = map.inputs.size();
       map.inputs.push_back(specOf(argument.getType(), entry.getArgAttr(i, kNameAttr), "input" + Twine(i)));
+      if (auto capacity = entry.getArgAttrOfType<IntegerAttr>(i, kCapacityAttr))
+        map.inputs.back().capacity = capacity.getInt();
       map.bindings[argument] = {Base::input, index, 0, bytes};
     }
   }

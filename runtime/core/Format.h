@@ -14,7 +14,7 @@ namespace mlc::format {
 
 inline constexpr uint64_t magic = 0x4c55444f4d434c4d; // "MLCMODUL", little-endian
 inline constexpr uint16_t majorVersion = 1;
-inline constexpr uint16_t minorVersion = 0;
+inline constexpr uint16_t minorVersion = 1; // 1: TensorSpec.capacity
 inline constexpr uint64_t sectionAlignment = 4096;
 inline constexpr uint64_t paramAlignment = 64;
 inline constexpr uint32_t maxSections = 1024;

@@ -55,6 +55,8 @@ void BucketBuilder::addTensors(const flatbuffers::Vector<flatbuffers::Offset<pro
     uint64_t size;
     if (!denseBytes(spec.dtype(), spec.shape(), size))
       invalid(concat(what, " '", spec.name()->c_str(), "' has an impossible shape or type"));
+    if (spec.capacity() > (specs == bucket.inputs() ? size / mlc_dtype_size(mlc_dtype(spec.dtype())) : 0))
+      invalid(concat(what, " '", spec.name()->c_str(), "' has room for ", spec.capacity(), " elements that are not 0"));
     for (size_t j = 0; j < i; ++j)
       if (specs->Get(j)->name()->string_view() == spec.name()->string_view())
         invalid(concat("two ", what, "s are named '", spec.name()->c_str(), "'"));

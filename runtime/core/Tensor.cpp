@@ -37,6 +37,31 @@ void copyStrided(char *dense, const mlc_tensor &view, char *data, int axis, size
                         axis + 1, elementSize, innerElements);
 }
 
+// `sign` is the bit that does not count, of a floating-point type.
+template <typename T> uint64_t countNonZeros(const char *data, const mlc_tensor &view, int axis, T sign) {
+  uint64_t count = 0;
+  if (axis == view.rank) {
+    T element;
+    memcpy(&element, data, sizeof(T));
+    return T(element & ~sign) != 0;
+  }
+  const int64_t length = view.shape[axis];
+  int64_t stride = 1;
+  for (int i = axis + 1; i < view.rank; ++i)
+    stride *= view.shape[i];
+  if (view.strides)
+    stride = view.strides[axis];
+  if (axis == view.rank - 1 && stride == 1) {
+    const T *elements = reinterpret_cast<const T *>(data);
+    for (int64_t i = 0; i < length; ++i)
+      count += T(elements[i] & ~sign) != 0;
+    return count;
+  }
+  for (int64_t i = 0; i < length; ++i)
+    count += countNonZeros<T>(data + i * stride * int64_t(sizeof(T)), view, axis + 1, sign);
+  return count;
+}
+
 } // namespace
 
 bool denseBytes(program::DType dtype, const flatbuffers::Vector<int64_t> *shape, uint64_t &bytes) {
@@ -92,6 +117,18 @@ bool isDense(const mlc_tensor &tensor) {
     expected *= tensor.shape[i];
   }
   return true;
+}
+
+uint64_t countNonZeros(const mlc_tensor &tensor) {
+  const char *data = static_cast<const char *>(tensor.data);
+  const bool isFloat = tensor.dtype >= MLC_F32 && tensor.dtype <= MLC_BF16;
+  switch (byteSize(tensor) ? typeInfo(tensor.dtype).size : 0) {
+  case 1: return countNonZeros<uint8_t>(data, tensor, 0, 0);
+  case 2: return countNonZeros<uint16_t>(data, tensor, 0, isFloat ? 0x8000 : 0);
+  case 4: return countNonZeros<uint32_t>(data, tensor, 0, isFloat ? 0x8000'0000 : 0);
+  case 8: return countNonZeros<uint64_t>(data, tensor, 0, isFloat ? uint64_t(1) << 63 : 0);
+  default: return 0;
+  }
 }
 
 void gatherToDense(const mlc_tensor &source, void *dense) {

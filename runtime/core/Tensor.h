@@ -24,6 +24,9 @@ size_t byteSize(const mlc_tensor &tensor);
 // Whether elements lie in row-major order without gaps.
 bool isDense(const mlc_tensor &tensor);
 
+// How many elements are not 0; a NaN is not. The data was checked.
+uint64_t countNonZeros(const mlc_tensor &tensor);
+
 // Copies between a strided view and dense memory of the same shape.
 void gatherToDense(const mlc_tensor &source, void *dense);
 void scatterFromDense(const void *dense, const mlc_tensor &destination);

@@ -110,7 +110,8 @@ size_t chooseBucket(const Module &module, size_t entry, const Given &given, std:
       fail("--bucket " + std::to_string(*wanted) + ": the entry point has " + std::to_string(count));
     return *wanted;
   }
-  std::vector<size_t> candidates;
+  std::vector<size_t> candidates; // without those that have the shapes of one before
+  std::vector<std::vector<Spec>> known;
   std::string list;
   for (size_t bucket = 0; bucket < count; ++bucket) {
     std::vector<Spec> specs = module.inputs(entry, bucket);
@@ -119,8 +120,16 @@ size_t chooseBucket(const Module &module, size_t entry, const Given &given, std:
     for (const Spec &spec : specs)
       if (auto found = given.tensors.find(spec.name); found != given.tensors.end())
         all &= fits(spec, found->second);
-    if (all)
+    if (!all)
+      continue;
+    auto sameShapes = [&](const std::vector<Spec> &other) {
+      return std::equal(specs.begin(), specs.end(), other.begin(), other.end(),
+                        [](const Spec &a, const Spec &b) { return a.dtype == b.dtype && a.shape == b.shape; });
+    };
+    if (std::none_of(known.begin(), known.end(), sameShapes)) {
       candidates.push_back(bucket);
+      known.push_back(specs);
+    }
   }
   if (candidates.size() == 1)
     return candidates[0];

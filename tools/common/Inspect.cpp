@@ -26,8 +26,11 @@ ordered_json numbers(const flatbuffers::Vector<int64_t> *values) {
 }
 
 ordered_json tensor(const program::TensorSpec &spec) {
-  return {
+  ordered_json result{
       {"name", text(spec.name())}, {"dtype", program::EnumNameDType(spec.dtype())}, {"shape", numbers(spec.shape())}};
+  if (spec.capacity())
+    result["capacity"] = spec.capacity();
+  return result;
 }
 
 size_t countCommands(const flatbuffers::Vector<flatbuffers::Offset<program::Stage>> *stages) {

@@ -150,7 +150,9 @@ MLC_API mlc_status mlc_module_input_spec(const mlc_module *module, size_t entry,
                                          mlc_tensor_spec *spec);
 MLC_API mlc_status mlc_module_output_spec(const mlc_module *module, size_t entry, size_t bucket, size_t output,
                                           mlc_tensor_spec *spec);
-/* The bucket whose shapes and types are those of the inputs; else an error that lists the buckets. */
+/* The bucket whose shapes and types are those of the inputs; else an error that lists the buckets. Of several, which
+ * were compiled for different numbers of tokens (--unpad), the smallest that has room for the elements of the mask that
+ * are not 0: only then data is read, that of the mask. */
 MLC_API mlc_status mlc_module_find_bucket(const mlc_module *module, size_t entry, const mlc_tensor *inputs,
                                           size_t input_count, size_t *bucket);
 

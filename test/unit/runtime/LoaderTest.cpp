@@ -154,7 +154,7 @@ TEST(Loader, Versions) {
     header.mutate_header_checksum(format::headerChecksum(header, sections));
     writeFile(path, bytes);
     expectLoadError(path, MLC_UNSUPPORTED,
-                    ", but this runtime reads 1.0 to 1.0. Use the runtime that belongs to the compiler, or compile the "
+                    ", but this runtime reads 1.0 to 1.1. Use the runtime that belongs to the compiler, or compile the "
                     "model again");
   }
 }
