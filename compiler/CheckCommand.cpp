@@ -1,6 +1,7 @@
 // What a command line of mlc-opt may not say: options without a value, twice, or that contradict each other; outputs
 // that would overwrite what is read.
 #include "compiler/CommandLine.h"
+#include "passes/unpad/Capacities.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -28,8 +29,9 @@ StringRef fileOf(StringRef text) { return llvm::sys::fs::exists(text) ? text : t
 
 LogicalResult checkValues(const CommandLine &line) {
   for (const llvm::cl::Option *option : std::initializer_list<const llvm::cl::Option *>{
-           &line.output, &line.head, &line.precision, &line.targetCpu, &line.winograd, &line.fastMatmul, &line.emit,
-           &line.compileTo, &line.compileFrom, &line.code, &line.jobs, &line.compareWith, &line.tolerance, &line.entry})
+           &line.output, &line.head, &line.precision, &line.unpad, &line.targetCpu, &line.winograd, &line.fastMatmul,
+           &line.emit, &line.compileTo, &line.compileFrom, &line.code, &line.jobs, &line.compareWith, &line.tolerance,
+           &line.entry})
     if (option->getNumOccurrences() > 1)
       return refuse("-" + StringRef(option->ArgStr.size() > 1 ? "-" : "") + option->ArgStr + " is given " +
                     llvm::Twine(option->getNumOccurrences()) + " times; give it once");
@@ -40,6 +42,10 @@ LogicalResult checkValues(const CommandLine &line) {
   const StringRef modes[] = {"off", "f2", "f4", "auto"};
   if (!llvm::is_contained(modes, StringRef(line.winograd)))
     return refuse("--winograd=" + line.winograd + ": expected off, f2, f4 or auto");
+  StringRef unpad = line.unpad;
+  if (unpad != "off" && !unpad.empty())
+    if (auto capacities = parseCapacities(unpad, INT32_MAX); !capacities)
+      return refuse("--unpad=" + unpad + ": " + llvm::toString(capacities.takeError()));
   double tolerance = line.tolerance;
   if (line.tolerance.getNumOccurrences() && (!std::isfinite(tolerance) || tolerance < 0))
     return refuse("--tolerance is a relative L2 difference: a number of at least 0");

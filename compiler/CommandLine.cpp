@@ -67,6 +67,7 @@ FailureOr<CompileOptions> CommandLine::compileOptions() const {
   options.targetCpu = targetCpu;
   options.winograd = winograd;
   options.precision = precision == Precision::BF16 ? "bf16" : "keep";
+  options.unpad = unpad.empty() ? "auto" : unpad.getValue();
   options.emit = emit;
   options.to = compileTo;
   options.from = compileFrom;

@@ -34,6 +34,15 @@ struct CommandLine {
                        clEnumValN(Head::FirstToken, "cls", "sentence_embedding: the first token"),
                        clEnumValN(Head::Pooler, "pooler", "pooler_output: tanh of a dense layer on the first token")),
       llvm::cl::cat(compiling)};
+  llvm::cl::opt<std::string> unpad{
+      "unpad",
+      llvm::cl::ValueOptional,
+      llvm::cl::desc(
+          "Compute only the tokens that the attention mask keeps. The module holds a bucket for each of "
+          "these numbers of tokens (auto by default), and a run takes the smallest that its mask's fit into"),
+      llvm::cl::value_desc("auto | off | tokens,..."),
+      llvm::cl::init("off"),
+      llvm::cl::cat(compiling)};
   llvm::cl::opt<Precision> precision{
       "precision", llvm::cl::desc("Element type of products in f32, and of what kernels hand to each other:"),
       llvm::cl::init(Precision::Keep),

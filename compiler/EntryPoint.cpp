@@ -33,12 +33,34 @@ FailureOr<SmallVector<func::FuncOp>> findBuckets(ModuleOp module, StringRef name
   return buckets;
 }
 
+// How many elements that are not 0 the argument has room for.
+static int64_t capacityOf(func::FuncOp bucket, unsigned index) {
+  auto capacity = bucket.getArgAttrOfType<IntegerAttr>(index, kCapacityAttr);
+  return capacity ? capacity.getInt() : INT64_MAX;
+}
+
+static int64_t countNonZeros(const HostTensor &tensor) {
+  int64_t count = 0;
+  for (int64_t i = 0; i < tensor.numElements(); ++i)
+    count += isFloat(tensor.dtype()) ? tensor.floatAt(i) != 0 : tensor.intAt(i) != 0;
+  return count;
+}
+
+// A random mask with no more elements than its bucket is for: the rest of them become 0.
+static void limitNonZeros(HostTensor &tensor, int64_t capacity) {
+  size_t size = sizeOf(tensor.dtype());
+  for (int64_t i = 0, count = 0; i < tensor.numElements(); ++i)
+    if (tensor.floatAt(i) != 0 && ++count > capacity)
+      std::memset(tensor.mutableBytes() + static_cast<size_t>(i) * size, 0, size);
+}
+
 FailureOr<func::FuncOp> chooseBucket(ArrayRef<func::FuncOp> buckets, const GivenInputs &given) {
   auto fits = [&](func::FuncOp bucket) {
     for (unsigned i = 0; i < bucket.getNumArguments(); ++i)
       if (auto tensor = given.tensors.find(argumentName(bucket, i)); tensor != given.tensors.end())
         if (auto type = dyn_cast<RankedTensorType>(bucket.getArgumentTypes()[i]);
-            type && shapeOf(type) != tensor->second.shape())
+            type && (shapeOf(type) != tensor->second.shape() ||
+                     (capacityOf(bucket, i) != INT64_MAX && countNonZeros(tensor->second) > capacityOf(bucket, i))))
           return false;
     return true;
   };
@@ -53,8 +75,11 @@ FailureOr<func::FuncOp> chooseBucket(ArrayRef<func::FuncOp> buckets, const Given
   error << buckets.size() << " shape buckets:";
   for (func::FuncOp bucket : buckets) {
     error << "\n ";
-    for (unsigned i = 0; i < bucket.getNumArguments(); ++i)
+    for (unsigned i = 0; i < bucket.getNumArguments(); ++i) {
       error << " " << argumentName(bucket, i) << ": " << bucket.getArgumentTypes()[i];
+      if (int64_t capacity = capacityOf(bucket, i); capacity != INT64_MAX)
+        error << " (at most " << capacity << " that are not 0)";
+    }
   }
   return failure();
 }
@@ -165,6 +190,7 @@ FailureOr<std::vector<HostTensor>> bindInputs(func::FuncOp function, GivenInputs
       DenseSet<Value> seen;
       int64_t bound = tableSize(function.getArgument(i), seen);
       inputs.push_back(randomTensor(dtypeOf(type), shapeOf(type), i + 1, bound ? bound : 2));
+      limitNonZeros(inputs.back(), capacityOf(function, i));
     } else {
       return function.emitError("input '") << name << "' of type " << type << " is missing: give --input " << name
                                            << "=FILE.npy, or --input " << name << "=random:1";

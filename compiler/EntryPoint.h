@@ -25,7 +25,8 @@ struct GivenInputs {
   std::map<std::string, uint64_t> seeds; // of NAME=random:SEED
 };
 
-// Of several buckets the one whose inputs have the shapes of the given tensors: the first that fits.
+// Of several buckets the one whose inputs have the shapes of the given tensors, and room for what is not 0 in them: the
+// first that fits.
 mlir::FailureOr<mlir::func::FuncOp> chooseBucket(llvm::ArrayRef<mlir::func::FuncOp> buckets, const GivenInputs &given);
 
 // Reads NAME=FILE.npy, NAME=random:SEED, and FILE.npz, which names its tensors.

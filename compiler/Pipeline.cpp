@@ -42,6 +42,10 @@ static constexpr Phase kPhases[] = {
      "mlc-fold-batch-norm,mlc-recover-gelu,mlc-recover-layer-norm,mlc-recover-attention,canonicalize,cse",
      nullptr, verifySimplified},
 
+    // Where tokens are packed, everything behind it works on rows.
+    {"unpad", "with --unpad, only tokens that the attention mask keeps are computed, as many as a bucket has room for",
+     "mlc-unpad{tokens=$unpad},canonicalize,cse", nullptr, verifyUnpadded},
+
     {"precision", "contractions multiply the type that was asked for, and sum in f32",
      "func.func(mlc-lower-precision{to=$precision})", nullptr, nullptr},
 
@@ -70,6 +74,7 @@ static constexpr Phase kPhases[] = {
 llvm::ArrayRef<Phase> phases() { return kPhases; }
 
 static constexpr PassOption kPassOptions[] = {
+    {"unpad", &PipelineOptions::unpad},
     {"winograd", &PipelineOptions::winograd},
     {"fast-matmul", &PipelineOptions::fastMatmul},
     {"precision", &PipelineOptions::precision},
@@ -81,6 +86,7 @@ llvm::ArrayRef<PassOption> passOptions() { return kPassOptions; }
 static void addEmitters(codegen::EmitterTable &table) {
   table.add(codegen::createGatherEmitter(), {FusionClass::Opaque});
   table.add(codegen::createScatterEmitter(), {FusionClass::Opaque});
+  table.add(codegen::createVarlenEmitter(), {FusionClass::Opaque});
   table.add(codegen::createAttentionEmitter(), {FusionClass::Contraction});
   table.add(codegen::createWinogradEmitter(), {FusionClass::Contraction});
   table.add(codegen::createVectorEmitter());
@@ -240,9 +246,10 @@ static LogicalResult checkOptions(Compilation &c, llvm::StringRef last) {
   if (!to || (!from && !c.options.from.empty()))
     return failure();
   if (from && !isOnIr(from->name))
-    return fail(c.context,
-                "--compile-from=" + from->name +
-                    ": what this phase prints cannot be read again; import, simplify, precision, layout and fuse can");
+    return fail(
+        c.context,
+        "--compile-from=" + from->name +
+            ": what this phase prints cannot be read again; import, simplify, unpad, precision, layout and fuse can");
   if (from && from > to)
     return fail(c.context,
                 "--compile-from=" + from->name + " is behind '" + to->name + "', where the compilation ends");
@@ -251,8 +258,9 @@ static LogicalResult checkOptions(Compilation &c, llvm::StringRef last) {
     if (!phase)
       return failure();
     if (phase->run && phase->run != import)
-      return fail(c.context, "--add-passes=" + name + ":" + passes +
-                                 ": passes run on mlc IR, in the phases import, simplify, precision, layout and fuse");
+      return fail(c.context,
+                  "--add-passes=" + name + ":" + passes +
+                      ": passes run on mlc IR, in the phases import, simplify, unpad, precision, layout and fuse");
   }
   // Up to `fuse` nothing depends on the target: a machine for which no code can be generated may do that.
   if (c.options.targetCpu == "native" && isOnIr(last))

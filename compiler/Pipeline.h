@@ -19,6 +19,7 @@ struct PipelineOptions {
   bool externalCode = false;        // code in a file of its own beside the module
   unsigned jobs = 0;                // threads of phase `objects`; 0: as many as the machine has
   std::string from;                 // the input is IR behind this phase; empty: a model, or IR behind `import`
+  std::string unpad = "off";        // capacities in tokens, or auto
   // (phase, passes): run at the end of a phase on IR, before its promise is verified. For trying a pass in its place.
   std::vector<std::pair<std::string, std::string>> addedPasses;
   CacheFolder cache;                // of kernels, for a module

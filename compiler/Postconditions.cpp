@@ -127,6 +127,14 @@ LogicalResult verifySimplified(Compilation &c) {
   });
 }
 
+LogicalResult verifyUnpadded(Compilation &c) {
+  if (c.options.unpad == "off")
+    return success();
+  return checkEntries(c, [](Operation *op) -> LogicalResult {
+    return isa<AttentionOp>(op) ? broken(op, "unpad") << "is left: its tokens should be packed" : success();
+  });
+}
+
 LogicalResult verifyLaidOut(Compilation &c) {
   llvm::DenseSet<Operation *> known;
   return checkEntries(c, [&](Operation *op) -> LogicalResult {

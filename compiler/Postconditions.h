@@ -10,6 +10,7 @@ struct Compilation;
 
 mlir::LogicalResult verifyImported(Compilation &c);
 mlir::LogicalResult verifySimplified(Compilation &c);
+mlir::LogicalResult verifyUnpadded(Compilation &c);
 mlir::LogicalResult verifyLaidOut(Compilation &c);
 mlir::LogicalResult verifyFused(Compilation &c);
 mlir::LogicalResult verifyScheduled(Compilation &c);

@@ -31,6 +31,7 @@ void mlc::registerAllPasses() {
     codegen::registerExpandMathPass();
     codegen::registerDecomposeAttentionPass();
     registerSimplifyPasses();
+    registerUnpadPasses();
     registerPrecisionPasses();
     registerLayoutPasses();
     registerFusionPasses();

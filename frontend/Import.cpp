@@ -8,13 +8,20 @@
 using namespace mlir;
 using namespace mlc;
 
-// Two buckets of the same input shapes: no call could say which it means.
+// Two buckets of the same input shapes, and capacities: no call could say which it means.
 static LogicalResult checkBuckets(ModuleOp module) {
-  llvm::DenseSet<std::pair<Attribute, Type>> known;
+  llvm::DenseSet<Attribute> known;
   for (auto function : module.getOps<func::FuncOp>()) {
     auto entry = function->getAttrOfType<StringAttr>(kEntryAttr);
-    Type inputs = TupleType::get(module.getContext(), function.getArgumentTypes());
-    if (entry && !known.insert({entry, inputs}).second)
+    if (!entry)
+      continue;
+    SmallVector<Attribute> key{entry};
+    for (unsigned i = 0; i < function.getNumArguments(); ++i) {
+      Attribute capacity = function.getArgAttr(i, kCapacityAttr);
+      key.push_back(TypeAttr::get(function.getArgumentTypes()[i]));
+      key.push_back(capacity ? capacity : UnitAttr::get(module.getContext()));
+    }
+    if (!known.insert(ArrayAttr::get(module.getContext(), key)).second)
       return emitError(UnknownLoc::get(module.getContext()), "two shape buckets of entry point ")
              << entry << " have the same input shapes; leave one out (--shape)";
   }

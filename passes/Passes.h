@@ -1,5 +1,5 @@
-// The graph passes of the phases simplify, precision, layout and fuse: what is documented in each folder's passes.td.
-// Every `create` function below is generated from there, for instance `createFoldBatchNorm()`.
+// The graph passes of the phases simplify, unpad, precision, layout and fuse: what is documented in each folder's
+// passes.td. Every `create` function below is generated from there, for instance `createFoldBatchNorm()`.
 #ifndef MLC_PASSES_PASSES_H
 #define MLC_PASSES_PASSES_H
 
@@ -17,9 +17,11 @@ namespace mlc {
 #include "passes/precision/Passes.h.inc"
 #define GEN_PASS_DECL
 #include "passes/simplify/Passes.h.inc"
+#define GEN_PASS_DECL
+#include "passes/unpad/Passes.h.inc"
 
-// registerSimplifyPasses(), registerPrecisionPasses(), registerLayoutPasses(), registerFusionPasses(): make passes
-// known by their arguments.
+// registerSimplifyPasses(), registerUnpadPasses(), registerPrecisionPasses(), registerLayoutPasses(),
+// registerFusionPasses(): make passes known by their arguments.
 #define GEN_PASS_REGISTRATION
 #include "passes/fuse/Passes.h.inc"
 #define GEN_PASS_REGISTRATION
@@ -28,6 +30,8 @@ namespace mlc {
 #include "passes/precision/Passes.h.inc"
 #define GEN_PASS_REGISTRATION
 #include "passes/simplify/Passes.h.inc"
+#define GEN_PASS_REGISTRATION
+#include "passes/unpad/Passes.h.inc"
 
 } // namespace mlc
 

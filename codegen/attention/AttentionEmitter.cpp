@@ -107,11 +107,12 @@ private:
     AttentionBlocking blocking = chooseBlocking(*attention, target);
     emitted.name = kernel.getName().str();
     emitted.emitter = "attention";
-    emitted.schedule = llvm::formatv("{0}x{1}{2}, {3}{4} queries a tile, {5} x {6} keys", blocking.rows, blocking.panel(),
-                                     blocking.dots ? " of pairs" : "", attention->cuSeqlens ? "up to " : "",
-                                     std::min(blocking.tileBlocks * blocking.rows, attention->queries),
-                                     blocking.keyBlocks, blocking.keyBlock)
-                           .str();
+    emitted.schedule =
+        llvm::formatv("{0}x{1}{2}, {3}{4} queries a tile, {5} x {6} keys", blocking.rows, blocking.panel(),
+                      blocking.dots ? " of pairs" : "", attention->cuSeqlens ? "up to " : "",
+                      std::min(blocking.tileBlocks * blocking.rows, attention->queries), blocking.keyBlocks,
+                      blocking.keyBlock)
+            .str();
     emitted.tiles = blocking.tiles(*attention);
     emitted.scratch_bytes = blocking.scratchBytes;
 

@@ -16,7 +16,7 @@
 // IMAGES: error: behind phase 'layout': 'mlc.pool' is channels_first
 // FUSE: error: behind phase 'fuse': 'mlc.transpose' is in no mlc.fused region
 // DEAD: error: behind phase 'simplify': 'mlc.relu' is dead
-// ADD: mlc-opt: error: --add-passes=kernels:cse: passes run on mlc IR, in the phases import, simplify, precision, layout and fuse
+// ADD: mlc-opt: error: --add-passes=kernels:cse: passes run on mlc IR, in the phases import, simplify, unpad, precision, layout and fuse
 // ADDED: mlc.fused
 
 //--- foreign.mlir

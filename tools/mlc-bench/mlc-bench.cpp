@@ -2,6 +2,7 @@
 #include "tools/common/Inspect.h"
 #include "tools/common/Main.h"
 #include "tools/mlc-bench/Laboratory.h"
+#include "tools/mlc-bench/Lengths.h"
 #include "tools/mlc-bench/Report.h"
 
 #include <CLI/CLI.hpp>
@@ -18,6 +19,7 @@ struct Options {
   std::vector<uint32_t> threads;
   double seconds = 3;
   bool json = false;
+  std::string lengths;
 };
 
 std::vector<Figures> measure(const Options &options) {
@@ -35,6 +37,15 @@ std::vector<Figures> measure(const Options &options) {
 }
 
 int run(const Options &options) {
+  if (!options.lengths.empty()) {
+    for (uint32_t threads : options.threads.empty() ? std::vector<uint32_t>{0} : options.threads) {
+      Module module(options.module);
+      Session session(module, threads);
+      Call call = prepareCall(module, options.arguments);
+      measureLengths(module, session, call, {options.lengths, options.seconds, options.json});
+    }
+    return 0;
+  }
   const std::string entry = [&] {
     Module module(options.module);
     return module.entryName(prepareCall(module, options.arguments).entry);
@@ -87,6 +98,9 @@ int main(int argc, char **argv) {
       ->check(CLI::Range(1, MLC_MAX_THREADS));
   expectNumber(app.add_option("--seconds", options.seconds, "How long to measure")->capture_default_str(), 0, 1e6,
                /*aboveLow=*/true);
+  expectName(app.add_option("--lengths", options.lengths,
+                            "Lengths of sequences, one a line: batches of them, by the attention mask, are measured")
+                 ->type_name("FILE"));
   app.add_flag("--json", options.json, "Prints one line of JSON");
   app.final_callback([&] {
     if (!*kernel && !*module)
