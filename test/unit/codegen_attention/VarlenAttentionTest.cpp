@@ -55,7 +55,7 @@ void check(const Case &c, double tolerance = 4e-6, bool special = false) {
 }
 
 // One kernel runs with any lengths.
-TEST(VarlenAttention, EveryLength) {
+TEST(VarlenAttention, LengthsAroundBlocks) {
   Case c{{}, 150, 70, 3, 3, 17, 33};
   c.lengths = {0, 0};
   std::string text = kernel(c);
@@ -65,7 +65,7 @@ TEST(VarlenAttention, EveryLength) {
     SCOPED_TRACE(name);
     LoadedKernel loaded(*createAttentionEmitter(), parsed.function, targetOf(name));
     ASSERT_TRUE(loaded.loaded());
-    for (int32_t length = 0; length <= 70; ++length) {
+    for (int32_t length : {0, 1, 2, 5, 6, 7, 8, 11, 12, 13, 15, 16, 17, 31, 32, 33, 48, 49, 63, 64, 65, 70}) {
       SCOPED_TRACE(length);
       inputs[3] = offsetsOf({length, (length * 13) % 71});
       expectClose(loaded.run(inputs)[0], interpret(text, inputs, /*inF64=*/true)[0], 4e-6);
