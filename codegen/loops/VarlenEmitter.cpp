@@ -112,14 +112,11 @@ private:
 
   llvm::Value *isToken(Value mask, llvm::Value *pointer, llvm::Value *position) {
     Type element = cast<RankedTensorType>(mask.getType()).getElementType();
-    llvm::Type *type = element.isF64()    ? b.getDoubleTy()
-                       : element.isF32()  ? b.getFloatTy()
-                       : element.isF16()  ? b.getHalfTy()
-                       : element.isBF16() ? b.getBFloatTy()
-                                          : b.getIntNTy(std::max(8u, element.getIntOrFloatBitWidth()));
-    llvm::Value *loaded = b.CreateAlignedLoad(type, b.CreateGEP(type, pointer, position), llvm::Align(1));
-    llvm::Value *zero = llvm::Constant::getNullValue(type);
-    return type->isFloatingPointTy() ? b.CreateFCmpUNE(loaded, zero) : b.CreateICmpNE(loaded, zero);
+    llvm::Type *type = b.getIntNTy(std::max(8u, element.getIntOrFloatBitWidth()));
+    llvm::Value *bits = b.CreateAlignedLoad(type, b.CreateGEP(type, pointer, position), llvm::Align(1));
+    if (isa<FloatType>(element)) // zero has a sign
+      bits = b.CreateShl(bits, 1);
+    return b.CreateICmpNE(bits, llvm::Constant::getNullValue(type));
   }
 
   llvm::Value *bytesAt(llvm::Value *base, llvm::Value *row, int64_t bytes) {

@@ -29,7 +29,8 @@ llvm::Expected<std::string> compileToAssembly(llvm::Module &module, const Target
 // must be in an LLVMContext of its own. What is given does not depend on the number of threads. Where the host enabled
 // llvm::CrashRecoveryContext, a crash of LLVM is an error that names the kernel.
 llvm::Error optimizeKernels(llvm::ArrayRef<EmittedKernel> kernels, const TargetDesc &target, unsigned threads = 0);
-// Objects in the kernels' order; an empty one for a kernel without a module. `progress` is called with the number of kernels that are done, from any thread.
+// Objects in the kernels' order; an empty one for a kernel without a module. `progress` is called with the number of
+// kernels that are done, from any thread.
 llvm::Expected<std::vector<llvm::SmallVector<char, 0>>>
 compileKernels(llvm::ArrayRef<EmittedKernel> kernels, const TargetDesc &target, unsigned threads = 0,
                const std::function<void(size_t done)> &progress = {});

@@ -70,8 +70,8 @@ public:
         addConsumers(group);
       if (withProducers)
         addProducers(group);
-      if (auto attention = dyn_cast<AttentionOp>(anchor))
-        addSlices(group, attention);
+      if (isa<AttentionOp, VarlenAttentionOp>(anchor))
+        addSlices(group);
       grouped.insert(group.ops.begin(), group.ops.end());
       groups.push_back(std::move(group));
     };
@@ -147,8 +147,8 @@ private:
   }
 
   // Attention reads slices of a wider tensor in place, split in heads or not.
-  void addSlices(Group &group, AttentionOp attention) {
-    for (Value operand : {attention.getQuery(), attention.getKey(), attention.getValue()}) {
+  void addSlices(Group &group) {
+    for (Value operand : group.anchor->getOperands().take_front(3)) { // query, key, value
       auto heads = operand.getDefiningOp<ReshapeOp>();
       auto slice = (heads ? heads.getOperand() : operand).getDefiningOp<SliceOp>();
       bool inPlace = slice && slice->hasOneUse() && (!heads || (heads->hasOneUse() && isSplit(heads))) &&

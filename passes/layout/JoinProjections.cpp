@@ -34,7 +34,7 @@ bool canJoin(Projection a, Projection b) {
   return a.product.getLhs() == b.product.getLhs() && bool(a.bias) == bool(b.bias);
 }
 
-std::optional<Projection> projectionOf(AttentionOp attention, unsigned operand) {
+std::optional<Projection> projectionOf(Operation *attention, unsigned operand) {
   Projection result{operand, {}, {}, {}};
   Value value = attention->getOperand(operand);
   if (auto reshape = value.getDefiningOp<ReshapeOp>(); reshape && reshape->hasOneUse() && isSplit(reshape)) {
@@ -59,9 +59,10 @@ std::optional<Projection> projectionOf(AttentionOp attention, unsigned operand) 
   return result;
 }
 
-struct JoinProjectionsOfAttention : OpRewritePattern<AttentionOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(AttentionOp op, PatternRewriter &rewriter) const override {
+// Query, key and value are the first operands.
+template <typename Attention> struct JoinProjectionsOf : OpRewritePattern<Attention> {
+  using OpRewritePattern<Attention>::OpRewritePattern;
+  LogicalResult matchAndRewrite(Attention op, PatternRewriter &rewriter) const override {
     if (op.getType().getElementType().isF64()) // is decomposed, and would copy the slices
       return failure();
     SmallVector<Projection> all, joined;
@@ -107,7 +108,7 @@ struct JoinProjectionsOfAttention : OpRewritePattern<AttentionOp> {
 struct JoinProjections : impl::JoinProjectionsBase<JoinProjections> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<JoinProjectionsOfAttention>(&getContext());
+    patterns.add<JoinProjectionsOf<AttentionOp>, JoinProjectionsOf<VarlenAttentionOp>>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -27,7 +27,7 @@ def WinogradConvolutions : Pass<"mlc-winograd"> {
 def JoinProjections : Pass<"mlc-join-projections"> {
   let summary = "Products of one matrix with several weights, the operands of attention, as one product";
   let description = [{
-    Post-condition: of the query, key and value of an mlc.attention (in other types than f64), no two are products of one
+    Post-condition: of the query, key and value of an mlc.attention or mlc.varlen_attention (in other types than f64), no two are products of one
     left-hand side with weights that nothing else reads, with biases or without: they are slices of one product.
   }];
 }

@@ -1,4 +1,5 @@
 // Only tokens are computed: a bucket for each capacity, attention by lengths, and what reads positions gets them back.
+// NO-COMPARE: padded positions become zeros; test/e2e/test_unpad.py compares
 // RUN: mlc-opt %s --split-input-file --mlc-unpad=tokens=5,8,99 --canonicalize --cse | FileCheck %s
 // RUN: mlc-opt %s --split-input-file --mlc-unpad=tokens=off | FileCheck %s --check-prefix=OFF
 // OFF-NOT: cu_seqlens

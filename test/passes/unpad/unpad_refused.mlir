@@ -1,4 +1,5 @@
 // What is in the way of packing tokens is named.
+// NO-COMPARE: nothing is changed
 // RUN: mlc-opt %s --split-input-file --mlc-unpad --verify-diagnostics
 // RUN: not mlc-opt %S/unpad.mlir --mlc-unpad=tokens=none 2>&1 | FileCheck %s
 // CHECK: --unpad: 'none' is no number of tokens; expected numbers such as 512,1024, auto, or off
