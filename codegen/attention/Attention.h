@@ -69,6 +69,8 @@ struct AttentionBlocking {
 // The kernel as one attention whose operands are views of arguments, or nothing.
 std::optional<Attention> matchAttention(mlir::func::FuncOp kernel);
 AttentionBlocking chooseBlocking(const Attention &attention, const TargetDesc &target);
+// Where a packed sequence begins, in rows: cu_seqlens[sequence].
+mlir::Value offsetOfSequence(cpu::BodyEvaluator &evaluator, const Attention &attention, mlir::Value sequence);
 // Whether the offsets of packed sequences ascend from 0 to at most the number of rows, none longer than the longest.
 mlir::Value emitOffsetCheck(cpu::BodyEvaluator &evaluator, const Attention &attention);
 // Emits one tile at the evaluator's insertion point; its buffers are the kernel's arguments. False when the mask cannot

@@ -1,14 +1,6 @@
 // One tile of an attention kernel, as vector code. See Attention.h for its structure.
-#include "codegen/attention/Attention.h"
-#include "codegen/cpu/DotProduct.h"
+#include "codegen/attention/TileBuilder.h"
 #include "codegen/cpu/TransposeSquare.h"
-#include "codegen/math/Math.h"
-
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include <limits>
 
 using namespace mlir;
 
@@ -17,20 +9,12 @@ namespace {
 
 using cpu::BodyEvaluator;
 using cpu::Coord;
-using Values = SmallVector<Value>;
 
-Value offsetOf(BodyEvaluator &e, const Attention &a, Value sequence) {
-  Type i32 = e.b.getI32Type();
-  Value place = e.element(e.buffers.lookup(a.cuSeqlens), i32, sequence);
-  return arith::ExtSIOp::create(e.b, e.loc, e.b.getI64Type(), LLVM::LoadOp::create(e.b, e.loc, i32, place, 4));
-}
-
-class AttentionWriter {
+class AttentionWriter : TileBuilder {
 public:
   AttentionWriter(BodyEvaluator &evaluator, const Attention &attention, const AttentionBlocking &blocking, Value output,
                   Value scratch)
-      : e(evaluator), b(evaluator.b), loc(evaluator.loc), a(attention), t(blocking), output(output), scratch(scratch),
-        f32(b.getF32Type()), word(b.getI32Type()), outside(getElementTypeOrSelf(a.op->getResult(0))) {
+      : TileBuilder(evaluator, attention, blocking, output, scratch) {
     e.width = t.lanes;
     if (a.mask)
       maskShape.assign(cast<RankedTensorType>(a.mask.getType()).getShape());
@@ -55,29 +39,13 @@ public:
   }
 
 private:
-  template <typename Body> Values loop(Value begin, Value end, int64_t step, ValueRange carried, Body body) {
-    auto op = scf::ForOp::create(b, loc, begin, end, e.constant(step), carried,
-                                 [&](OpBuilder &, Location, Value i, ValueRange values) {
-                                   Values next = body(i, values);
-                                   scf::YieldOp::create(b, loc, next);
-                                 });
-    return Values(op.getResults());
-  }
-
-  template <typename Body> void onlyIf(Value condition, Body body) {
-    auto branch = scf::IfOp::create(b, loc, condition, /*withElseRegion=*/false);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(branch.thenBlock());
-    body();
-  }
-
   // Of packed sequences `batch` is the row that the sequence begins at. Heads are outermost, so that any number of
   // threads gets about as many tokens each, however the sequences are ordered.
   void packedTile(Value tile) {
     Value matrix = e.div(tile, t.tilesPerHead), sequence = e.rem(matrix, a.batches);
     head = e.div(matrix, a.batches);
-    batch = offsetOf(e, a, sequence);
-    Value end = offsetOf(e, a, e.add(sequence, 1));
+    batch = offsetOfSequence(e, a, sequence);
+    Value end = offsetOfSequence(e, a, e.add(sequence, 1));
     allKeys = arith::SubIOp::create(b, loc, end, batch);
     findMatrices();
     Value part = e.rem(tile, t.tilesPerHead);
@@ -125,17 +93,9 @@ private:
     result = start(a.result, head);
   }
 
-  Value isLess(Value x, Value y) { return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, x, y); }
-  Value isEqual(Value x, Value y) { return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, x, y); }
-
   Value start(const HeadView &view, Value head) {
     Value offset = e.add(e.mul(batch, view.batch), e.mul(head, view.head));
     return e.element(view.buffer ? e.buffers.lookup(view.buffer) : output, outside, e.add(offset, view.offset));
-  }
-
-  // min(x, limit), for an x that may come up to `most`.
-  Value minimum(Value x, int64_t limit, int64_t most) {
-    return most <= limit ? x : arith::MinSIOp::create(b, loc, x, e.constant(limit)).getResult();
   }
 
   // First row of a block of rows: the larger blocks come first.
@@ -144,123 +104,6 @@ private:
       return e.mul(block, t.rows);
     Value larger = arith::MinSIOp::create(b, loc, block, e.constant(t.largerBlocks));
     return e.add(e.mul(block, t.rows - 1), larger);
-  }
-
-  // Scratch is f32 throughout. Operands and the result may be of a narrower type: they are widened as they are read,
-  // and the result is rounded once as it is written.
-  Value at(Value base, Value offset) { return e.element(base, f32, offset); }
-  Value at(Value base, int64_t offset) { return offset ? at(base, e.constant(offset)) : base; }
-  Value region(int64_t bytes) { return at(scratch, bytes / 4); }
-  Value load(Value pointer, Value mask = {}) { return e.loadVector(pointer, f32, mask); }
-  Value loadSplat(Value pointer) { return e.splat(LLVM::LoadOp::create(b, loc, f32, pointer, 4)); }
-  void store(Value vector, Value pointer, Value mask = {}) { storeAs(f32, vector, pointer, mask); }
-  void storeAs(Type type, Value vector, Value pointer, Value mask) {
-    unsigned alignment = BodyEvaluator::elementBytes(type);
-    if (mask)
-      LLVM::MaskedStoreOp::create(b, loc, vector, pointer, mask, alignment);
-    else
-      LLVM::StoreOp::create(b, loc, vector, pointer, alignment);
-  }
-  Value widened(Value vector) {
-    auto type = VectorType::get({t.lanes}, f32);
-    return vector.getType() == type || getElementTypeOrSelf(vector) == word
-               ? vector
-               : arith::ExtFOp::create(b, loc, type, vector).getResult();
-  }
-  void write(Value vector, Value pointer, Value mask) {
-    if (outside != f32)
-      vector = rounded(vector);
-    storeAs(outside, vector, pointer, mask);
-  }
-  Value rounded(Value vector) {
-    auto type = VectorType::get({t.lanes}, outside);
-    return t.dots ? arith::TruncFOp::create(b, loc, type, vector).getResult() : buildTrunc(b, loc, vector, type);
-  }
-  // A matrix in scratch, or of an operand.
-  struct Matrix {
-    Value first;
-    int64_t stride;
-    Type element;
-  };
-  Value place(const Matrix &m, Value offset) { return e.element(m.first, m.element, offset); }
-  Value vectorOf(const Matrix &m, Value pointer, int64_t offset, Value mask = {}) {
-    return widened(e.loadVector(e.element(pointer, m.element, e.constant(offset)), m.element, mask));
-  }
-  Value splatOf(const Matrix &m, Value pointer, int64_t offset) {
-    Value from = e.element(pointer, m.element, e.constant(offset));
-    Value scalar = LLVM::LoadOp::create(b, loc, m.element, from, BodyEvaluator::elementBytes(m.element));
-    return widened(e.splat(scalar));
-  }
-  void storeLane(Value vector, Value pointer) {
-    LLVM::StoreOp::create(b, loc, vector::ExtractOp::create(b, loc, vector, 0).getResult(), pointer, 4);
-  }
-  Value number(double number) {
-    auto type = VectorType::get({t.lanes}, f32);
-    return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(type, float(number)));
-  }
-  Value lowest() { return number(-std::numeric_limits<double>::infinity()); }
-  Value mul(Value x, Value y) { return arith::MulFOp::create(b, loc, x, y); }
-  Value plus(Value x, Value y) { return arith::AddFOp::create(b, loc, x, y); }
-  Value minus(Value x, Value y) { return arith::SubFOp::create(b, loc, x, y); }
-  Value fma(Value x, Value y, Value z) { return math::FmaOp::create(b, loc, x, y, z); }
-  // z + x y of numbers, or of pairs.
-  Value accumulate(Value x, Value y, Value z) {
-    return getElementTypeOrSelf(x) == word ? cpu::emitDot(e, cpu::Dot::BF16, x, y, z) : fma(x, y, z);
-  }
-  Value select(Value p, Value x, Value y) { return arith::SelectOp::create(b, loc, p, x, y); }
-  Value isNan(Value x) { return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, x, x); }
-  // A NaN among the scores is passed over: exp(NaN - highest) brings it back.
-  Value higher(Value x, Value y) {
-    return select(arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, x, y), x, y);
-  }
-
-  // All lanes hold the combination of all lanes.
-  template <typename Combine> Value acrossLanes(Value vector, Combine combine) {
-    for (int64_t distance = t.lanes / 2; distance; distance /= 2) {
-      SmallVector<int64_t> order;
-      for (int64_t lane = 0; lane < t.lanes; ++lane)
-        order.push_back(lane ^ distance);
-      vector = combine(vector, vector::ShuffleOp::create(b, loc, vector, vector, order));
-    }
-    return vector;
-  }
-
-  // The number of keys, where it is known only when the kernel runs.
-  static constexpr int64_t unknown = -1;
-  int64_t knownKeys() const { return a.cuSeqlens ? unknown : a.keys; }
-
-  // body(first, vectors, lanes of the last vector or null for all) over panels of [0, size). `wholeSize` is `size`
-  // taken over all blocks, or unknown.
-  template <typename Body> Values overPanels(Value size, int64_t wholeSize, ValueRange carried, Body body) {
-    Values state(carried);
-    Value whole = e.mul(e.div(size, t.panel()), t.panel());
-    if (wholeSize == unknown || wholeSize >= t.panel())
-      state = loop(e.constant(0), whole, t.panel(), state,
-                   [&](Value first, ValueRange values) { return body(first, t.vectors, Value(), values); });
-    if (wholeSize == unknown)
-      return overLastPanel(whole, arith::SubIOp::create(b, loc, size, whole), state, body);
-    // Only the last block ends off a multiple of the panel.
-    if (int64_t rest = wholeSize % t.panel())
-      state = loop(whole, size, t.panel(), state, [&](Value first, ValueRange values) {
-        Value inside = rest % t.lanes ? e.maskOfFirst(e.constant(rest % t.lanes)) : Value();
-        return body(first, int64_t(llvm::divideCeil(rest, t.lanes)), inside, values);
-      });
-    return state;
-  }
-
-  // A panel of `rest` elements, fewer than a whole one: as many vectors as there are, and all of the last one's lanes
-  // that hold any.
-  template <typename Body> Values overLastPanel(Value first, Value rest, Values state, Body body) {
-    Value needed = e.div(e.add(rest, t.lanes - 1), t.lanes);
-    for (int64_t vectors = 1; vectors <= t.vectors; ++vectors) {
-      // A loop of one turn or none carries values without a copy of each in an else.
-      Value turns = arith::ExtUIOp::create(b, loc, b.getI64Type(), isEqual(needed, e.constant(vectors)));
-      state = loop(e.constant(0), turns, 1, state, [&](Value, ValueRange values) {
-        Value inside = e.maskOfFirst(e.add(rest, -(vectors - 1) * t.lanes));
-        return body(first, vectors, inside, values);
-      });
-    }
-    return state;
   }
 
   void keyBlock(Value block) {
@@ -597,13 +440,6 @@ private:
     });
   }
 
-  BodyEvaluator &e;
-  OpBuilder &b;
-  Location loc;
-  const Attention &a;
-  const AttentionBlocking &t;
-  Value output, scratch;
-  Type f32, word, outside; // of scratch, there two numbers of bf16; of the operands and the result
   SmallVector<int64_t> maskShape;
   // Of the tile: its place, where its head's matrices begin, and its rows; the keys that they meet.
   Value batch, head, query, key, value, result, firstBlock, lastBlock, firstRow, endRow, allKeys;
@@ -615,27 +451,6 @@ private:
 };
 
 } // namespace
-
-Value emitOffsetCheck(BodyEvaluator &e, const Attention &a) {
-  OpBuilder &b = e.b;
-  Location loc = e.loc;
-  auto both = [&](Value x, Value y) { return arith::AndIOp::create(b, loc, x, y).getResult(); };
-  auto atMost = [&](Value x, Value y) -> Value {
-    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ule, x, y);
-  };
-  Value none = offsetOf(e, a, e.constant(0));
-  Value startsAtZero = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, none, e.constant(0));
-  auto all = scf::ForOp::create(b, loc, e.constant(0), e.constant(a.batches), e.constant(1), startsAtZero,
-                                [&](OpBuilder &, Location, Value n, ValueRange carried) {
-                                  Value begin = offsetOf(e, a, n), end = offsetOf(e, a, e.add(n, 1));
-                                  // An end before the beginning is a length beyond any, unsigned.
-                                  Value length = arith::SubIOp::create(b, loc, end, begin);
-                                  Value right =
-                                      both(atMost(length, e.constant(a.queries)), atMost(end, e.constant(a.rows)));
-                                  scf::YieldOp::create(b, loc, both(carried[0], right));
-                                });
-  return all.getResult(0);
-}
 
 bool emitAttentionTile(BodyEvaluator &evaluator, const Attention &attention, const AttentionBlocking &blocking,
                        Value output, Value scratch, Value tile) {
