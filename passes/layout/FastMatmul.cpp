@@ -35,7 +35,7 @@ struct UseStrassen : OpRewritePattern<PackedMatmulOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(PackedMatmulOp op, PatternRewriter &rewriter) const override {
     auto pack = op.getRhs().getDefiningOp<PackOp>();
-    if (!pack || !op.getType().getElementType().isF32() || shapeOfTensor(op.getLhs()).size() < 2 ||
+    if (!pack || !elementOfTensor(op.getLhs()).isF32() || shapeOfTensor(op.getLhs()).size() < 2 ||
         shapeOfTensor(pack.getOperand()).size() != 2 || !isParameterOnly(pack.getOperand()))
       return failure();
     int64_t k = shapeOfTensor(pack.getOperand())[0], n = op.getN();

@@ -20,13 +20,15 @@ namespace {
 
 bool isF32(Value value) { return elementOfTensor(value).isF32(); }
 
-bool isLowered(Operation *op) {
-  return isa<MatmulOp, ConvOp, AttentionOp>(op) && llvm::all_of(op->getOperands(), isF32);
-}
+bool isAttention(Operation *op) { return isa<AttentionOp, VarlenAttentionOp>(op); }
 
-// Operands that are multiplied: not the mask of attention, whose lowest number is none of bf16.
-MutableArrayRef<OpOperand> factorsOf(Operation *op) {
-  return op->getOpOperands().take_front(isa<AttentionOp>(op) ? 3 : 2);
+// Operands that are multiplied: not the mask of attention, whose lowest number is none of bf16, nor the offsets of
+// packed sequences.
+MutableArrayRef<OpOperand> factorsOf(Operation *op) { return op->getOpOperands().take_front(isAttention(op) ? 3 : 2); }
+
+bool isLowered(Operation *op) {
+  return (isa<MatmulOp, ConvOp>(op) || isAttention(op)) &&
+         llvm::all_of(factorsOf(op), [](OpOperand &factor) { return isF32(factor.get()); });
 }
 
 class Lowering {
@@ -46,7 +48,7 @@ public:
       OpBuilder builder(op);
       for (OpOperand &factor : factorsOf(op))
         factor.set(known.lookup(factor.get()));
-      if (!isa<AttentionOp>(op)) {
+      if (!isAttention(op)) {
         op->setAttr("wide_result", builder.getUnitAttr());
         continue;
       }

@@ -70,6 +70,19 @@ def test_encoder(tools, encoder, tmp_path, target):
     check(tools, encoder, "batch=2,seq=13", inputs, tmp_path, 0.02, target)
 
 
+@pytest.mark.parametrize("option", ["--unpad", "--fast-matmul", "--winograd=f2"])
+def test_beside_other_options(tools, encoder, tmp_path, option):
+    mask = np.zeros((2, 64), np.int64)
+    mask[0, :64] = mask[1, :21] = 1
+    ids = np.random.default_rng(0).integers(0, 30522, (2, 64))
+    inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+    outputs = []
+    for options in ["--precision=keep"], ["--precision=bf16", option]:
+        tools.compile(encoder, tmp_path / "m.mlc", "--shape=batch=2,seq=64", *options)
+        outputs.append(tools.infer(tmp_path / "m.mlc", inputs, tmp_path)["sentence_embedding"])
+    assert 0 < rel_l2(outputs[1], outputs[0]) < 0.02
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_network(tools, network, tmp_path, target):
     inputs = {"x": np.random.default_rng(1).normal(size=(2, 3, 45, 38)).astype(np.float32)}
