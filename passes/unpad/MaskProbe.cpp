@@ -48,6 +48,8 @@ std::optional<HostTensor> MaskProbe::evaluate(Value value, Probe &probe) {
   if (auto known = probe.values.find(value); known != probe.values.end())
     return known->second;
   std::optional<HostTensor> result;
+  if (value.getDefiningOp<LoadParamOp>())
+    result = parameters.of(value);
   auto op = dyn_cast_or_null<ReferenceOp>(value.getDefiningOp());
   if (op && isPure(op) && op->getNumRegions() == 0 && op->getNumResults() == 1) {
     SmallVector<HostTensor> operands, results;

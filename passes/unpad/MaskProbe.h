@@ -4,6 +4,7 @@
 #define MLC_PASSES_UNPAD_MASKPROBE_H
 
 #include "dialects/mlc/MlcDialect.h"
+#include "passes/simplify/KnownValues.h"
 #include "support/HostTensor.h"
 #include <optional>
 
@@ -33,6 +34,7 @@ private:
   bool isToken(const Probe &probe, int64_t position) const { return probe.mask.floatAt(position) != 0; }
 
   mlir::BlockArgument mask;
+  KnownValues parameters; // positions and the like, which exporters write as tensors
   int64_t sequences, length;
   Probe probes[2]; // each position is a token in one of them
 };

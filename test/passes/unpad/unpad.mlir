@@ -52,7 +52,7 @@ func.func @infer(%ids: tensor<2x4xi64>, %m: tensor<2x4xi64>, %table: tensor<9x6x
 
 // -----
 
-// Heads first, and a mask that also hides what comes later; positions in one dimension.
+// Heads first, and a mask that also hides what comes later, by a parameter; positions in one dimension.
 // CHECK-LABEL: func.func @causal_5(
 // CHECK: mlc.unpad {{.*}} -> tensor<5x2x3xf32>
 // CHECK: %[[A:.*]] = mlc.varlen_attention {{.*}} {causal, max_seqlen = 4 : i64
@@ -60,8 +60,9 @@ func.func @infer(%ids: tensor<2x4xi64>, %m: tensor<2x4xi64>, %table: tensor<9x6x
 // CHECK: mlc.relu %[[R]] : (tensor<5x6xf32>) -> tensor<5x6xf32>
 // CHECK: mlc.repad {{.*}} -> tensor<2x4x6xf32>
 // CHECK: mlc.reshape {{.*}} -> tensor<8x6xf32>
+mlc.param @below : tensor<1x1x4x4xi1> = dense<[[[[true, false, false, false], [true, true, false, false], [true, true, true, false], [true, true, true, true]]]]> : tensor<1x1x4x4xi1>
 func.func @causal(%x: tensor<2x4x2x3xf32>, %m: tensor<2x4xi1>) -> tensor<8x6xf32> attributes {mlc.entry = "infer"} {
-  %below = mlc.constant dense<[[[[true, false, false, false], [true, true, false, false], [true, true, true, false], [true, true, true, true]]]]> : tensor<1x1x4x4xi1>
+  %below = mlc.load_param @below : tensor<1x1x4x4xi1>
   %zero = mlc.constant dense<0.0> : tensor<f32>
   %low = mlc.constant dense<0xFF800000> : tensor<f32>
   %k = mlc.reshape %m {shape = array<i64: 2, 1, 1, 4>} : (tensor<2x4xi1>) -> tensor<2x1x1x4xi1>
