@@ -195,7 +195,7 @@ private:
     }
     os << "\nfast matmul: " << products << " products by Strassen's algorithm, with weights of " << bytesText(bytes)
        << " instead of " << bytesText(bytesBefore)
-       << "; their relative L2 error is about 1.3 to 2.2 times that of direct products, and is not bounded element by "
+       << "; their relative L2 error is about twice that of direct products, and is not bounded element by "
           "element\n";
   }
 

@@ -3,7 +3,7 @@
 #include "codegen/attention/Attention.h"
 #include "codegen/cpu/DotProduct.h"
 #include "codegen/cpu/KernelFunction.h"
-#include "codegen/cpu/VectorToLLVM.h"
+#include "codegen/cpu/ModuleEmitter.h"
 #include "mlc/kernel_abi.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -75,38 +75,20 @@ AttentionBlocking chooseBlocking(const Attention &a, const TargetDesc &target) {
 
 namespace {
 
-class AttentionEmitter final : public Emitter {
+class AttentionEmitter final : public cpu::ModuleEmitter {
 public:
   llvm::StringRef name() const override { return "attention"; }
 
-  // Whether the mask can be evaluated is known when it has been.
-  bool accepts(func::FuncOp kernel, const TargetDesc &target) const override {
-    EmittedKernel emitted;
-    return bool(build(kernel, target, emitted));
-  }
-
-  FailureOr<EmittedKernel> emit(func::FuncOp kernel, const TargetDesc &target,
-                                llvm::LLVMContext &context) const override {
-    EmittedKernel emitted;
-    OwningOpRef<ModuleOp> module = build(kernel, target, emitted);
-    if (!module)
-      return kernel.emitError(
-          "the attention emitter takes one mlc.attention or mlc.varlen_attention in f32, f16 or bf16 "
-          "on views of the kernel's arguments; rewrite others by mlc-decompose-attention");
-    emitted.module = cpu::lowerVectorToLLVM(*module, context);
-    if (!emitted.module)
-      return kernel.emitError("lowering of the kernel's vector code to LLVM failed");
-    return emitted;
-  }
-
 private:
-  OwningOpRef<ModuleOp> build(func::FuncOp kernel, const TargetDesc &target, EmittedKernel &emitted) const {
+  llvm::StringRef takes() const override {
+    return "one mlc.attention or mlc.varlen_attention in f32, f16 or bf16 on views of the kernel's arguments; rewrite "
+           "others by mlc-decompose-attention";
+  }
+  OwningOpRef<ModuleOp> build(func::FuncOp kernel, const TargetDesc &target, EmittedKernel &emitted) const override {
     std::optional<Attention> attention = matchAttention(kernel);
     if (!attention || !isFusedAttention(attention->op))
       return {};
     AttentionBlocking blocking = chooseBlocking(*attention, target);
-    emitted.name = kernel.getName().str();
-    emitted.emitter = "attention";
     emitted.schedule =
         llvm::formatv("{0}x{1}{2}, {3}{4} queries a tile, {5} x {6} keys", blocking.rows, blocking.panel(),
                       blocking.dots ? " of pairs" : "", attention->cuSeqlens ? "up to " : "",

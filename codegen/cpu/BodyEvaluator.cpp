@@ -1,6 +1,7 @@
 #include "codegen/cpu/BodyEvaluator.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -49,6 +50,13 @@ Value BodyEvaluator::rem(Value x, int64_t y) {
   if (auto cx = constantOf(x))
     return constant(*cx % y);
   return y == 1 ? constant(0) : arith::RemUIOp::create(b, loc, x, constant(y)).getResult();
+}
+
+void BodyEvaluator::loop(Value begin, Value end, int64_t step, llvm::function_ref<void(Value)> body) {
+  scf::ForOp::create(b, loc, begin, end, constant(step), ValueRange{}, [&](OpBuilder &, Location, Value i, ValueRange) {
+    body(i);
+    scf::YieldOp::create(b, loc);
+  });
 }
 
 SmallVector<Value> BodyEvaluator::delinearize(Value x, ArrayRef<int64_t> sizes) {

@@ -10,6 +10,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/Builders.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include <functional>
 #include <map>
 
@@ -51,6 +52,8 @@ public:
   mlir::Value mul(mlir::Value x, int64_t y);
   mlir::Value div(mlir::Value x, int64_t y); // x >= 0
   mlir::Value rem(mlir::Value x, int64_t y); // x >= 0
+  // Emits `body` for begin, begin + step, ... below end.
+  void loop(mlir::Value begin, mlir::Value end, int64_t step, llvm::function_ref<void(mlir::Value)> body);
   // Coordinates of x in a shape of these sizes. Addresses that are made of all of them are made of x again.
   llvm::SmallVector<mlir::Value> delinearize(mlir::Value x, llvm::ArrayRef<int64_t> sizes);
 

@@ -22,20 +22,12 @@ public:
   bool emit() {
     module = b.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
     e.width = blocking.lanes;
-    loop(frame.begin, frame.end, 1, [&](Value tile) { emitTile(tile); });
+    e.loop(frame.begin, frame.end, 1, [&](Value tile) { emitTile(tile); });
     return ok;
   }
 
 private:
   static constexpr unsigned numMicroArguments = 8;
-
-  template <typename Body> void loop(Value begin, Value end, int64_t step, Body body) {
-    scf::ForOp::create(b, loc, begin, end, e.constant(step), ValueRange{},
-                       [&](OpBuilder &, Location, Value i, ValueRange) {
-                         body(i);
-                         scf::YieldOp::create(b, loc);
-                       });
-  }
 
   Value binding(int64_t index) {
     return LLVM::LoadOp::create(b, loc, pointer, e.element(frame.bindings, pointer, e.constant(index)));
@@ -85,9 +77,9 @@ private:
   template <typename Body> void overRows(Body body) {
     int64_t rows = stepsOf(c.m), left = rows % blocking.mr;
     if (rows >= blocking.mr)
-      loop(m0, left ? smaller(m1, e.constant(rows - left)) : m1, blocking.mr, [&](Value m) { body(m, blocking.mr); });
+      e.loop(m0, left ? smaller(m1, e.constant(rows - left)) : m1, blocking.mr, [&](Value m) { body(m, blocking.mr); });
     if (left)
-      loop(arith::MaxSIOp::create(b, loc, m0, e.constant(rows - left)), m1, left, [&](Value m) { body(m, left); });
+      e.loop(arith::MaxSIOp::create(b, loc, m0, e.constant(rows - left)), m1, left, [&](Value m) { body(m, left); });
   }
 
   // Groups of nv whole vectors; the last one where it has fewer.
@@ -95,9 +87,9 @@ private:
     bool hasLast = c.n % (blocking.nv * blocking.lanes) != 0;
     Value end = hasLast ? smaller(g1, e.constant(groups - 1)) : g1;
     if (!hasLast || groups > 1)
-      loop(g0, end, 1, [&](Value g) { body(g, false); });
+      e.loop(g0, end, 1, [&](Value g) { body(g, false); });
     if (hasLast)
-      loop(arith::MaxSIOp::create(b, loc, g0, e.constant(groups - 1)), g1, 1, [&](Value g) { body(g, true); });
+      e.loop(arith::MaxSIOp::create(b, loc, g0, e.constant(groups - 1)), g1, 1, [&](Value g) { body(g, true); });
   }
 
   MicroShape shapeOf(int64_t rows, bool last) const {
@@ -124,7 +116,7 @@ private:
     int64_t stride = blocking.nv * blocking.lanes;
     for (size_t i = depth + 1; i < c.k.size(); ++i)
       stride *= c.k[i].extent;
-    loop(e.constant(0), e.constant(c.k[depth].extent), 1, [&](Value at) {
+    e.loop(e.constant(0), e.constant(c.k[depth].extent), 1, [&](Value at) {
       Value source = e.add(from, e.mul(at, c.k[depth].rhs)), target = e.add(to, e.mul(at, stride));
       if (depth + 1 < c.k.size())
         return copyRhs(depth + 1, shape, columns, source, target);

@@ -42,16 +42,9 @@ bool emitElementwise(OpBuilder &b, func::FuncOp kernel, const TargetDesc &target
     }
     ok &= e.store(e.evaluate(result, coords, mask), output, type, coords, mask);
   };
-  auto loop = [&](Value begin, Value end, int64_t step, auto body) {
-    scf::ForOp::create(b, loc, begin, end, e.constant(step), ValueRange{},
-                       [&](OpBuilder &, Location, Value i, ValueRange) {
-                         body(i);
-                         scf::YieldOp::create(b, loc);
-                       });
-  };
   if (type.getRank() == 0)
     e.width = 1;
-  loop(frame.begin, frame.end, 1, [&](Value tile) {
+  e.loop(frame.begin, frame.end, 1, [&](Value tile) {
     Value first = e.mul(e.div(tile, chunks), group), start = e.mul(e.rem(tile, chunks), chunk);
     Value last = e.add(first, group), stop = e.add(start, chunk);
     if (rows % group)
@@ -60,14 +53,14 @@ bool emitElementwise(OpBuilder &b, func::FuncOp kernel, const TargetDesc &target
       stop = arith::MinSIOp::create(b, loc, stop, e.constant(columns));
     // Chunks begin at multiples of the width, so only the row's end is partial.
     int64_t whole = columns / e.width * e.width, rest = columns % e.width;
-    loop(first, last, 1, [&](Value row) {
+    e.loop(first, last, 1, [&](Value row) {
       if (whole) {
         Value mainStop = rest ? arith::MinSIOp::create(b, loc, stop, e.constant(whole)).getResult() : stop;
-        loop(start, mainStop, e.width, [&](Value column) { vectorAt(row, column, {}); });
+        e.loop(start, mainStop, e.width, [&](Value column) { vectorAt(row, column, {}); });
       }
       if (rest) {
         Value tailStart = arith::MaxSIOp::create(b, loc, start, e.constant(whole));
-        loop(tailStart, stop, e.width, [&](Value column) { vectorAt(row, column, e.maskOfFirst(e.constant(rest))); });
+        e.loop(tailStart, stop, e.width, [&](Value column) { vectorAt(row, column, e.maskOfFirst(e.constant(rest))); });
       }
     });
   });

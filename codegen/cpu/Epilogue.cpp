@@ -85,14 +85,12 @@ bool Epilogue::emit(BodyEvaluator &e, const Blocking &blocking, const MicroArgum
   for (int64_t i = 0; i < shape.rows; ++i)
     for (int64_t j = 0; j < shape.vectors; ++j)
       LLVM::StoreOp::create(b, loc, sums[i * shape.vectors + j], address(e.constant(i), j), alignment);
-  scf::ForOp::create(b, loc, e.constant(0), e.constant(shape.rows), e.constant(1), ValueRange{},
-                     [&](OpBuilder &, Location, Value i, ValueRange) {
-                       RowPlace place = placesOf(e, c, e.add(arguments.m, i), 1).front();
-                       for (int64_t j = 0; j < shape.vectors; ++j)
-                         ok &= finishVector(e, arguments, place, e.add(arguments.n0, j * blocking.lanes),
-                                            e.loadVector(address(i, j), element, {}), maskFor(j));
-                       scf::YieldOp::create(b, loc);
-                     });
+  e.loop(e.constant(0), e.constant(shape.rows), 1, [&](Value i) {
+    RowPlace place = placesOf(e, c, e.add(arguments.m, i), 1).front();
+    for (int64_t j = 0; j < shape.vectors; ++j)
+      ok &= finishVector(e, arguments, place, e.add(arguments.n0, j * blocking.lanes),
+                         e.loadVector(address(i, j), element, {}), maskFor(j));
+  });
   return ok;
 }
 

@@ -75,18 +75,11 @@ public:
   bool emit() {
     module = b.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
     e.width = blocking.lanes;
-    loop(frame.begin, frame.end, 1, [&](Value tile) { emitTile(tile); });
+    e.loop(frame.begin, frame.end, 1, [&](Value tile) { emitTile(tile); });
     return ok;
   }
 
 private:
-  template <typename Body> void loop(Value begin, Value end, int64_t step, Body body) {
-    scf::ForOp::create(b, loc, begin, end, e.constant(step), ValueRange{},
-                       [&](OpBuilder &, Location, Value i, ValueRange) {
-                         body(i);
-                         scf::YieldOp::create(b, loc);
-                       });
-  }
   Value smaller(Value x, int64_t limit) { return arith::MinSIOp::create(b, loc, x, e.constant(limit)); }
   Value larger(Value x, int64_t limit) { return arith::MaxSIOp::create(b, loc, x, e.constant(limit)); }
   Value minus(Value x, Value y) { return arith::SubIOp::create(b, loc, x, y); }
@@ -119,18 +112,18 @@ private:
   template <typename Body> void overRows(Body body) {
     int64_t left = rows % blocking.mr;
     if (rows >= blocking.mr)
-      loop(m0, left ? smaller(m1, rows - left) : m1, blocking.mr, [&](Value m) { body(m, blocking.mr); });
+      e.loop(m0, left ? smaller(m1, rows - left) : m1, blocking.mr, [&](Value m) { body(m, blocking.mr); });
     if (left)
-      loop(larger(m0, rows - left), m1, left, [&](Value m) { body(m, left); });
+      e.loop(larger(m0, rows - left), m1, left, [&](Value m) { body(m, left); });
   }
 
   // Groups of nv vectors; the last one where it has fewer, or fewer columns of the result.
   template <typename Body> void overGroups(Value first, Value end, Body body) {
     bool hasLast = 2 * groups * width != whole.n;
     if (!hasLast || groups > 1)
-      loop(first, hasLast ? smaller(end, groups - 1) : end, 1, [&](Value g) { body(g, false); });
+      e.loop(first, hasLast ? smaller(end, groups - 1) : end, 1, [&](Value g) { body(g, false); });
     if (hasLast)
-      loop(larger(first, groups - 1), end, 1, [&](Value g) { body(g, true); });
+      e.loop(larger(first, groups - 1), end, 1, [&](Value g) { body(g, true); });
   }
 
   int64_t vectorsOf(bool last) const { return last ? vectors - (groups - 1) * blocking.nv : blocking.nv; }
@@ -250,7 +243,7 @@ private:
     for (auto [tensor, buffer] : llvm::zip(kernel.getArguments(), arguments.bindings))
       inside.buffers[tensor] = buffer;
     arguments.row0 = function.getArgument(2);
-    loop(inside.constant(0), function.getArgument(3), 1, [&](Value i) {
+    e.loop(inside.constant(0), function.getArgument(3), 1, [&](Value i) {
       Value sums = inside.element(function.getArgument(0), f32, inside.mul(i, width));
       for (int64_t j = 0; j < lanes; j += blocking.lanes) {
         int64_t left = lanes - j;

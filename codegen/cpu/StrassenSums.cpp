@@ -39,20 +39,13 @@ public:
     Value first = e.mul(frame.begin, tileRows), last = e.mul(frame.end, tileRows);
     // The last row of the upper half may have no row below it.
     int64_t lower = rows - halfRows;
-    loop(first, smaller(last, lower), 1, [&](Value row) { emitRow(row, true); });
+    e.loop(first, smaller(last, lower), 1, [&](Value row) { emitRow(row, true); });
     if (lower < halfRows)
-      loop(arith::MaxSIOp::create(b, loc, first, e.constant(lower)), smaller(last, halfRows), 1,
-           [&](Value row) { emitRow(row, false); });
+      e.loop(arith::MaxSIOp::create(b, loc, first, e.constant(lower)), smaller(last, halfRows), 1,
+             [&](Value row) { emitRow(row, false); });
   }
 
 private:
-  template <typename Body> void loop(Value begin, Value end, int64_t step, Body body) {
-    scf::ForOp::create(b, loc, begin, end, e.constant(step), ValueRange{},
-                       [&](OpBuilder &, Location, Value i, ValueRange) {
-                         body(i);
-                         scf::YieldOp::create(b, loc);
-                       });
-  }
   Value smaller(Value x, int64_t limit) { return arith::MinSIOp::create(b, loc, x, e.constant(limit)); }
 
   void emitRow(Value row, bool hasLower) {
@@ -79,7 +72,7 @@ private:
           LLVM::StoreOp::create(b, loc, value, place, 4);
       };
       if (whole)
-        loop(e.constant(0), e.constant(whole), e.width, [&](Value column) { vector(column, e.width, e.width); });
+        e.loop(e.constant(0), e.constant(whole), e.width, [&](Value column) { vector(column, e.width, e.width); });
       if (halfColumns > whole)
         vector(e.constant(whole), halfColumns - whole, right - whole);
     }

@@ -34,8 +34,8 @@ public:
 
   // Elements [row, row + rows) x [column, column + columns) of the operand and the result at these offsets.
   void tile(Value in, Value out, Value row, Value rowEnd, Value column, Value columnEnd) {
-    loop(column, columnEnd, [&](Value j) {
-      loop(row, rowEnd, [&](Value i) {
+    e.loop(column, columnEnd, side, [&](Value j) {
+      e.loop(row, rowEnd, side, [&](Value i) {
         Value rows = left(rowEnd, i), columns = left(columnEnd, j), whole = e.constant(side);
         Value isWhole =
             arith::AndIOp::create(b, loc, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, rows, whole),
@@ -50,14 +50,6 @@ public:
         scf::IfOp::create(b, loc, isWhole, branch(false), branch(true));
       });
     });
-  }
-
-  template <typename Body> void loop(Value begin, Value end, Body body, int64_t step = 0) {
-    scf::ForOp::create(b, loc, begin, end, e.constant(step ? step : side), ValueRange{},
-                       [&](OpBuilder &, Location, Value i, ValueRange) {
-                         body(i);
-                         scf::YieldOp::create(b, loc);
-                       });
   }
 
   // The buffer of a binding from this element on.
@@ -196,24 +188,21 @@ void emitTransposition(OpBuilder &b, func::FuncOp kernel, const Transposition &t
       llvm::formatv("squares of {0}, {1} x {2} of {3} x {4} a tile", w.side, std::min(kTileRows, t.row.size),
                     std::min(kTileColumns, t.column.size), t.row.size, t.column.size)
           .str();
-  w.loop(
-      frame.begin, frame.end,
-      [&](Value tile) {
-        SmallVector<Value> index = w.e.delinearize(tile, sizes);
-        Value inOffset = w.e.constant(0), outOffset = w.e.constant(0);
-        for (auto [dim, i] : llvm::zip(t.outer, index)) {
-          inOffset = w.e.add(inOffset, w.e.mul(i, dim.inStride));
-          outOffset = w.e.add(outOffset, w.e.mul(i, dim.outStride));
-        }
-        auto range = [&](Value i, int64_t step, int64_t size) {
-          Value begin = w.e.mul(i, step), end = w.e.add(begin, step);
-          return std::pair(begin, arith::MinSIOp::create(b, loc, end, w.e.constant(size)).getResult());
-        };
-        auto [row, rowEnd] = range(index[sizes.size() - 2], kTileRows, t.row.size);
-        auto [column, columnEnd] = range(index[sizes.size() - 1], kTileColumns, t.column.size);
-        w.tile(w.from(in, inOffset), w.from(out, outOffset), row, rowEnd, column, columnEnd);
-      },
-      1);
+  w.e.loop(frame.begin, frame.end, 1, [&](Value tile) {
+    SmallVector<Value> index = w.e.delinearize(tile, sizes);
+    Value inOffset = w.e.constant(0), outOffset = w.e.constant(0);
+    for (auto [dim, i] : llvm::zip(t.outer, index)) {
+      inOffset = w.e.add(inOffset, w.e.mul(i, dim.inStride));
+      outOffset = w.e.add(outOffset, w.e.mul(i, dim.outStride));
+    }
+    auto range = [&](Value i, int64_t step, int64_t size) {
+      Value begin = w.e.mul(i, step), end = w.e.add(begin, step);
+      return std::pair(begin, arith::MinSIOp::create(b, loc, end, w.e.constant(size)).getResult());
+    };
+    auto [row, rowEnd] = range(index[sizes.size() - 2], kTileRows, t.row.size);
+    auto [column, columnEnd] = range(index[sizes.size() - 1], kTileColumns, t.column.size);
+    w.tile(w.from(in, inOffset), w.from(out, outOffset), row, rowEnd, column, columnEnd);
+  });
 }
 
 } // namespace mlc::codegen::cpu

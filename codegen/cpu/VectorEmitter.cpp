@@ -2,9 +2,9 @@
 #include "codegen/cpu/VectorEmitter.h"
 #include "codegen/cpu/ContractionKernel.h"
 #include "codegen/cpu/Elementwise.h"
+#include "codegen/cpu/ModuleEmitter.h"
 #include "codegen/cpu/StrassenKernel.h"
 #include "codegen/cpu/Transpose.h"
-#include "codegen/cpu/VectorToLLVM.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
@@ -81,42 +81,25 @@ bool isSupported(func::FuncOp kernel) {
   return true;
 }
 
-class VectorEmitter final : public Emitter {
+class VectorEmitter final : public ModuleEmitter {
 public:
   llvm::StringRef name() const override { return "vector"; }
   // A vector is computed from its own elements, then stored; tails are masked, nothing overlaps. Where elements change
   // places an operand is not read element by element.
   bool allowsInPlace() const override { return true; }
 
-  // Emission is the only complete answer to whether an epilogue can be evaluated, and is cheap before LLVM.
-  bool accepts(func::FuncOp kernel, const TargetDesc &target) const override {
-    EmittedKernel emitted;
-    return bool(build(kernel, target, emitted));
-  }
-
-  FailureOr<EmittedKernel> emit(func::FuncOp kernel, const TargetDesc &target,
-                                llvm::LLVMContext &context) const override {
-    EmittedKernel emitted;
-    OwningOpRef<ModuleOp> module = build(kernel, target, emitted);
-    if (!module)
-      return kernel.emitError("the vector emitter takes one contraction with an elementwise epilogue, or elementwise "
-                              "and movement ops, on static tensors; use the loop emitter for this kernel");
-    emitted.module = lowerVectorToLLVM(*module, context);
-    if (!emitted.module)
-      return kernel.emitError("lowering of the kernel's vector code to LLVM failed");
-    return emitted;
-  }
-
 private:
-  OwningOpRef<ModuleOp> build(func::FuncOp kernel, const TargetDesc &target, EmittedKernel &emitted) const {
+  llvm::StringRef takes() const override {
+    return "one contraction with an elementwise epilogue, or elementwise and movement ops, on static tensors; use the "
+           "loop emitter for this kernel";
+  }
+  OwningOpRef<ModuleOp> build(func::FuncOp kernel, const TargetDesc &target, EmittedKernel &emitted) const override {
     if (!isSupported(kernel))
       return {};
     std::optional<StrassenProduct> strassen = matchStrassen(kernel, target);
     std::optional<Contraction> contraction = strassen ? std::nullopt : matchContraction(kernel, target);
     if (!strassen && !contraction && !isElementwise(kernel))
       return {};
-    emitted.name = kernel.getName().str();
-    emitted.emitter = name().str();
     return buildKernelFunction(kernel, [&](OpBuilder &b, const KernelFrame &frame) {
       if (strassen)
         return emitStrassen(b, kernel, *strassen, target, frame, emitted);

@@ -42,11 +42,7 @@ private:
   // Control flow and addresses.
   template <typename Body> void loop(int64_t begin, int64_t end, Body body) {
     if (begin < end)
-      scf::ForOp::create(b, loc, e.constant(begin), e.constant(end), e.constant(1), ValueRange{},
-                         [&](OpBuilder &, Location, Value i, ValueRange) {
-                           body(i);
-                           scf::YieldOp::create(b, loc);
-                         });
+      e.loop(e.constant(begin), e.constant(end), 1, body);
   }
   template <typename Then> void onlyIf(Value condition, Then then) {
     scf::IfOp::create(b, loc, condition, [&](OpBuilder &, Location) {
@@ -377,11 +373,7 @@ private:
         store(pixel, at(tile.pixels, int64_t(i) * t.lanes));
       auto upTo = [&](Value left, auto body) {
         Value end = arith::MinSIOp::create(b, loc, left, e.constant(m));
-        scf::ForOp::create(b, loc, e.constant(0), end, e.constant(1), ValueRange{},
-                           [&](OpBuilder &, Location, Value i, ValueRange) {
-                             body(i);
-                             scf::YieldOp::create(b, loc);
-                           });
+        e.loop(e.constant(0), end, 1, body);
       };
       return upTo(tile.rowsLeft, [&](Value i) {
         upTo(tile.columnsLeft, [&](Value j) {

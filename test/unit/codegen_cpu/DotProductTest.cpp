@@ -1,6 +1,7 @@
 // Contractions of interleaved rows (codegen/cpu/DotProduct) against the reference interpreter: on targets with dot
 // product instructions, and on those that take words apart.
 #include "test/unit/codegen/Harness.h"
+#include "test/unit/codegen_cpu/PackedConv.h"
 
 #include "llvm/Support/FormatVariadic.h"
 
@@ -61,32 +62,9 @@ TEST(DotProduct, Epilogue) {
           options(0x1p-8));
 }
 
-struct ConvCase {
-  int64_t batch, height, width, channels, outputs, window, stride, dilation, groups;
-};
-
 TEST(DotProduct, Convolution) {
-  const ConvCase cases[] = {{2, 7, 9, 20, 33, 1, 2, 1, 1}, {1, 8, 9, 6, 17, 3, 1, 1, 1},
-                            {2, 9, 7, 16, 64, 3, 2, 1, 1}, {1, 15, 17, 4, 64, 7, 2, 1, 1},
-                            {1, 9, 9, 4, 20, 3, 1, 2, 1},  {1, 6, 7, 24, 32, 3, 1, 1, 2}};
-  for (const ConvCase &c : cases) {
-    int64_t span = (c.window - 1) * c.dilation + 1;
-    int64_t oh = (c.height - span) / c.stride + 1, ow = (c.width - span) / c.stride + 1;
-    auto in = llvm::formatv("tensor<{0}x{1}x{2}x{3}xbf16>", c.batch, c.height, c.width, c.channels).str();
-    auto filter =
-        llvm::formatv("tensor<{0}x{1}x{1}x{2}x16x2xbf16>", (c.outputs + 15) / 16, c.window, c.channels / c.groups / 2)
-            .str();
-    auto sum = llvm::formatv("tensor<{0}x{1}x{2}x{3}xf32>", c.batch, oh, ow, c.outputs).str();
-    checkAgainstReference(*createVectorEmitter(),
-                          llvm::formatv(R"(func.func @k(%x: {0}, %p: {1}) -> {2} {{
-      %0 = mlc.packed_conv %x, %p {{strides = array<i64: {4}, {4}>, dilations = array<i64: {5}, {5}>,
-        out_channels = {3} : i64, groups = {6} : i64, wide_result} : ({0}, {1}) -> {2}
-      %1 = mlc.relu %0 : ({2}) -> {2}
-      return %1 : {2}
-    })",
-                                        in, filter, sum, c.outputs, c.stride, c.dilation, c.groups),
-                          options(1e-4));
-  }
+  for (const std::string &kernel : packedConvolutions("bf16", "bf16", "f32", 2))
+    checkAgainstReference(*createVectorEmitter(), kernel, options(1e-4));
 }
 
 // A batch whose right-hand sides are no weights, and numbers of f16 and integers that are a word: other ways to words.
