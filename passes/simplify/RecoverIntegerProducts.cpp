@@ -70,6 +70,8 @@ public:
       if (many && !isByOutput(*filter, many, weights->outputs))
         return failure();
     std::optional<int64_t> zero = activations->zero ? uniform(activations->zero) : 0;
+    if (isFloat && !fitsI32(op, *weights, zero))
+      return failure();
     if (!canPad(op, zero) || (filter->zero && !canSumRows(op)))
       return failure();
     OpMaker m(rewriter, op.getLoc());
@@ -89,6 +91,16 @@ public:
   }
 
 private:
+  // Sums of f32 may be larger than those of i32: all that 8-bit elements around an 8-bit zero point can add up to
+  // counts.
+  static bool fitsI32(Op op, const Weights &weights, std::optional<int64_t> zero) {
+    constexpr int64_t mostSteps = INT32_MAX / (255 * 255);
+    int64_t steps = 1;
+    for (int64_t dim : weights.sum)
+      steps *= shapeOfTensor(op->getOperand(1))[dim];
+    return steps <= mostSteps && (!zero || (*zero >= -128 && *zero <= 255));
+  }
+
   static bool isByOutput(const Quantized &filter, Value value, int64_t outputs) {
     for (auto [dim, size] : llvm::enumerate(movedShape(filter, value)))
       if (size != 1 && static_cast<int64_t>(dim) != outputs)

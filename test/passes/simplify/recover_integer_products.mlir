@@ -116,3 +116,22 @@ func.func @others(%a: tensor<5x8xui8>, %rows: tensor<5x1xf32>, %b: tensor<8x6xi8
   %3 = mlc.matmul %af, %wd : (tensor<5x8xf32>, tensor<8x6xf32>) -> tensor<5x6xf32>
   return %0, %1, %2, %3 : tensor<5x6xf32>, tensor<5x6xf32>, tensor<1x4x5x5xi32>, tensor<5x6xf32>
 }
+
+// Left alone: sums in f32 that i32 may not hold, for the number of products or for the zero point.
+mlc.param @long : tensor<33026x2xi8> = dense<3> : tensor<33026x2xi8>
+// CHECK-LABEL: func @larger_than_i32
+// CHECK-NOT: wide_result
+func.func @larger_than_i32(%a: tensor<5x33026xui8>, %b: tensor<5x8xui8>) -> (tensor<5x2xf32>, tensor<5x6xf32>) {
+  %l = mlc.load_param @long : tensor<33026x2xi8>
+  %w = mlc.load_param @w : tensor<8x6xi8>
+  %af = mlc.cast %a to f32 : tensor<5x33026xui8> -> tensor<5x33026xf32>
+  %lf = mlc.cast %l to f32 : tensor<33026x2xi8> -> tensor<33026x2xf32>
+  %0 = mlc.matmul %af, %lf : (tensor<5x33026xf32>, tensor<33026x2xf32>) -> tensor<5x2xf32>
+  %z = mlc.constant dense<100000000> : tensor<i32>
+  %bi = mlc.cast %b to i32 : tensor<5x8xui8> -> tensor<5x8xi32>
+  %bz = mlc.sub %bi, %z : (tensor<5x8xi32>, tensor<i32>) -> tensor<5x8xi32>
+  %bf = mlc.cast %bz to f32 : tensor<5x8xi32> -> tensor<5x8xf32>
+  %wf = mlc.cast %w to f32 : tensor<8x6xi8> -> tensor<8x6xf32>
+  %1 = mlc.matmul %bf, %wf : (tensor<5x8xf32>, tensor<8x6xf32>) -> tensor<5x6xf32>
+  return %0, %1 : tensor<5x2xf32>, tensor<5x6xf32>
+}
