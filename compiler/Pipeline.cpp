@@ -34,7 +34,7 @@ static LogicalResult writeModule(Compilation &c);
 
 // Order matters: each phase relies on the promise of the one before it.
 static constexpr Phase kPhases[] = {
-    {"import", "static shapes, parameters by reference, mlc ops only", "", import, verifyImported},
+    {"import", "static shapes, parameters by reference, mlc ops only", "", import, verifyImported, /*mayRefuse=*/true},
 
     {"simplify",
      "shape arithmetic is folded, batch norms are in their convolutions, GELU, layer norm and attention are single ops",
@@ -44,7 +44,7 @@ static constexpr Phase kPhases[] = {
 
     // Where tokens are packed, everything behind it works on rows.
     {"unpad", "with --unpad, only tokens that the attention mask keeps are computed, as many as a bucket has room for",
-     "mlc-unpad{tokens=$unpad},canonicalize,cse", nullptr, verifyUnpadded},
+     "mlc-unpad{tokens=$unpad},canonicalize,cse", nullptr, verifyUnpadded, /*mayRefuse=*/true},
 
     {"precision", "contractions multiply the type that was asked for, and sum in f32",
      "func.func(mlc-lower-precision{to=$precision})", nullptr, nullptr},
@@ -68,7 +68,8 @@ static constexpr Phase kPhases[] = {
 
     {"objects", "machine code of each kernel, optimised", "", compileObjects, nullptr},
 
-    {"module", "one .mlc file: commands, code without imports, packed parameters", "", writeModule, nullptr},
+    {"module", "one .mlc file: commands, code without imports, packed parameters", "", writeModule, nullptr,
+     /*mayRefuse=*/true},
 };
 
 llvm::ArrayRef<Phase> phases() { return kPhases; }
@@ -308,10 +309,8 @@ LogicalResult runPhases(Compilation &c, llvm::StringRef last) {
     if (!skipping) {
       clock.begin(phase.name);
       c.progress.begin(phase.name);
-      // What fails without being our fault, a wrong model or a full disk, is nothing to reproduce.
-      bool isOurs = phase.run != import && phase.run != writeModule;
       auto run = [&] { return runOne(c, phase, timingRoot.nest(phase.name)); };
-      LogicalResult result = isOurs ? runReproducibly(c, phase, before, run) : run();
+      LogicalResult result = phase.mayRefuse ? run() : runReproducibly(c, phase, before, run);
       c.progress.end();
       clock.end(std::exchange(c.note, ""));
       if (failed(result))

@@ -65,6 +65,7 @@ struct Phase {
   llvm::StringLiteral passes;  // textual pass pipeline
   mlir::LogicalResult (*run)(Compilation &);
   mlir::LogicalResult (*verify)(Compilation &); // that the promise holds; null: there is nothing to see
+  bool mayRefuse = false;                       // a failure is the model's or the machine's: nothing to reproduce
 };
 
 llvm::ArrayRef<Phase> phases();

@@ -168,3 +168,8 @@ def test_bench_of_lengths(tools, modules, tmp_path):
         (tmp_path / "lengths.txt").write_text(text)
         tools.refuse(tmp_path, *bench, says=["lengths.txt", says])
     tools.refuse(tmp_path, *bench[:3], tmp_path / "none.txt", says=["none.txt: cannot open it"])
+
+
+def test_refusal_leaves_nothing(tools, relu_model, tmp_path):
+    tools.refuse(tmp_path, "mlc-opt", relu_model, "--shape=n=1", "--unpad", "-o", tmp_path / "m.mlc",
+                 says=["--unpad: there is no attention in entry point"])
