@@ -37,13 +37,14 @@ Result<FileWriter> FileWriter::create(const std::string &path) {
     if (!ignored)
       target = resolved.string();
   }
-  if (fs::is_directory(target, ignored))
-    return Status::error("cannot write '" + path + "': it is a directory; name a file");
-  if (fs::exists(target, ignored) && !fs::is_regular_file(target, ignored))
-    return Status::error("cannot write '" + path + "': it is not a regular file, and the output replaces a file");
-  // What replaces a file has its mode: a private one stays private.
+  // Asked once: another process may remove or replace it at any time.
   struct stat old;
   const bool replaces = stat(target.c_str(), &old) == 0;
+  if (replaces && S_ISDIR(old.st_mode))
+    return Status::error("cannot write '" + path + "': it is a directory; name a file");
+  if (replaces && !S_ISREG(old.st_mode))
+    return Status::error("cannot write '" + path + "': it is not a regular file, and the output replaces a file");
+  // What replaces a file has its mode: a private one stays private.
   if (access("/proc/self/fd", X_OK) == 0)
     if (int fd = open(folderOf(target).c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666); fd >= 0) {
       if (replaces)

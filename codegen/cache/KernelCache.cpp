@@ -178,9 +178,10 @@ void KernelCache::trim() const {
     File file{at->last_write_time(gone), at->file_size(gone), at->path()};
     if (gone)
       continue;
-    // What a killed process was writing.
-    if (file.path.extension() == ".tmp" && now - file.used > std::chrono::hours(1)) {
-      fs::remove(file.path, gone);
+    // What is being written belongs to its process; what a killed one was writing, to nobody.
+    if (file.path.extension() == ".tmp") {
+      if (now - file.used > std::chrono::hours(1))
+        fs::remove(file.path, gone);
       continue;
     }
     total += file.bytes;
