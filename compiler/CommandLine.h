@@ -16,7 +16,7 @@ struct CommandLine {
   llvm::cl::OptionCategory evaluating{"Options to evaluate by the reference interpreter"};
   llvm::cl::OptionCategory looking{"Options to look into a compilation"};
 
-  llvm::cl::opt<std::string> input{llvm::cl::Positional, llvm::cl::desc("<model.onnx | checkpoint folder | IR.mlir>"),
+  llvm::cl::opt<std::string> input{llvm::cl::Positional, llvm::cl::desc("<model.onnx | checkpoint | zoo:NAME | IR.mlir>"),
                                    llvm::cl::init("-"), llvm::cl::cat(compiling)};
   llvm::cl::opt<std::string> output{"o", llvm::cl::desc("Output file; - is stdout"), llvm::cl::value_desc("file"),
                                     llvm::cl::init("-"), llvm::cl::cat(compiling)};
@@ -27,12 +27,19 @@ struct CommandLine {
   llvm::cl::list<std::string> constants{"const", llvm::cl::desc("Freezes an input of an ONNX model to a value"),
                                         llvm::cl::value_desc("NAME=FILE.npy"), llvm::cl::cat(compiling)};
   llvm::cl::opt<Head> head{
-      "head", llvm::cl::desc("What a checkpoint's encoder ends in:"), llvm::cl::init(Head::Auto),
-      llvm::cl::values(clEnumValN(Head::Auto, "auto", "what modules.json says, else a stored pooler (default)"),
-                       clEnumValN(Head::None, "none", "last_hidden_state alone"),
-                       clEnumValN(Head::Mean, "mean", "sentence_embedding: the mean over the mask"),
-                       clEnumValN(Head::FirstToken, "cls", "sentence_embedding: the first token"),
-                       clEnumValN(Head::Pooler, "pooler", "pooler_output: tanh of a dense layer on the first token")),
+      "head", llvm::cl::desc("What a checkpoint's network ends in:"), llvm::cl::init(Head::Auto),
+      llvm::cl::values(
+          clEnumValN(Head::Auto, "auto", "what modules.json says, else what it was saved with (default)"),
+          clEnumValN(Head::None, "none", "last_hidden_state alone"),
+          clEnumValN(Head::Mean, "mean", "sentence_embedding: the mean over the mask"),
+          clEnumValN(Head::FirstToken, "cls", "sentence_embedding: the first token"),
+          clEnumValN(Head::Pooler, "pooler", "pooler_output: tanh of a dense layer on the first token"),
+          clEnumValN(Head::MaskedLm, "masked-lm", "logits [batch, seq, vocabulary]"),
+          clEnumValN(Head::PreTraining, "pretraining", "the logits that bert or electra is trained by"),
+          clEnumValN(Head::SequenceClassification, "sequence-classification", "logits [batch, labels]"),
+          clEnumValN(Head::TokenClassification, "token-classification", "logits [batch, seq, labels]"),
+          clEnumValN(Head::QuestionAnswering, "question-answering", "start_logits, end_logits [batch, seq]"),
+          clEnumValN(Head::ImageClassification, "image-classification", "logits [batch, labels]")),
       llvm::cl::cat(compiling)};
   llvm::cl::opt<std::string> unpad{
       "unpad",
@@ -103,6 +110,9 @@ struct CommandLine {
                               llvm::cl::cat(compiling)};
   llvm::cl::opt<bool> check{"check", llvm::cl::desc("Report what is not supported, memory, kernels; compile nothing"),
                             llvm::cl::cat(looking)};
+
+  llvm::cl::opt<bool> listZoo{"list-zoo", llvm::cl::desc("Print the models of zoo: and what can be chosen about each"),
+                              llvm::cl::cat(looking)};
 
   llvm::cl::opt<bool> interpret{"interpret",
                                 llvm::cl::desc("Evaluate the model with the reference interpreter; -o OUT.npz"),

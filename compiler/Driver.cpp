@@ -88,6 +88,10 @@ int checkStdout(int code) {
 int run(const CommandLine &line, DialectRegistry &registry) {
   if (failed(line.validate()))
     return 1;
+  if (line.listZoo) {
+    listZoo(llvm::outs());
+    return 0;
+  }
   if (!line.isAboutModel())
     return drivePasses(line, registry);
   // One thread for passes, which take milliseconds: a crash in any is then caught. Code generation has its own threads.

@@ -217,9 +217,10 @@ private:
   }
 
   void printWeights() {
-    int64_t count = 0, bytes = 0, storedBytes = 0;
+    int64_t count = 0, elements = 0, bytes = 0, storedBytes = 0;
     for (ParamOp param : c.module->getOps<ParamOp>()) {
       ++count;
+      elements += mlir::cast<RankedTensorType>(param.getType()).getNumElements();
       bytes += countBytes(param.getType());
     }
     llvm::MapVector<StringRef, SmallVector<size_t>> forms; // of each parameter
@@ -230,7 +231,7 @@ private:
           if (hasAllElements(stored, name)) // sums of its columns are no form of it
             forms[name].push_back(i);
     }
-    os << "\nweights: " << count << " parameters of " << bytesText(bytes) << "; stored as "
+    os << "\nweights: " << elements << " parameters in " << count << " tensors of " << bytesText(bytes) << "; stored as "
        << schedule.tensors.params.size() << " tensors of " << bytesText(storedBytes) << "\n";
     for (auto &[name, stored] : forms) {
       printWidened(name, stored);

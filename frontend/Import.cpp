@@ -30,10 +30,12 @@ static LogicalResult checkBuckets(ModuleOp module) {
 
 static mlc::ImportResult importAny(MLIRContext &context, StringRef path, const ImportOptions &options) {
   context.loadDialect<MlcDialect, func::FuncDialect>();
-  if (llvm::sys::fs::is_directory(path))
+  if (path.starts_with(kZooPrefix))
+    return importZoo(context, path, options);
+  if (llvm::sys::fs::is_directory(path) || path.ends_with(".safetensors"))
     return importCheckpoint(context, path, options);
   if (options.head != Head::Auto) {
-    emitError(UnknownLoc::get(&context), "--head applies to checkpoint folders; '")
+    emitError(UnknownLoc::get(&context), "--head applies to checkpoints and to the zoo; '")
         << path << "' has the outputs that it was made with";
     return failure();
   }

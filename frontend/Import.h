@@ -21,9 +21,21 @@ struct ShapeBinding {
 // "batch=8,seq=128" (symbols) or "ids=8x128" (an input's shape), mixed as one likes.
 llvm::Expected<ShapeBinding> parseShapeBinding(llvm::StringRef text);
 
-// What a checkpoint's encoder ends in. Auto: what its modules.json says; else the pooler where one is stored; else
-// none.
-enum class Head { Auto, None, Mean, FirstToken, Pooler };
+// What a checkpoint's network ends in. Auto: what its modules.json says; else what it was saved with, where that is
+// stored; else the pooler where one is stored; else none.
+enum class Head {
+  Auto,
+  None,
+  Mean,
+  FirstToken,
+  Pooler,
+  MaskedLm,
+  PreTraining,
+  SequenceClassification,
+  TokenClassification,
+  QuestionAnswering,
+  ImageClassification
+};
 
 struct ImportOptions {
   // One entry function each; none means one bucket without bindings.
@@ -37,9 +49,14 @@ using ImportResult = mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>>;
 
 // All problems of a model are reported in one diagnostic.
 ImportResult importOnnx(mlir::MLIRContext &context, llvm::StringRef path, const ImportOptions &options);
-// A Hugging Face directory: config.json and safetensors.
+// A Hugging Face directory (config.json and safetensors), or a torchvision ResNet's state_dict in safetensors.
 ImportResult importCheckpoint(mlir::MLIRContext &context, llvm::StringRef path, const ImportOptions &options);
-// By what `path` is: a directory, a .mlir file, or an ONNX model.
+// A model of the zoo, "zoo:NAME[,key=value...]", with weights drawn from a seed.
+constexpr const char *kZooPrefix = "zoo:";
+ImportResult importZoo(mlir::MLIRContext &context, llvm::StringRef path, const ImportOptions &options);
+// What the zoo has, and what can be chosen about each model.
+void listZoo(llvm::raw_ostream &out);
+// By what `path` is: zoo:NAME, a directory or a .safetensors file, a .mlir file, or an ONNX model.
 ImportResult importModel(mlir::MLIRContext &context, llvm::StringRef path, const ImportOptions &options);
 
 } // namespace mlc

@@ -127,10 +127,18 @@ Result<TensorIndex> readSafetensorsFolder(const std::string &folder) {
   fs::path sharded = fs::path(folder) / "model.safetensors.index.json";
   if (fs::exists(single, ignored))
     return readSafetensors(single.string());
-  if (!fs::exists(sharded, ignored))
+  if (!fs::exists(sharded, ignored)) {
+    // Under another name, if there is but one.
+    std::vector<fs::path> others;
+    for (const fs::directory_entry &entry : fs::directory_iterator(folder, ignored))
+      if (entry.path().extension() == ".safetensors")
+        others.push_back(entry.path());
+    if (others.size() == 1)
+      return readSafetensors(others[0].string());
     return Status::error("'" + folder +
                          "' has neither model.safetensors nor model.safetensors.index.json; save the "
                          "model with save_pretrained(..., safe_serialization=True)");
+  }
   Result<std::shared_ptr<const MappedFile>> file = MappedFile::open(sharded.string());
   if (!file.ok())
     return file.status();

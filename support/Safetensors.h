@@ -23,7 +23,7 @@ struct StoredTensor {
 using TensorIndex = std::map<std::string, StoredTensor>;
 
 Result<TensorIndex> readSafetensors(const std::string &path);
-// `model.safetensors` of a folder, or the shards that `model.safetensors.index.json` names.
+// `model.safetensors` of a folder, or the shards that `model.safetensors.index.json` names, or the only .safetensors.
 Result<TensorIndex> readSafetensorsFolder(const std::string &folder);
 
 } // namespace mlc

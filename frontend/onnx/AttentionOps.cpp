@@ -1,5 +1,6 @@
 // Attention and rotary position embedding of ONNX.
-#include "frontend/onnx/Compose.h"
+#include "frontend/Compose.h"
+#include "frontend/onnx/NodeContext.h"
 
 #include <cmath>
 #include <limits>

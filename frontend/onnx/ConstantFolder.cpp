@@ -1,5 +1,6 @@
 // Shape arithmetic on the host: exporters compute shapes from `Shape` by integer ops; with static shapes all of that is
 // constant. Floating-point scalars take part (scales computed from dimensions).
+#include "frontend/Compose.h"
 #include "frontend/onnx/NodeContext.h"
 
 #include <cmath>

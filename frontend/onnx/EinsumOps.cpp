@@ -1,5 +1,6 @@
 // Einsum: operand by operand, each pair one batched matrix product.
-#include "frontend/onnx/Compose.h"
+#include "frontend/Compose.h"
+#include "frontend/onnx/NodeContext.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include <map>

@@ -1,5 +1,6 @@
 // Ops of ONNX that rearrange or pad images. Resampling is in ResizeOps.cpp.
-#include "frontend/onnx/Compose.h"
+#include "frontend/Compose.h"
+#include "frontend/onnx/NodeContext.h"
 
 #include <cmath>
 #include <limits>

@@ -1,5 +1,6 @@
 // Ops of ONNX that take, place, or order elements by index.
-#include "frontend/onnx/Compose.h"
+#include "frontend/Compose.h"
+#include "frontend/onnx/NodeContext.h"
 
 #include <numeric>
 

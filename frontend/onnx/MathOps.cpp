@@ -1,5 +1,6 @@
 // Elementwise ops of ONNX.
-#include "frontend/onnx/Compose.h"
+#include "frontend/Compose.h"
+#include "frontend/onnx/NodeContext.h"
 
 #include <cmath>
 #include <numbers>

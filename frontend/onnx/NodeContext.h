@@ -28,9 +28,6 @@ struct GraphValue {
   }
 };
 
-// Elements of a table that the importer makes: of positions, or of a range.
-constexpr int64_t kMaxTable = 1 << 26;
-
 using AttributeMap = llvm::StringMap<const onnx::AttributeProto *>;
 
 class NodeContext {

@@ -1,5 +1,6 @@
 // Normalisations of ONNX.
-#include "frontend/onnx/Compose.h"
+#include "frontend/Compose.h"
+#include "frontend/onnx/NodeContext.h"
 
 using namespace mlir;
 using namespace mlc;

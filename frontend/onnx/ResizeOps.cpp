@@ -1,6 +1,7 @@
 // Resampling: Resize, Upsample, GridSample, AffineGrid. With static shapes the source positions and weights of Resize
 // are tables; along each axis it is a weighted sum of a few shifted operands.
-#include "frontend/onnx/Compose.h"
+#include "frontend/Compose.h"
+#include "frontend/onnx/NodeContext.h"
 
 #include "llvm/Support/Format.h"
 #include <cmath>

@@ -1,4 +1,5 @@
 // Ops of ONNX that make or move elements.
+#include "frontend/Compose.h"
 #include "frontend/onnx/NodeContext.h"
 
 #include "llvm/ADT/StringExtras.h"

@@ -2,7 +2,8 @@
 #ifndef MLC_FRONTEND_ONNX_WINDOW_H
 #define MLC_FRONTEND_ONNX_WINDOW_H
 
-#include "frontend/onnx/Compose.h"
+#include "frontend/Compose.h"
+#include "frontend/onnx/NodeContext.h"
 
 namespace mlc::frontend {
 

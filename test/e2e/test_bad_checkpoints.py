@@ -60,7 +60,8 @@ def test_the_checkpoint_itself_is_good(tools, tmp_path, checkpoint):
 
 
 @pytest.mark.parametrize("change,says", [
-    ({"model_type": "gpt2"}, "config.json: model_type 'gpt2' is not supported (bert is); export the model to ONNX instead"),
+    ({"model_type": "gpt2"}, "config.json: model_type 'gpt2' is not supported (bert, camembert, distilbert, electra, resnet, roberta, vit, xlm-roberta are); export the "
+     "model to ONNX instead"),
     ({"model_type": None}, "config.json: model_type '(none)' is not supported"),
     ({"hidden_size": None}, "config.json: 'hidden_size' must be a positive integer"),
     ({"hidden_size": "4"}, "config.json: 'hidden_size' must be a positive integer"),
@@ -71,7 +72,8 @@ def test_the_checkpoint_itself_is_good(tools, tmp_path, checkpoint):
     ({"layer_norm_eps": -1}, "config.json: 'layer_norm_eps' must be a positive number"),
     ({"hidden_act": ["relu"]}, "config.json: 'hidden_act' must be a string"),
     ({"vocab_size": 11}, "tensor 'embeddings.word_embeddings.weight': expected f32[11,4], got f32[10,4]"),
-    ({"hidden_act": "mish"}, "config.json: hidden_act 'mish' is not supported (gelu, gelu_new, gelu_pytorch_tanh, relu are)"),
+    ({"hidden_act": "mish"}, "config.json: hidden_act 'mish' is not supported (gelu, gelu_new, gelu_pytorch_tanh, relu, silu, swish, "
+     "tanh are)"),
     ({"is_decoder": True}, "config.json: is_decoder is not supported"),
     ({"position_embedding_type": "relative_key"}, "position_embedding_type 'relative_key' is not supported (absolute is)"),
     ({"intermediate_size": 16}, "tensor 'encoder.layer.0.intermediate.dense.weight': expected f32[16,4], got f32[8,4]"),
@@ -96,7 +98,7 @@ def test_config_file(tools, tmp_path, checkpoint):
     ("batch=1,seq=7", "--shape: seq=7 exceeds the checkpoint's 6 positions"),
     ("batch=0,seq=3", "--shape: 'batch' must be at least 1"),
     ("batch=1,seq=3,ids=1x3", "--shape: bind batch and seq instead of the shape of 'ids'"),
-    ("batch=4611686018427387904,seq=3", "the encoder cannot be built with these shapes"),
+    ("batch=4611686018427387904,seq=3", "the model cannot be built with these shapes"),
     ("batch=1,seq=3,length=2", "--shape: a checkpoint has no dimension 'length' (batch and seq are its dimensions)"),
 ])
 def test_checkpoint_shapes(tools, tmp_path, checkpoint, shape, says):
@@ -195,8 +197,9 @@ def test_shards(tools, tmp_path, checkpoint):
 def test_heads_are_left_out_knowingly(tools, tmp_path, checkpoint):
     header, size = header_of({**tensor_shapes(), "classifier.weight": [3, 4]})
     write_safetensors(checkpoint / "model.safetensors", header, size)
-    refuse_checkpoint(tools, tmp_path, checkpoint, "tensor 'classifier.weight' is of a head that is not supported; export the "
-                      "model to ONNX, or leave its head out (--head=none, mean, cls or pooler)")
+    refuse_checkpoint(tools, tmp_path, checkpoint, "tensor 'classifier.weight' is of a head that config.json does not name; "
+                      "choose one by --head (masked-lm, sequence-classification, token-classification, question-answering), or "
+                      "leave it out (--head=none, mean, cls or pooler)")
     tools.compile(checkpoint, tmp_path / "o.mlc", "--shape=batch=1,seq=3", "--head=none")
 
 

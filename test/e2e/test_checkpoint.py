@@ -218,8 +218,8 @@ def test_all_that_does_not_fit_at_once(tools, directory, tmp_path):
 
 
 @pytest.mark.parametrize("change,words", [
-    ({"model_type": "roberta"}, ["roberta", "ONNX"]),
-    ({"hidden_act": "swish"}, ["hidden_act", "swish", "gelu_new"]),
+    ({"model_type": "gpt2"}, ["gpt2", "roberta", "ONNX"]),
+    ({"hidden_act": "mish"}, ["hidden_act", "mish", "gelu_new"]),
     ({"num_attention_heads": 5}, ["num_attention_heads", "36"]),
     ({"position_embedding_type": "relative_key"}, ["relative_key", "absolute"]),
     ({"max_position_embeddings": 3}, ["seq=4", "3 positions"]),

@@ -1,4 +1,4 @@
-#include "frontend/onnx/Compose.h"
+#include "frontend/Compose.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/xxhash.h"

@@ -1,13 +1,16 @@
-// Decompositions of ONNX ops into mlc ops: short names for the ops that they are written in. Every function gives null
+// Short names for the mlc ops that frontends write decompositions and layers in. Every function gives null
 // where an operand is null or a constraint is violated (then the diagnostic has been emitted).
-#ifndef MLC_FRONTEND_ONNX_COMPOSE_H
-#define MLC_FRONTEND_ONNX_COMPOSE_H
+#ifndef MLC_FRONTEND_COMPOSE_H
+#define MLC_FRONTEND_COMPOSE_H
 
-#include "frontend/onnx/NodeContext.h"
+#include "frontend/GraphBuilder.h"
 
 namespace mlc::frontend {
 
 using Dims = llvm::SmallVector<int64_t>;
+
+// Elements of a table that a frontend makes: of positions, or of a range.
+constexpr int64_t kMaxTable = 1 << 26;
 
 int64_t productOf(llvm::ArrayRef<int64_t> dims);
 
@@ -78,4 +81,4 @@ public:
 
 } // namespace mlc::frontend
 
-#endif // MLC_FRONTEND_ONNX_COMPOSE_H
+#endif // MLC_FRONTEND_COMPOSE_H
