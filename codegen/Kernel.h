@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace mlc::codegen {
 
@@ -36,6 +37,10 @@ struct TargetDesc {
   // `feature` by its name in /proc/cpuinfo.
   bool has(llvm::StringRef feature) const { return llvm::is_contained(required_features, feature); }
 };
+
+// On a kernel function: the name of the schedule that its emitter is to build it with, one of Emitter::schedules.
+// Without it the emitter's cost model chooses.
+inline constexpr llvm::StringLiteral kScheduleAttr = "mlc.schedule";
 
 // One generated kernel, before machine code.
 struct EmittedKernel {
@@ -58,6 +63,11 @@ public:
   virtual bool accepts(mlir::func::FuncOp kernel, const TargetDesc &target) const = 0;
   virtual mlir::FailureOr<EmittedKernel> emit(mlir::func::FuncOp kernel, const TargetDesc &target,
                                               llvm::LLVMContext &context) const = 0;
+  // The names of the schedules that the emitter could build an accepted kernel with; the first is its cost model's
+  // choice. One or none: there is no choice. All compute the same bits.
+  virtual std::vector<std::string> schedules(mlir::func::FuncOp /*kernel*/, const TargetDesc & /*target*/) const {
+    return {};
+  }
   // May the result of a kernel lie in the memory of an argument, where element i of the argument is read for element i
   // of the result alone? True for an emitter whose code loads an element before it stores to its place, and nothing
   // after.

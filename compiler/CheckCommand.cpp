@@ -1,6 +1,7 @@
 // What a command line of mlc-opt may not say: options without a value, twice, or that contradict each other; outputs
 // that would overwrite what is read.
 #include "compiler/CommandLine.h"
+#include "compiler/Tune.h"
 #include "passes/unpad/Capacities.h"
 
 #include "llvm/Support/FileSystem.h"
@@ -31,12 +32,13 @@ LogicalResult checkValues(const CommandLine &line) {
   for (const llvm::cl::Option *option : std::initializer_list<const llvm::cl::Option *>{
            &line.output, &line.head, &line.precision, &line.unpad, &line.targetCpu, &line.winograd, &line.fastMatmul,
            &line.emit, &line.compileTo, &line.compileFrom, &line.code, &line.jobs, &line.compareWith, &line.tolerance,
-           &line.entry})
+           &line.entry, &line.tune, &line.schedules, &line.exportSchedules})
     if (option->getNumOccurrences() > 1)
       return refuse("-" + StringRef(option->ArgStr.size() > 1 ? "-" : "") + option->ArgStr + " is given " +
                     llvm::Twine(option->getNumOccurrences()) + " times; give it once");
-  for (const llvm::cl::opt<std::string> *option : {&line.output, &line.targetCpu, &line.winograd, &line.compileTo,
-                                                   &line.compileFrom, &line.compareWith, &line.entry})
+  for (const llvm::cl::opt<std::string> *option :
+       {&line.output, &line.targetCpu, &line.winograd, &line.compileTo, &line.compileFrom, &line.compareWith,
+        &line.entry, &line.schedules, &line.exportSchedules})
     if (option->getNumOccurrences() && option->getValue().empty())
       return refuse("-" + StringRef(option->ArgStr.size() > 1 ? "-" : "") + option->ArgStr + " has no value");
   const StringRef modes[] = {"off", "f2", "f4", "auto"};
@@ -46,6 +48,10 @@ LogicalResult checkValues(const CommandLine &line) {
   if (unpad != "off" && !unpad.empty())
     if (auto capacities = parseCapacities(unpad, INT32_MAX); !capacities)
       return refuse("--unpad=" + unpad + ": " + llvm::toString(capacities.takeError()));
+  StringRef tune = line.tune;
+  if (!tune.empty())
+    if (auto request = parseTune(tune); !request)
+      return refuse("--tune=" + tune + ": " + llvm::toString(request.takeError()));
   double tolerance = line.tolerance;
   if (line.tolerance.getNumOccurrences() && (!std::isfinite(tolerance) || tolerance < 0))
     return refuse("--tolerance is a relative L2 difference: a number of at least 0");
@@ -74,6 +80,15 @@ LogicalResult checkCombination(const CommandLine &line) {
     for (const llvm::cl::Option *option : {&inputs, &entry, &tolerance})
       if (option->getNumOccurrences())
         return refuse("--" + option->ArgStr + " is for --interpret, --per-op-compare and --compare-with");
+  bool compiles = !evaluates || line.perOpCompare;
+  for (const llvm::cl::Option *option :
+       std::initializer_list<const llvm::cl::Option *>{&line.tune, &line.schedules, &line.exportSchedules})
+    if (option->getNumOccurrences() && (line.check || !compiles))
+      return refuse("--" + option->ArgStr + " is about code, and " + commands + " generates none");
+  if (line.exportSchedules.getNumOccurrences() && line.perOpCompare)
+    return refuse("--export-schedules is for a module, not for --per-op-compare");
+  if (line.noCache && line.tune == "cached")
+    return refuse("--tune=cached takes schedules from the cache, and --no-cache forbids that; give one of them");
   bool emitsCode = line.emit == Emit::Llvm || line.emit == Emit::Asm || line.emit == Emit::Obj;
   if (emitsCode && line.compileTo.getNumOccurrences() && line.compileTo != "kernels" && line.compileTo != "objects")
     return refuse("--emit=llvm, asm and obj write what is made behind '" + line.compileTo +
@@ -87,7 +102,7 @@ LogicalResult checkOutput(const CommandLine &line) {
   std::string code = output.str() + ".so"; // of --code=external
   bool hasCode = line.code == CodePlace::External;
   StringRef input = line.input;
-  bool clashes = isRead(input) || isRead(line.compareWith.getValue()) ||
+  bool clashes = isRead(input) || isRead(line.compareWith.getValue()) || isRead(line.schedules.getValue()) ||
                  llvm::any_of(line.inputs, [&](StringRef text) { return isRead(fileOf(text)); }) ||
                  llvm::any_of(line.constants, [&](StringRef text) { return isRead(fileOf(text)); }) ||
                  (hasCode && isSameFile(input, code));

@@ -68,6 +68,9 @@ FailureOr<CompileOptions> CommandLine::compileOptions() const {
   options.winograd = winograd;
   options.precision = precision == Precision::BF16 ? "bf16" : "keep";
   options.unpad = unpad.empty() ? "auto" : unpad.getValue();
+  options.tune = tune.empty() ? "60" : tune.getValue();
+  options.schedules = schedules;
+  options.exportSchedules = exportSchedules;
   options.emit = emit;
   options.to = compileTo;
   options.from = compileFrom;

@@ -73,6 +73,21 @@ struct CommandLine {
       llvm::cl::desc("Large f32 matrix products by one level of Strassen's algorithm: about 1.1x as fast, with larger "
                      "weights and rounding errors; --report lists them"),
       llvm::cl::cat(compiling)};
+  llvm::cl::opt<std::string> tune{
+      "tune",
+      llvm::cl::ValueOptional,
+      llvm::cl::desc("Measure on this machine which schedule of each kernel is the fastest, for so many seconds (60 "
+                     "where none are given), and keep what was found beside the cache of kernels; cached: use what was "
+                     "found earlier, measure nothing"),
+      llvm::cl::value_desc("seconds | cached | off"),
+      llvm::cl::init("off"),
+      llvm::cl::cat(compiling)};
+  llvm::cl::opt<std::string> schedules{
+      "schedules", llvm::cl::desc("Build kernels with the schedules of a file that --export-schedules wrote"),
+      llvm::cl::value_desc("file.json"), llvm::cl::cat(compiling)};
+  llvm::cl::opt<std::string> exportSchedules{
+      "export-schedules", llvm::cl::desc("Write the schedules of the kernels that have a choice, with all choices"),
+      llvm::cl::value_desc("file.json"), llvm::cl::cat(compiling)};
   llvm::cl::opt<Emit> emit{"emit", llvm::cl::desc("What to write:"), llvm::cl::init(Emit::Module),
                            llvm::cl::values(clEnumValN(Emit::Module, "module", "a module for mlc-run (default)"),
                                             clEnumValN(Emit::Mlir, "mlir", "IR behind the graph phases"),

@@ -74,7 +74,7 @@ StringRef lastPhase(const CompileOptions &options) {
 LogicalResult writeOutput(Compilation &c, const CompileOptions &options, StringRef last) {
   if (last == "module" || isReportAlone(options))
     return success();
-  if (last == "schedule") {
+  if (last == "schedule" || last == "tune") {
     Builder builder(&c.context);
     codegen::Schedule &schedule = *c.codes[0].schedule;
     for (codegen::ScheduledKernel &kernel : schedule.kernels)
@@ -99,9 +99,9 @@ LogicalResult compileModel(MLIRContext &context, const CompileOptions &options) 
   if (last == "objects")
     return fail(context, "--compile-to=objects has nothing to print: use --emit=obj or --emit=asm");
   if (options.report && !options.to.empty() && options.to != "module" && options.to != "kernels" &&
-      options.to != "schedule")
+      options.to != "tune" && options.to != "schedule")
     return fail(context, "--report needs the phase schedule, but --compile-to=" + options.to + " stops before it");
-  if (StringRef(options.targetCpu).contains(',') && (last == "schedule" || last == "kernels") &&
+  if (StringRef(options.targetCpu).contains(',') && (last == "schedule" || last == "tune" || last == "kernels") &&
       !isReportAlone(options))
     return fail(context, "--target-cpu=" + options.targetCpu +
                              ": kernels are printed for one target; give one, or write a module");

@@ -10,7 +10,9 @@
 #include "codegen/winograd/WinogradEmitter.h"
 #include "compiler/Postconditions.h"
 #include "compiler/Reproducer.h"
+#include "compiler/Schedules.h"
 #include "compiler/Timing.h"
+#include "compiler/Tune.h"
 #include "compiler/include/mlc/compiler.h"
 #include "reference/Interpreter.h"
 
@@ -63,6 +65,9 @@ static constexpr Phase kPhases[] = {
 
     {"schedule", "a kernel function of linalg on tensors and an emitter for each region; every value has its memory",
      "", schedule, verifyScheduled},
+
+    {"tune", "with --tune or --schedules, the kernels that have a choice ask for the schedule that was chosen", "",
+     tuneKernels, nullptr, /*mayRefuse=*/true},
 
     {"kernels", "one LLVM function for each kernel function, with the kernel ABI", "", emitKernels, verifyKernels},
 
@@ -189,6 +194,9 @@ static LogicalResult writeModule(Compilation &c) {
   for (const PassOption &option : passOptions())
     if (c.options.*option.value != PipelineOptions().*option.value)
       program.options.emplace_back(option.name, c.options.*option.value);
+  // How they were found makes no difference to the module.
+  if (llvm::any_of(c.codes, [](const TargetCode &code) { return !code.choices.empty(); }))
+    program.options.emplace_back("schedules", printSchedules(c, SchedulesText::Compact));
   for (const auto &[phase, passes] : c.options.addedPasses)
     program.options.emplace_back("add-passes", phase + ":" + passes);
   return codegen::writeProgram(programs, program, c.options.output);
@@ -273,7 +281,7 @@ static LogicalResult checkOptions(Compilation &c, llvm::StringRef last) {
       return fail(c.context, "--target-cpu: " + llvm::toString(target.takeError()));
     if (!names.insert(target->name).second)
       return fail(c.context, "--target-cpu=" + c.options.targetCpu + ": '" + target->name + "' is given twice");
-    c.codes.push_back({std::move(*target), {}, {}});
+    c.codes.push_back({std::move(*target), {}, {}, {}});
   }
   return success();
 }

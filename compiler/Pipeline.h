@@ -3,6 +3,7 @@
 #define MLC_COMPILER_PIPELINE_H
 
 #include "codegen/program/EmitKernels.h"
+#include "codegen/tune/Tuner.h"
 #include "compiler/CacheFolder.h"
 #include "compiler/Input.h"
 #include "compiler/Progress.h"
@@ -22,10 +23,12 @@ struct PipelineOptions {
   std::string unpad = "off";        // capacities in tokens, or auto
   // (phase, passes): run at the end of a phase on IR, before its promise is verified. For trying a pass in its place.
   std::vector<std::pair<std::string, std::string>> addedPasses;
-  CacheFolder cache;                // of kernels, for a module
-  bool timing = false;              // prints the time of each phase
-  std::string winograd = "auto";    // off, f2, f4 or auto: which convolutions are computed that way
-  std::string fastMatmul = "false"; // large products by Strassen's algorithm
+  CacheFolder cache;                      // of kernels, for a module
+  bool timing = false;                    // prints the time of each phase
+  std::string winograd = "auto";          // off, f2, f4 or auto: which convolutions are computed that way
+  std::string fastMatmul = "false";       // large products by Strassen's algorithm
+  std::string tune = "off";               // seconds to measure schedules for, or cached
+  std::string schedules, exportSchedules; // files: which schedules kernels have; empty: none
 };
 
 // An option whose value passes are told: `$name` in a phase's pipeline stands for it. Kept in the module's provenance
@@ -41,6 +44,7 @@ llvm::ArrayRef<PassOption> passOptions();
 struct TargetCode {
   codegen::TargetDesc target;
   std::optional<codegen::Schedule> schedule;
+  std::vector<codegen::ScheduleChoice> choices; // of the schedule's kernels; empty: the cost model's
   std::optional<codegen::Kernels> kernels;
 };
 

@@ -79,6 +79,7 @@ public:
     for (const codegen::EntrySchedule &entry : schedule.entries)
       printEntry(entry);
     printKernels();
+    printSchedules();
   }
   // The same for all targets.
   void printStored() {
@@ -164,6 +165,35 @@ private:
       table.add(row);
     }
     table.print(os);
+  }
+
+  // Which schedules --tune and --schedules chose, and which are left to the cost model, and why.
+  void printSchedules() {
+    auto isOpen = [](const codegen::ScheduleChoice &choice) { return choice.isOpen(); };
+    int64_t numOpen = llvm::count_if(code.choices, isOpen);
+    if (code.choices.empty())
+      return;
+    os << "\nschedules: " << numOpen << " kernels have a choice\n";
+    if (!numOpen)
+      return;
+    Table table({"#", "chosen by", "gain", "of", "schedule"});
+    for (auto [i, choice] : llvm::enumerate(code.choices))
+      if (choice.isOpen())
+        table.add({std::to_string(i), describe(choice.by).str(),
+                   choice.by == codegen::ChosenBy::Measurement ? formatted("%.2fx", choice.gain) : "",
+                   std::to_string(choice.names.size()), choice.name()});
+    table.print(os);
+  }
+
+  static StringRef describe(codegen::ChosenBy by) {
+    switch (by) {
+    case codegen::ChosenBy::CostModel: return "cost model";
+    case codegen::ChosenBy::NotReached: return "cost model (not reached: give --tune more seconds)";
+    case codegen::ChosenBy::Measurement: return "measurement";
+    case codegen::ChosenBy::Cache: return "earlier measurement";
+    case codegen::ChosenBy::File: return "file";
+    }
+    llvm_unreachable("all are described");
   }
 
   // Whose rounding errors are larger than those of plain sums.

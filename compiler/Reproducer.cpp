@@ -31,6 +31,10 @@ void leave(Compilation &c, ModuleOp before, const Phase &phase, StringRef phaseB
   for (const PassOption &option : passOptions())
     if (c.options.*option.value != PipelineOptions().*option.value)
       command += " --" + option.name.str() + "=" + c.options.*option.value;
+  if (!c.options.schedules.empty())
+    command += " --schedules=" + c.options.schedules;
+  if (c.options.tune != "off")
+    command += " --tune=cached"; // what was measured is kept, and not measured again
   for (const auto &[name, passes] : c.options.addedPasses)
     if (name == phase.name)
       command += " --add-passes='" + name + ":" + passes + "'";

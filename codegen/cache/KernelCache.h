@@ -13,6 +13,10 @@
 
 namespace mlc::codegen {
 
+// What tells a kernel from others in every version of the compiler that makes the same kernel function of it, whatever
+// its name and the schedule that it asks for: 16 hexadecimal digits.
+std::string identityOf(mlir::func::FuncOp kernel, llvm::StringRef emitter);
+
 struct CachedKernel {
   EmittedKernel kernel; // without its LLVM module
   llvm::SmallVector<char, 0> object;

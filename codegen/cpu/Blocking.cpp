@@ -1,5 +1,7 @@
 #include "codegen/cpu/Blocking.h"
 #include "codegen/cpu/BodyEvaluator.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -63,108 +65,220 @@ struct CostModel {
   }
 };
 
-// The register tile of least cost; the larger one where costs are within a percent.
-void chooseRegisters(const CostModel &model, Blocking &b) {
+struct RegisterTile {
+  int64_t mr, nv;
+  double cycles; // of the whole contraction
+};
+
+// All that fit into registers, small ones first.
+std::vector<RegisterTile> registerTiles(const CostModel &model) {
   const Problem &p = model.p;
   // More rows of an unpacked lhs at a stride of a page fall into the same sets of L1.
   constexpr int64_t mostRows = 8, mostVectors = 6;
-  double best = 0;
   int64_t step = std::min(p.vectorsPerPanel, p.vectors);
-  b.nv = step;
+  std::vector<RegisterTile> tiles;
   for (int64_t nv = step; nv <= std::min(mostVectors, p.vectors); nv += step)
     for (int64_t mr = 1; mr <= std::min(mostRows, p.rows); ++mr) {
       int64_t registers = mr * nv + (nv + 1) * p.productsPerWord; // sums, a row of rhs, an element of lhs
       // Dots of bf16 with 31 registers of 32 left LLVM none for what it hoists.
-      if (registers > model.target.vector_registers - (p.dot == Dot::BF16 ? 2 : 0))
-        continue;
-      double cost = model.totalCycles(mr, nv);
-      bool larger = mr * nv > b.mr * b.nv;
-      if (best == 0 || cost < best * (larger ? 1.005 : 0.995)) {
-        best = best == 0 ? cost : std::min(best, cost);
-        b.mr = mr;
-        b.nv = nv;
-      }
+      if (registers <= model.target.vector_registers - (p.dot == Dot::BF16 ? 2 : 0))
+        tiles.push_back({mr, nv, model.totalCycles(mr, nv)});
     }
+  if (tiles.empty())
+    tiles.push_back({1, step, model.totalCycles(1, step)});
+  return tiles;
 }
 
-} // namespace
+// The one of least cost; the larger one where costs are within a percent.
+RegisterTile cheapest(ArrayRef<RegisterTile> tiles) {
+  RegisterTile chosen = tiles.front();
+  double best = chosen.cycles;
+  for (const RegisterTile &tile : tiles.drop_front()) {
+    bool larger = tile.mr * tile.nv > chosen.mr * chosen.nv;
+    if (tile.cycles < best * (larger ? 1.005 : 0.995)) {
+      best = std::min(best, tile.cycles);
+      chosen = tile;
+    }
+  }
+  return chosen;
+}
 
-Blocking chooseBlocking(const Contraction &c, const TargetDesc &target, bool sumsInScratch) {
-  Blocking b;
-  b.lanes = target.vector_bytes / std::max<int64_t>(4, BodyEvaluator::elementBytes(getElementTypeOrSelf(c.init)));
-  int64_t elementBytes = BodyEvaluator::elementBytes(c.rhs.element);
-  Problem p;
-  p.rows = stepsOf(c.m);
-  p.depth = stepsOf(c.k);
-  p.outer = stepsOf(c.outer);
-  p.vectors = ceilDiv(c.n, b.lanes);
-  p.vectorsPerPanel = c.panelWidth ? c.panelWidth / b.lanes : c.laneGroup ? p.vectors : 1;
-  p.dot = c.dot;
-  p.productsPerWord = c.dot == Dot::None ? c.interleave : c.dot == Dot::I16 ? 2 : 1;
-  p.lanesInLhs = c.lhsLane != 0 || c.laneGroup != 0;
-  p.lineRows = c.m.empty() ? 1 : c.m.back().extent;
-  p.panelBytes = p.depth * b.lanes * elementBytes;
-  int64_t lhsElement = BodyEvaluator::elementBytes(c.lhs.element);
-  int64_t lhsPerStep = c.laneGroup ? c.n / c.laneGroup : c.lhsLane ? c.n : 1;
-  p.lhsBytes =
-      std::min(p.rows * p.depth * lhsPerStep, c.lhs.type.getNumElements() / c.interleave / p.outer) * lhsElement;
-  CostModel model{p, target};
-  chooseRegisters(model, b);
+// What is met in which order.
+struct Order {
+  bool groupsFirst, rowsOutside; // as in Blocking
+};
 
-  int64_t rowBlocks = ceilDiv(p.rows, b.mr), groups = ceilDiv(p.vectors, b.nv);
-  // Strided columns are copied once for all rows. Contiguous ones are read in place by few rows.
-  constexpr int64_t rowsWorthACopy = 16;
-  b.copyRhs = c.rhsLane > 1 || (c.rhsLane == 1 && !p.lanesInLhs && !c.panelWidth && p.rows >= rowsWorthACopy &&
+class Planner {
+public:
+  Planner(const Contraction &c, const TargetDesc &target, bool sumsInScratch)
+      : c(c), target(target), sumsInScratch(sumsInScratch),
+        lanes(target.vector_bytes / std::max<int64_t>(4, BodyEvaluator::elementBytes(getElementTypeOrSelf(c.init)))),
+        elementBytes(BodyEvaluator::elementBytes(c.rhs.element)), p(problemOf()), model{p, target} {
+    // Strided columns are copied once for all rows. Contiguous ones are read in place by few rows.
+    constexpr int64_t rowsWorthACopy = 16;
+    copyRhs = c.rhsLane > 1 || (c.rhsLane == 1 && !p.lanesInLhs && !c.panelWidth && p.rows >= rowsWorthACopy &&
                                 c.k.back().rhs * elementBytes >= 512);
+  }
+  Planner(const Planner &) = delete; // `model` refers to `p`
+
+  Blocking choose() const {
+    RegisterTile tile = cheapest(registerTiles(model));
+    return plan(tile, chooseOrder(tile));
+  }
+
+  std::vector<Blocking> candidates() const {
+    constexpr double mostCycles = 1.3; // of the cheapest: the model is not wrong by more
+    constexpr size_t mostTiles = 5;
+    std::vector<Blocking> all;
+    auto add = [&](const Blocking &b) {
+      // Timed on one thread, and run by many: what leaves these less to share is none.
+      constexpr int64_t manyTiles = 32;
+      bool isCut = all.empty() || b.tiles >= std::min(all.front().tiles / 2, manyTiles);
+      if (isCut && llvm::none_of(all, [&](const Blocking &known) { return nameOf(known) == nameOf(b); }))
+        all.push_back(b);
+    };
+    add(choose());
+    std::vector<RegisterTile> tiles = registerTiles(model);
+    RegisterTile first = cheapest(tiles);
+    for (Order order : orders())
+      for (bool prefetch : {true, false})
+        add(plan(first, order, prefetch));
+    llvm::sort(tiles, [](const RegisterTile &a, const RegisterTile &b) {
+      return std::tuple(a.cycles, a.nv, a.mr) < std::tuple(b.cycles, b.nv, b.mr);
+    });
+    if (tiles.size() > mostTiles)
+      tiles.resize(mostTiles);
+    for (const RegisterTile &tile : tiles)
+      if (tile.cycles <= first.cycles * mostCycles)
+        add(plan(tile, chooseOrder(tile)));
+    return all;
+  }
+
+private:
+  Problem problemOf() const {
+    Problem p;
+    p.rows = stepsOf(c.m);
+    p.depth = stepsOf(c.k);
+    p.outer = stepsOf(c.outer);
+    p.vectors = ceilDiv(c.n, lanes);
+    p.vectorsPerPanel = c.panelWidth ? c.panelWidth / lanes : c.laneGroup ? p.vectors : 1;
+    p.dot = c.dot;
+    p.productsPerWord = c.dot == Dot::None ? c.interleave : c.dot == Dot::I16 ? 2 : 1;
+    p.lanesInLhs = c.lhsLane != 0 || c.laneGroup != 0;
+    p.lineRows = c.m.empty() ? 1 : c.m.back().extent;
+    p.panelBytes = p.depth * lanes * elementBytes;
+    int64_t lhsElement = BodyEvaluator::elementBytes(c.lhs.element);
+    int64_t lhsPerStep = c.laneGroup ? c.n / c.laneGroup : c.lhsLane ? c.n : 1;
+    p.lhsBytes =
+        std::min(p.rows * p.depth * lhsPerStep, c.lhs.type.getNumElements() / c.interleave / p.outer) * lhsElement;
+    return p;
+  }
+
+  int64_t rowBlocks(const RegisterTile &tile) const { return ceilDiv(p.rows, tile.mr); }
+  int64_t groups(const RegisterTile &tile) const { return ceilDiv(p.vectors, tile.nv); }
+  int64_t cache() const { return target.l2_bytes / 2; }
+  int64_t rhsBytes() const { return p.vectors * p.panelBytes; }
+  bool rhsStays() const { return rhsBytes() <= cache(); }
+  int64_t fittingRows(const RegisterTile &tile) const {
+    int64_t rowBytes = std::max<int64_t>(1, p.lhsBytes / p.rows);
+    return std::clamp<int64_t>(cache() / rowBytes / tile.mr * tile.mr, tile.mr, roundUp(p.rows, tile.mr));
+  }
 
   // Which operand is read again: rows for each group of columns, or columns for each block of rows. What stays in half
   // of L2 costs nothing.
-  int64_t cache = target.l2_bytes / 2, rhsBytes = p.vectors * p.panelBytes;
-  int64_t rowBytes = std::max<int64_t>(1, p.lhsBytes / p.rows);
-  int64_t fittingRows = std::clamp<int64_t>(cache / rowBytes / b.mr * b.mr, b.mr, roundUp(p.rows, b.mr));
-  bool rhsStays = rhsBytes <= cache;
-  double columnsAgain = double(p.lhsBytes) + double(rhsBytes) * double(rhsStays ? 1 : ceilDiv(p.rows, fittingRows));
-  double rowsAgain = double(p.lhsBytes) * double(p.lhsBytes <= cache ? 1 : groups) + double(rhsBytes);
-  bool fewRows = rowBlocks < 16;
-  b.groupsFirst = !b.copyRhs && !fewRows && (rhsStays || columnsAgain < rowsAgain);
-  b.rowsOutside = b.groupsFirst && rhsStays;
-
-  // Tiles: enough of them to share evenly, each with work enough that finding its place costs nothing.
-  constexpr double leastCycles = 6000;
-  constexpr int64_t wantedTiles = 64;
-  double cycles = model.totalCycles(b.mr, b.nv);
-  int64_t wanted = std::clamp<int64_t>(int64_t(cycles / leastCycles), 1, std::max<int64_t>(1, wantedTiles / p.outer));
-  if (b.groupsFirst) {
-    int64_t blocksPerTile = std::max<int64_t>(1, rowBlocks / wanted);
-    if (!b.rowsOutside)
-      blocksPerTile = std::min(blocksPerTile * groups, fittingRows / b.mr);
-    // Threads get equal numbers of tiles, which should be equal work.
-    blocksPerTile = ceilDiv(rowBlocks, ceilDiv(rowBlocks, blocksPerTile));
-    b.rowsPerTile = blocksPerTile * b.mr;
-    b.groupsPerTile = b.rowsOutside ? groups : 1;
-  } else {
-    b.groupsPerTile = std::max<int64_t>(1, groups / wanted);
-    int64_t rowTiles =
-        b.copyRhs ? 1 : std::clamp<int64_t>(ceilDiv(wanted, ceilDiv(groups, b.groupsPerTile)), 1, rowBlocks);
-    b.rowsPerTile = ceilDiv(rowBlocks, rowTiles) * b.mr;
+  Order chooseOrder(const RegisterTile &tile) const {
+    double columnsAgain =
+        double(p.lhsBytes) + double(rhsBytes()) * double(rhsStays() ? 1 : ceilDiv(p.rows, fittingRows(tile)));
+    double rowsAgain = double(p.lhsBytes) * double(p.lhsBytes <= cache() ? 1 : groups(tile)) + double(rhsBytes());
+    bool fewRows = rowBlocks(tile) < 16;
+    bool groupsFirst = !copyRhs && !fewRows && (rhsStays() || columnsAgain < rowsAgain);
+    return {groupsFirst, groupsFirst && rhsStays()};
   }
-  b.rowsPerTile = std::min(b.rowsPerTile, p.rows);
-  b.rowTiles = ceilDiv(p.rows, b.rowsPerTile);
-  b.groupTiles = ceilDiv(groups, b.groupsPerTile);
-  b.tiles = p.outer * b.rowTiles * b.groupTiles;
 
-  // Columns that a few rows use up faster than memory brings the next ones.
-  constexpr int64_t fewestBlocks = 2;
-  int64_t mostBlocks = p.dot == Dot::BF16 ? 32 : 8;
-  bool pays = target.prefetch_next_panel || rowBlocks <= mostBlocks;
-  if (c.panelWidth && !b.groupsFirst && rowBlocks >= fewestBlocks && pays)
-    b.prefetchLines = ceilDiv(Blocking::prefetchSteps * b.nv * b.lanes * elementBytes, 64 * rowBlocks);
+  // All that are possible.
+  std::vector<Order> orders() const {
+    std::vector<Order> all{{false, false}};
+    if (copyRhs)
+      return all;
+    all.push_back({true, false});
+    if (rhsStays())
+      all.push_back({true, true});
+    return all;
+  }
 
-  if (b.copyRhs)
-    b.copyBytes = roundUp(p.panelBytes * b.nv, 64);
-  if (sumsInScratch)
-    b.sumBytes = b.mr * b.nv * b.lanes * BodyEvaluator::elementBytes(getElementTypeOrSelf(c.op->getResult(0)));
-  return b;
+  // Without a word on prefetch: where it pays.
+  Blocking plan(const RegisterTile &tile, Order order, std::optional<bool> prefetch = std::nullopt) const {
+    Blocking b;
+    b.lanes = lanes;
+    b.mr = tile.mr;
+    b.nv = tile.nv;
+    b.copyRhs = copyRhs;
+    b.groupsFirst = order.groupsFirst;
+    b.rowsOutside = order.rowsOutside;
+    int64_t rowBlocks = this->rowBlocks(tile), groups = this->groups(tile);
+
+    // Tiles: enough of them to share evenly, each with work enough that finding its place costs nothing.
+    constexpr double leastCycles = 6000;
+    constexpr int64_t wantedTiles = 64;
+    int64_t wanted =
+        std::clamp<int64_t>(int64_t(tile.cycles / leastCycles), 1, std::max<int64_t>(1, wantedTiles / p.outer));
+    if (b.groupsFirst) {
+      int64_t blocksPerTile = std::max<int64_t>(1, rowBlocks / wanted);
+      if (!b.rowsOutside)
+        blocksPerTile = std::min(blocksPerTile * groups, fittingRows(tile) / b.mr);
+      // Threads get equal numbers of tiles, which should be equal work.
+      blocksPerTile = ceilDiv(rowBlocks, ceilDiv(rowBlocks, blocksPerTile));
+      b.rowsPerTile = blocksPerTile * b.mr;
+      b.groupsPerTile = b.rowsOutside ? groups : 1;
+    } else {
+      b.groupsPerTile = std::max<int64_t>(1, groups / wanted);
+      int64_t rowTiles =
+          b.copyRhs ? 1 : std::clamp<int64_t>(ceilDiv(wanted, ceilDiv(groups, b.groupsPerTile)), 1, rowBlocks);
+      b.rowsPerTile = ceilDiv(rowBlocks, rowTiles) * b.mr;
+    }
+    b.rowsPerTile = std::min(b.rowsPerTile, p.rows);
+    b.rowTiles = ceilDiv(p.rows, b.rowsPerTile);
+    b.groupTiles = ceilDiv(groups, b.groupsPerTile);
+    b.tiles = p.outer * b.rowTiles * b.groupTiles;
+
+    // Columns that a few rows use up faster than memory brings the next ones.
+    constexpr int64_t fewestBlocks = 2;
+    int64_t mostBlocks = p.dot == Dot::BF16 ? 32 : 8;
+    bool pays = target.prefetch_next_panel || rowBlocks <= mostBlocks;
+    if (c.panelWidth && !b.groupsFirst && rowBlocks >= fewestBlocks && prefetch.value_or(pays))
+      b.prefetchLines = ceilDiv(Blocking::prefetchSteps * b.nv * b.lanes * elementBytes, 64 * rowBlocks);
+
+    if (b.copyRhs)
+      b.copyBytes = roundUp(p.panelBytes * b.nv, 64);
+    if (sumsInScratch)
+      b.sumBytes = b.mr * b.nv * b.lanes * BodyEvaluator::elementBytes(getElementTypeOrSelf(c.op->getResult(0)));
+    return b;
+  }
+
+  const Contraction &c;
+  const TargetDesc &target;
+  bool sumsInScratch, copyRhs;
+  int64_t lanes, elementBytes;
+  Problem p;
+  CostModel model;
+};
+
+} // namespace
+
+Blocking chooseBlocking(const Contraction &contraction, const TargetDesc &target, bool sumsInScratch) {
+  return Planner(contraction, target, sumsInScratch).choose();
+}
+
+std::vector<Blocking> candidateBlockings(const Contraction &contraction, const TargetDesc &target, bool sumsInScratch) {
+  return Planner(contraction, target, sumsInScratch).candidates();
+}
+
+std::string nameOf(const Blocking &b) {
+  int64_t width = b.nv * b.lanes;
+  const char *order = b.rowsOutside ? "blocks" : b.groupsFirst ? "rows" : "columns";
+  return llvm::formatv("{0}x{1},tile={2}x{3},order={4},prefetch={5}", b.mr, width, b.rowsPerTile,
+                       b.groupsPerTile * width, order, b.prefetchLines)
+      .str();
 }
 
 } // namespace mlc::codegen::cpu

@@ -26,6 +26,14 @@ struct Blocking {
 
 Blocking chooseBlocking(const Contraction &contraction, const TargetDesc &target, bool sumsInScratch);
 
+// What --tune measures: chooseBlocking's first, then others that could be as fast. All sum in the same order.
+std::vector<Blocking> candidateBlockings(const Contraction &contraction, const TargetDesc &target, bool sumsInScratch);
+
+// "8x48,tile=16x48,order=columns,prefetch=2": rows x columns of a micro-kernel and of a tile; what neighbouring tiles
+// share (columns, or rows), or `blocks`: rows, and a tile takes each block of them to all of its columns;
+// prefetchLines.
+std::string nameOf(const Blocking &blocking);
+
 } // namespace mlc::codegen::cpu
 
 #endif // MLC_CODEGEN_CPU_BLOCKING_H

@@ -204,12 +204,34 @@ private:
   bool ok = true;
 };
 
+// The one that the kernel asks for; nothing where there is none of the name.
+std::optional<Blocking> blockingOf(func::FuncOp kernel, const Contraction &contraction, const TargetDesc &target,
+                                   bool sumsInScratch) {
+  auto wanted = kernel->getAttrOfType<StringAttr>(kScheduleAttr);
+  if (!wanted)
+    return chooseBlocking(contraction, target, sumsInScratch);
+  for (const Blocking &blocking : candidateBlockings(contraction, target, sumsInScratch))
+    if (nameOf(blocking) == wanted.getValue())
+      return blocking;
+  return std::nullopt;
+}
+
 } // namespace
+
+std::vector<std::string> schedulesOf(func::FuncOp kernel, const Contraction &contraction, const TargetDesc &target) {
+  std::vector<std::string> names;
+  for (const Blocking &blocking : candidateBlockings(contraction, target, Epilogue(kernel, contraction).isLong()))
+    names.push_back(nameOf(blocking));
+  return names;
+}
 
 bool emitContraction(OpBuilder &builder, func::FuncOp kernel, const Contraction &contraction, const TargetDesc &target,
                      const KernelFrame &frame, EmittedKernel &emitted) {
   Epilogue epilogue(kernel, contraction);
-  Blocking blocking = chooseBlocking(contraction, target, epilogue.isLong());
+  std::optional<Blocking> chosen = blockingOf(kernel, contraction, target, epilogue.isLong());
+  if (!chosen)
+    return false;
+  const Blocking &blocking = *chosen;
   emitted.tiles = blocking.tiles;
   emitted.scratch_bytes = blocking.copyBytes + blocking.sumBytes;
   emitted.schedule = llvm::formatv("{0}x{1}, {2} tiles of {3} rows", blocking.mr, blocking.nv * blocking.lanes,

@@ -13,6 +13,10 @@ namespace mlc::codegen::cpu {
 bool emitContraction(mlir::OpBuilder &builder, mlir::func::FuncOp kernel, const Contraction &contraction,
                      const TargetDesc &target, const KernelFrame &frame, EmittedKernel &emitted);
 
+// Emitter::schedules of such a kernel.
+std::vector<std::string> schedulesOf(mlir::func::FuncOp kernel, const Contraction &contraction,
+                                     const TargetDesc &target);
+
 } // namespace mlc::codegen::cpu
 
 #endif // MLC_CODEGEN_CPU_CONTRACTIONKERNEL_H

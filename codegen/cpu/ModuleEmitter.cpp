@@ -1,6 +1,7 @@
 #include "codegen/cpu/ModuleEmitter.h"
 
 #include "codegen/cpu/VectorToLLVM.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 
@@ -13,6 +14,13 @@ bool ModuleEmitter::accepts(func::FuncOp kernel, const TargetDesc &target) const
 
 FailureOr<EmittedKernel> ModuleEmitter::emit(func::FuncOp kernel, const TargetDesc &target,
                                              llvm::LLVMContext &context) const {
+  if (auto wanted = kernel->getAttrOfType<StringAttr>(kScheduleAttr)) {
+    std::vector<std::string> known = schedules(kernel, target);
+    if (!llvm::is_contained(known, wanted.getValue()))
+      return kernel.emitError("the ") << name() << " emitter has no schedule '" << wanted.getValue()
+                                      << "' for this kernel; it has "
+                                      << (known.empty() ? "no choice" : "'" + llvm::join(known, "', '") + "'");
+  }
   EmittedKernel emitted;
   OwningOpRef<ModuleOp> module = build(kernel, target, emitted);
   if (!module)

@@ -87,6 +87,12 @@ public:
   // A vector is computed from its own elements, then stored; tails are masked, nothing overlaps. Where elements change
   // places an operand is not read element by element.
   bool allowsInPlace() const override { return true; }
+  std::vector<std::string> schedules(func::FuncOp kernel, const TargetDesc &target) const override {
+    if (!isSupported(kernel) || matchStrassen(kernel, target))
+      return {};
+    std::optional<Contraction> contraction = matchContraction(kernel, target);
+    return contraction ? schedulesOf(kernel, *contraction, target) : std::vector<std::string>();
+  }
 
 private:
   llvm::StringRef takes() const override {

@@ -61,6 +61,10 @@ struct WinogradBlocking {
 // The kernel as one convolution of its arguments and what is computed from it element by element, or nothing.
 std::optional<WinogradKernel> matchWinograd(mlir::func::FuncOp kernel, const TargetDesc &target);
 WinogradBlocking chooseBlocking(const WinogradKernel &kernel, const TargetDesc &target);
+// What --tune measures: chooseBlocking's first, then others that could be as fast. All compute the same bits.
+std::vector<WinogradBlocking> candidateBlockings(const WinogradKernel &kernel, const TargetDesc &target);
+// "6x64,blocks=8": rows x columns of a micro-kernel, blocks of tiles.
+std::string nameOf(const WinogradKernel &kernel, const WinogradBlocking &blocking);
 // Emits the tiles of the launch at the builder. False when what is behind the convolution cannot be evaluated.
 bool emitWinograd(mlir::OpBuilder &builder, mlir::func::FuncOp function, const WinogradKernel &kernel,
                   const WinogradBlocking &blocking, const cpu::KernelFrame &frame);

@@ -38,7 +38,7 @@
 // ASM: vfmadd
 // NM: T k0_packed_matmul_relu
 // NM-NOT: {{.}}
-// NOWHERE: mlc-opt: error: --compile-to=nowhere: there is no such phase; phases are import, simplify, unpad, precision, layout, fuse, schedule, kernels, objects, module
+// NOWHERE: mlc-opt: error: --compile-to=nowhere: there is no such phase; phases are import, simplify, unpad, precision, layout, fuse, schedule, tune, kernels, objects, module
 // FROM: mlc-opt: error: --compile-from=nowhere: there is no such phase
 // OBJECTS: mlc-opt: error: --compile-to=objects has nothing to print: use --emit=obj or --emit=asm
 // CPU: mlc-opt: error: --target-cpu: unknown target 'z80'
