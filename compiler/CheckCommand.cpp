@@ -106,6 +106,9 @@ LogicalResult checkOutput(const CommandLine &line) {
                  llvm::any_of(line.inputs, [&](StringRef text) { return isRead(fileOf(text)); }) ||
                  llvm::any_of(line.constants, [&](StringRef text) { return isRead(fileOf(text)); }) ||
                  (hasCode && isSameFile(input, code));
+  StringRef exported = line.exportSchedules;
+  if (!exported.empty() && (isSameFile(exported, input) || isSameFile(exported, line.schedules)))
+    return refuse("'" + exported + "' is an input; name another output");
   // Of a checkpoint's folder, everything but earlier modules.
   llvm::SmallString<128> folder(output);
   llvm::sys::path::remove_filename(folder);
