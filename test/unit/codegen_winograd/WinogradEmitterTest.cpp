@@ -2,7 +2,7 @@
 // borders on all sides, epilogues.
 #include "codegen/winograd/WinogradEmitter.h"
 #include "dialects/mlc/Winograd.h"
-#include "test/unit/codegen/Harness.h"
+#include "test/unit/codegen/Schedules.h"
 
 #include <cmath>
 
@@ -98,6 +98,28 @@ void check(const Case &c, double tolerance = 2e-5) {
     LoadedKernel loaded(*emitter, parsed.function, target);
     ASSERT_TRUE(loaded.loaded());
     expectClose(loaded.run(inputs)[0], expected[0], tolerance);
+  }
+}
+
+// Every schedule gives the bits of the cost model's.
+void checkSchedules(const Case &c) {
+  std::string text = kernel(c, true);
+  SCOPED_TRACE(text);
+  Kernel parsed(text);
+  ASSERT_TRUE(parsed.function);
+  for (const std::string &name : runnableTargets()) {
+    SCOPED_TRACE(name);
+    auto emitter = createWinogradEmitter();
+    EXPECT_GT(emitter->schedules(parsed.function, targetOf(name)).size(), 1u);
+    expectSameBits(*emitter, parsed.function, targetOf(name), randomInputs(parsed.function, 1));
+  }
+}
+
+TEST(Winograd, Schedules) {
+  const std::string behind = "%r = mlc.add %s, %z : (RESULT, RESULT) -> RESULT";
+  for (int64_t tile : {2, 4}) {
+    checkSchedules({tile, 1, 14, 13, 20, 70, {1, 1}, {1, 1}, behind});
+    checkSchedules({tile, 3, 31, 30, 40, 100});
   }
 }
 
