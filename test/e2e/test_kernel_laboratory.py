@@ -60,6 +60,21 @@ def test_candidates_take_turns(tools):
         assert len({candidate["schedule"] for candidate in report["candidates"]}) == 2
 
 
+@pytest.mark.parametrize("arguments", [["matmul", "48x64x80", "--epilogue", "gelu"], ["conv", "1x14x14x32", "--filter", "3x3x64"]])
+def test_all_schedules(tools, arguments):
+    candidates = laboratory(tools, *arguments, "--candidates")["candidates"]
+    choices = [candidate["choice"] for candidate in candidates]
+    assert len(choices) > 1 and len(set(choices)) == len(choices)
+    assert [candidate["cost_model"] for candidate in candidates] == [True] + [False] * (len(choices) - 1)
+    text = tools.run("mlc-bench", "kernel", *arguments, "--candidates", *FAST)[0]
+    assert all(choice in text for choice in choices) and text.count(f"{choices[0]}   the cost model's") >= 1
+
+
+def test_a_kernel_without_a_choice(tools):
+    (candidate,) = laboratory(tools, "attention", "1x2x32x16", "--candidates")["candidates"]
+    assert "choice" not in candidate and candidate["hot"]["us"] > 0
+
+
 @pytest.mark.parametrize("arguments,code,says", [
     ([], 2, "kind is required"),
     (["fft", "8"], 2, "kind: fft not in {matmul,conv,attention}"),

@@ -17,9 +17,17 @@ namespace {
 // More would take long to pack, and a kernel with so few weights does not wait for them.
 constexpr uint64_t kMostCopies = 64;
 
-// The kernel as mlc-opt makes it with some options.
+// How mlc-opt is to make the kernel.
+struct Way {
+  std::string options; // as the user gave them
+  std::string choice;  // of the schedules that there are; empty: not told
+  bool isCostModels = false;
+  std::string schedulesFile; // that makes the choice; empty: the cost model
+};
+
+// The kernel as mlc-opt makes it in some way.
 struct Candidate {
-  std::string options;
+  Way way;
   std::string schedule; // of the kernel that computes most
   uint64_t flops = 0;
   std::string arithmetic;
@@ -54,14 +62,16 @@ void describeMainKernel(Candidate &candidate) {
   }
 }
 
-Candidate compile(const std::string &options, const KernelText &text, const LaboratoryOptions &lab,
-                  const std::string &name, const TemporaryFolder &folder) {
+Candidate compile(const Way &way, const KernelText &text, const LaboratoryOptions &lab, const std::string &name,
+                  const TemporaryFolder &folder) {
   Candidate candidate;
-  candidate.options = options;
+  candidate.way = way;
   const std::string source = folder / "kernel.mlir", module = folder / (name + ".mlc"),
                     listing = folder / (name + ".s");
   std::vector<std::string> arguments{source, "-o", module};
-  const std::vector<std::string> extra = split(options);
+  std::vector<std::string> extra = split(way.options);
+  if (!way.schedulesFile.empty())
+    extra.push_back("--schedules=" + way.schedulesFile);
   arguments.insert(arguments.end(), extra.begin(), extra.end());
   runCompiler(arguments, folder);
   if (lab.assembly) {
@@ -81,6 +91,34 @@ Candidate compile(const std::string &options, const KernelText &text, const Labo
   }
   describeMainKernel(candidate);
   return candidate;
+}
+
+// One for each schedule of the kernel, the cost model's first. A part of the text that is a kernel of its own varies
+// while the others stay.
+std::vector<Way> allSchedules(const TemporaryFolder &folder) {
+  const std::string exported = folder / "schedules.json";
+  runCompiler({folder / "kernel.mlir", "-o", folder / "exported.mlc", "--export-schedules=" + exported}, folder);
+  const nlohmann::ordered_json chosen = nlohmann::ordered_json::parse(readText(exported));
+  const nlohmann::ordered_json::json_pointer kernels("/schedules/0/kernels");
+  std::vector<Way> ways;
+  for (size_t i = 0; i < chosen[kernels].size(); ++i) {
+    const nlohmann::ordered_json &kernel = chosen[kernels][i];
+    for (const nlohmann::ordered_json &choice : kernel["choices"]) {
+      Way way;
+      way.choice = choice;
+      way.isCostModels = choice == kernel["schedule"];
+      if (way.isCostModels && i > 0)
+        continue; // the first kernel's is the same module
+      nlohmann::ordered_json told = chosen;
+      told[kernels][i]["schedule"] = choice;
+      way.schedulesFile = folder / ("schedules" + std::to_string(ways.size()) + ".json");
+      writeText(way.schedulesFile, told.dump());
+      ways.push_back(way);
+    }
+  }
+  if (ways.empty())
+    ways.emplace_back();
+  return ways;
 }
 
 void append(std::vector<double> &all, const std::vector<double> &some) {
@@ -111,10 +149,14 @@ nlohmann::ordered_json figures(const Candidate &candidate, const std::vector<dou
 }
 
 nlohmann::ordered_json toJson(const Candidate &candidate, const Peaks &peaks, bool assembly) {
-  nlohmann::ordered_json json{{"options", candidate.options},
+  nlohmann::ordered_json json{{"options", candidate.way.options},
                               {"schedule", candidate.schedule},
                               {"arithmetic", candidate.arithmetic},
                               {"hot", figures(candidate, candidate.hot, peaks)}};
+  if (!candidate.way.choice.empty()) {
+    json["choice"] = candidate.way.choice;
+    json["cost_model"] = candidate.way.isCostModels;
+  }
   if (!candidate.cold.empty())
     json["cold"] = figures(candidate, candidate.cold, peaks);
   if (assembly)
@@ -140,8 +182,10 @@ void printTable(const nlohmann::ordered_json &candidates) {
       print("%-5s ", state);
       printFigures(candidate[state]);
       const std::string options = candidate["options"];
-      print("  %s%s%s\n", candidate["schedule"].get<std::string>().c_str(), options.empty() ? "" : "   ",
-            options.c_str());
+      std::string schedule = candidate["schedule"];
+      if (candidate.contains("choice"))
+        schedule = candidate["choice"].get<std::string>() + (candidate["cost_model"] ? "   the cost model's" : "");
+      print("  %s%s%s\n", schedule.c_str(), options.empty() ? "" : "   ", options.c_str());
     }
 }
 
@@ -185,6 +229,8 @@ CLI::App *addLaboratory(CLI::App &app, LaboratoryOptions &options) {
          "--compile-with", options.candidates,
          "Options of mlc-opt, as one text: a candidate that takes turns with mlc-opt's defaults; repeat for more")
       ->allow_extra_args(false);
+  lab->add_flag("--candidates", options.schedules,
+                "Every schedule that the kernel could be built with, in turns: what --tune of mlc-opt chooses from");
   lab->add_option("--threads", options.threads, "Threads")
       ->capture_default_str()
       ->check(CLI::Range(1, MLC_MAX_THREADS));
@@ -204,9 +250,10 @@ int runLaboratory(const LaboratoryOptions &options) {
   TemporaryFolder folder;
   writeText(folder / "kernel.mlir", text.ir);
   std::vector<Candidate> candidates;
-  std::vector<std::string> ways = options.candidates;
-  ways.insert(ways.begin(), "");
-  for (const std::string &one : ways)
+  std::vector<Way> ways = options.schedules ? allSchedules(folder) : std::vector<Way>(1);
+  for (const std::string &given : options.candidates)
+    ways.emplace_back().options = given;
+  for (const Way &one : ways)
     candidates.push_back(compile(one, text, options, "kernel" + std::to_string(candidates.size()), folder));
   measure(candidates, options.seconds, cold);
   const Peaks peaks = measurePeaks(options.threads);

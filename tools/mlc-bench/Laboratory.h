@@ -16,6 +16,7 @@ struct LaboratoryOptions {
   std::vector<std::string> candidates; // options of mlc-opt, beside its defaults
   uint32_t threads = 1;
   double seconds = 1;
+  bool schedules = false; // all that the kernel could be built with
   bool assembly = false, json = false;
 };
 
