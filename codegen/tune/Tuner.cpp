@@ -11,8 +11,8 @@ using namespace mlir;
 namespace mlc::codegen {
 namespace {
 
-// A kernel whose share is less gets this: what it costs to compile its candidates should not be for nothing.
-constexpr double kLeastSeconds = 0.5;
+// A kernel whose share is less, or is used up by compiling its candidates, gets this: that should not be for nothing.
+constexpr double kLeastSeconds = 0.3;
 
 double steadySeconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -44,8 +44,7 @@ public:
         options.progress(done, open.size());
       double start = now(), share = workLeft > 0 ? work[i] / workLeft : 1;
       workLeft -= work[i];
-      double until = std::min(end, start + std::max((end - start) * share, kLeastSeconds));
-      if (failed(measure(i, until)))
+      if (failed(measure(i, start + (end - start) * share, end)))
         return failure();
     }
     return success();
@@ -67,15 +66,16 @@ private:
     return open;
   }
 
-  LogicalResult measure(size_t i, double until) {
+  LogicalResult measure(size_t i, double until, double end) {
     ScheduleChoice &choice = choices[i];
     const ScheduledKernel &kernel = schedule.kernels[i];
     choice.by = ChosenBy::NotReached;
-    if (now() >= until)
+    if (now() >= end)
       return success();
     auto candidates = options.load ? options.load(i, choice) : load(i);
     if (failed(candidates))
       return failure();
+    until = std::min(end, std::max(until, now() + kLeastSeconds));
     Selection selection = selectFastest(
         choice.names.size(), [&](size_t candidate) { return (*candidates)->time(candidate); },
         [&] { return now() >= until; });

@@ -1,5 +1,6 @@
 // Which schedule was the fastest: what comes back is what went in, or nothing.
 #include "codegen/cache/ScheduleCache.h"
+#include "codegen/cache/KernelCache.h"
 #include "codegen/target/Target.h"
 #include "test/unit/FolderTest.h"
 
@@ -67,6 +68,14 @@ TEST_F(ScheduleCacheTest, DamageIsFound) {
   }
   cache->store(kernel("k1"), target, "vector", "8x48");
   EXPECT_EQ(cache->find(kernel("k1"), target, "vector"), "8x48");
+}
+
+TEST_F(ScheduleCacheTest, TrimmingTheKernelsTrimsThese) {
+  cache->store(kernel("k1"), target, "vector", "8x48");
+  KernelCache(folder.string()).trim();
+  EXPECT_TRUE(cache->find(kernel("k1"), target, "vector"));
+  KernelCache(folder.string(), /*mostBytes=*/1).trim();
+  EXPECT_FALSE(cache->find(kernel("k1"), target, "vector"));
 }
 
 // Readers see one of the names that were written, whole.
