@@ -67,7 +67,7 @@ static constexpr Phase kPhases[] = {
      "", schedule, verifyScheduled},
 
     {"tune", "with --tune or --schedules, the kernels that have a choice ask for the schedule that was chosen", "",
-     tuneKernels, nullptr, /*mayRefuse=*/true},
+     tuneKernels, verifyTuned, /*mayRefuse=*/true},
 
     {"kernels", "one LLVM function for each kernel function, with the kernel ABI", "", emitKernels, verifyKernels},
 

@@ -186,6 +186,17 @@ LogicalResult verifyScheduled(Compilation &c) {
       llvm::all_of(c.codes, [](const TargetCode &code) { return succeeded(verifySchedule(*code.schedule)); }));
 }
 
+LogicalResult verifyTuned(Compilation &c) {
+  for (const TargetCode &code : c.codes)
+    for (auto [kernel, choice] : llvm::zip(code.schedule->kernels, code.choices)) {
+      Operation *function = kernel.function;
+      auto asked = function->getAttrOfType<StringAttr>(codegen::kScheduleAttr);
+      if (choice.chosen ? !asked || asked.getValue() != choice.name() : bool(asked))
+        return broken(function, "tune") << "does not ask for the schedule that was chosen";
+    }
+  return success();
+}
+
 static LogicalResult verifyEmitted(const codegen::Schedule &schedule, const codegen::Kernels &kernels) {
   for (auto [scheduled, emitted] : llvm::zip(schedule.kernels, kernels.emitted)) {
     if (!emitted.module) // cached

@@ -14,6 +14,7 @@ mlir::LogicalResult verifyUnpadded(Compilation &c);
 mlir::LogicalResult verifyLaidOut(Compilation &c);
 mlir::LogicalResult verifyFused(Compilation &c);
 mlir::LogicalResult verifyScheduled(Compilation &c);
+mlir::LogicalResult verifyTuned(Compilation &c);
 mlir::LogicalResult verifyKernels(Compilation &c);
 
 } // namespace mlc
