@@ -33,8 +33,8 @@ void leave(Compilation &c, ModuleOp before, const Phase &phase, StringRef phaseB
       command += " --" + option.name.str() + "=" + c.options.*option.value;
   if (!c.options.schedules.empty())
     command += " --schedules=" + c.options.schedules;
-  if (c.options.tune != "off")
-    command += " --tune=cached"; // what was measured is kept, and not measured again
+  if (c.options.tune != "off") // what was measured is kept, and not measured again
+    command += " --tune=" + (c.options.cache.path.empty() ? c.options.tune : "cached");
   for (const auto &[name, passes] : c.options.addedPasses)
     if (name == phase.name)
       command += " --add-passes='" + name + ":" + passes + "'";

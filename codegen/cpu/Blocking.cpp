@@ -80,9 +80,9 @@ std::vector<RegisterTile> registerTiles(const CostModel &model) {
   for (int64_t nv = step; nv <= std::min(mostVectors, p.vectors); nv += step)
     for (int64_t mr = 1; mr <= std::min(mostRows, p.rows); ++mr) {
       int64_t registers = mr * nv + (nv + 1) * p.productsPerWord; // sums, a row of rhs, an element of lhs
-      // The windows of neighbouring rows overlap: LLVM loads what they share once, and keeps it (8x48 of a depthwise 3x3
-      // convolution accessed its stack 197 times, and took 1.4 times as long as 8x32, which does not). With 16 registers
-      // there are none to spare: smaller blocks are no faster.
+      // The windows of neighbouring rows overlap: LLVM loads what they share once, and keeps it (8x48 of a depthwise
+      // 3x3 convolution accessed its stack 197 times, and took 1.4 times as long as 8x32, which does not). With 16
+      // registers there are none to spare: smaller blocks are no faster.
       if (p.lanesInLhs && model.target.vector_registers >= 32)
         registers += 8;
       // Dots of bf16 with 31 registers of 32 left LLVM none for what it hoists.

@@ -174,6 +174,19 @@ def test_kernels_of_other_models_are_a_note(tools, model, tmp_path):
     assert chosen(report) == ["cost model"] * 2
 
 
+def test_several_targets(tools, model, tmp_path, cache):
+    if "avx512f" not in open("/proc/cpuinfo").read():
+        pytest.skip("this machine runs one target")
+    both = "--target-cpu=x86-64-v3,x86-64-v4"
+    report, _ = tools.compile(model, tmp_path / "a.mlc", both, "--tune=600", "--report", f"--export-schedules={tmp_path / 's.json'}")
+    assert report.count(" measurement ") == 4
+    tools.compile(model, tmp_path / "b.mlc", both, f"--schedules={tmp_path / 's.json'}")
+    assert (tmp_path / "a.mlc").read_bytes() == (tmp_path / "b.mlc").read_bytes()
+    # What the file has for other targets is not looked at.
+    report, _ = tools.compile(model, tmp_path / "c.mlc", TARGET, f"--schedules={tmp_path / 's.json'}", "--report")
+    assert chosen(report) == ["file"] * 2
+
+
 def test_a_target_that_does_not_run_here(tools, model, tmp_path):
     features = open("/proc/cpuinfo").read()
     missing = next((llvm for llvm, linux in (("amx-bf16", "amx_bf16"), ("avx512fp16", "avx512_fp16")) if linux not in features), None)
