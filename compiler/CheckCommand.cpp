@@ -30,20 +30,26 @@ StringRef fileOf(StringRef text) { return llvm::sys::fs::exists(text) ? text : t
 
 LogicalResult checkValues(const CommandLine &line) {
   for (const llvm::cl::Option *option : std::initializer_list<const llvm::cl::Option *>{
-           &line.output, &line.head, &line.precision, &line.unpad, &line.targetCpu, &line.winograd, &line.fastMatmul,
-           &line.emit, &line.compileTo, &line.compileFrom, &line.code, &line.jobs, &line.compareWith, &line.tolerance,
-           &line.entry, &line.tune, &line.schedules, &line.exportSchedules})
+           &line.output, &line.head, &line.pad, &line.precision, &line.unpad, &line.targetCpu, &line.winograd,
+           &line.fastMatmul, &line.emit, &line.compileTo, &line.compileFrom, &line.code, &line.jobs, &line.compareWith,
+           &line.tolerance, &line.entry, &line.tune, &line.schedules, &line.exportSchedules})
     if (option->getNumOccurrences() > 1)
       return refuse("-" + StringRef(option->ArgStr.size() > 1 ? "-" : "") + option->ArgStr + " is given " +
                     llvm::Twine(option->getNumOccurrences()) + " times; give it once");
   for (const llvm::cl::opt<std::string> *option :
-       {&line.output, &line.targetCpu, &line.winograd, &line.compileTo, &line.compileFrom, &line.compareWith,
+       {&line.output, &line.pad, &line.targetCpu, &line.winograd, &line.compileTo, &line.compileFrom, &line.compareWith,
         &line.entry, &line.schedules, &line.exportSchedules})
     if (option->getNumOccurrences() && option->getValue().empty())
       return refuse("-" + StringRef(option->ArgStr.size() > 1 ? "-" : "") + option->ArgStr + " has no value");
   const StringRef modes[] = {"off", "f2", "f4", "auto"};
   if (!llvm::is_contained(modes, StringRef(line.winograd)))
     return refuse("--winograd=" + line.winograd + ": expected off, f2, f4 or auto");
+  if (line.pad.getNumOccurrences()) {
+    if (auto padding = parsePadding(line.pad); !padding)
+      return refuse("--pad=" + line.pad + ": " + llvm::toString(padding.takeError()));
+    if (line.shapes.empty())
+      return refuse("--pad=" + line.pad + " fills up to sizes that --shape binds; give --shape for each bucket");
+  }
   StringRef unpad = line.unpad;
   if (unpad != "off" && !unpad.empty())
     if (auto capacities = parseCapacities(unpad, INT32_MAX); !capacities)

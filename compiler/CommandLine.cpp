@@ -61,6 +61,7 @@ FailureOr<CompileOptions> CommandLine::compileOptions() const {
   CompileOptions options;
   options.input.path = input;
   options.input.shapes.assign(shapes.begin(), shapes.end());
+  options.input.pad = pad;
   options.input.constants.assign(constants.begin(), constants.end());
   options.input.head = head;
   options.output = output;

@@ -24,6 +24,13 @@ struct CommandLine {
                                      llvm::cl::desc("Binds symbolic dimensions (batch=8,seq=128) or an input's shape "
                                                     "(ids=8x128); repeat for one shape bucket each"),
                                      llvm::cl::value_desc("binding"), llvm::cl::cat(compiling)};
+  llvm::cl::opt<std::string> pad{
+      "pad",
+      llvm::cl::desc(
+          "Dimensions that --shape binds in which a run may be smaller: inputs are filled up with zeros to the "
+          "smallest bucket that they fit into, outputs are cut. Without mask=INPUT, whose zeros hide what is "
+          "filled up, only the first dimension, a batch"),
+      llvm::cl::value_desc("dimension,...,mask=INPUT"), llvm::cl::cat(compiling)};
   llvm::cl::list<std::string> constants{"const", llvm::cl::desc("Freezes an input of an ONNX model to a value"),
                                         llvm::cl::value_desc("NAME=FILE.npy"), llvm::cl::cat(compiling)};
   llvm::cl::opt<Head> head{

@@ -130,6 +130,7 @@ LogicalResult compareModels(MLIRContext &context, const CompileOptions &options,
   other.input.path = request.with;
   if (StringRef(request.with).ends_with(".mlir") || StringRef(request.with).ends_with(".mlirbc")) {
     other.input.shapes.clear(); // are for the first: IR has its own
+    other.input.pad.clear();
     other.input.constants.clear();
   }
   Compilation b(context, other);

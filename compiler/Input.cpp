@@ -34,6 +34,12 @@ FailureOr<OwningOpRef<ModuleOp>> importInput(MLIRContext &context, const InputOp
       return fail(context, "--shape=" + text + ": " + llvm::toString(binding.takeError()));
     importOptions.shapes.push_back(std::move(*binding));
   }
+  if (!input.pad.empty()) {
+    llvm::Expected<Padding> padding = parsePadding(input.pad);
+    if (!padding)
+      return fail(context, "--pad=" + input.pad + ": " + llvm::toString(padding.takeError()));
+    importOptions.padding = std::move(*padding);
+  }
   for (const std::string &text : input.constants) {
     auto binding = splitBinding(context, "const", text);
     if (failed(binding))

@@ -15,6 +15,7 @@ namespace mlc {
 struct InputOptions {
   std::string path;                   // .onnx, a checkpoint directory, or .mlir
   std::vector<std::string> shapes;    // --shape, one bucket each
+  std::string pad;                    // --pad; empty: none
   std::vector<std::string> constants; // --const NAME=FILE.npy
   Head head = Head::Auto;             // --head, of checkpoint directories
 };

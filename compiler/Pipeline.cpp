@@ -191,6 +191,8 @@ static LogicalResult writeModule(Compilation &c) {
   // A list of buckets is one entry: an option is found by its name.
   if (!c.options.input.shapes.empty())
     program.options.emplace_back("shape", llvm::join(c.options.input.shapes, " "));
+  if (!c.options.input.pad.empty())
+    program.options.emplace_back("pad", c.options.input.pad);
   for (const PassOption &option : passOptions())
     if (c.options.*option.value != PipelineOptions().*option.value)
       program.options.emplace_back(option.name, c.options.*option.value);

@@ -64,8 +64,10 @@ private:
 
 std::string specText(const codegen::TensorSpecDesc &spec) {
   std::string text = spec.name + ": " + program::EnumNameDType(spec.dtype) + "[";
-  for (size_t i = 0; i < spec.shape.size(); ++i)
-    text += (i ? "," : "") + std::to_string(spec.shape[i]);
+  for (size_t i = 0; i < spec.shape.size(); ++i) {
+    bool isPadded = !spec.padded.empty() && !spec.padded[i].empty();
+    text += (i ? "," : "") + (isPadded ? spec.padded[i] + "<=" : "") + std::to_string(spec.shape[i]);
+  }
   return text + "]";
 }
 

@@ -1,6 +1,7 @@
 #include "frontend/Import.h"
 
 #include "dialects/mlc/MlcDialect.h"
+#include "frontend/Padding.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/FileSystem.h"
@@ -41,6 +42,12 @@ static mlc::ImportResult importAny(MLIRContext &context, StringRef path, const I
   }
   if (path != "-" && !path.ends_with(".mlir") && !path.ends_with(".mlirbc"))
     return importOnnx(context, path, options);
+  if (!options.padding.dims.empty()) {
+    emitError(UnknownLoc::get(&context), "'")
+        << path << "' has static shapes already, and its entry points say where they may be smaller (" << kPaddedAttr
+        << "): --pad does not apply";
+    return failure();
+  }
   if (!options.shapes.empty() || !options.constants.empty()) {
     emitError(UnknownLoc::get(&context), "'")
         << path << "' has static shapes already: --shape and --const do not apply";
@@ -55,6 +62,13 @@ static mlc::ImportResult importAny(MLIRContext &context, StringRef path, const I
 mlc::ImportResult mlc::importModel(MLIRContext &context, StringRef path, const ImportOptions &options) {
   ImportResult module = importAny(context, path, options);
   if (failed(module) || failed(checkBuckets(**module)))
+    return failure();
+  auto importWith = [&](const std::vector<ShapeBinding> &shapes) {
+    ImportOptions other = options;
+    other.shapes = shapes;
+    return importAny(context, path, other);
+  };
+  if (!options.padding.dims.empty() && failed(markPadding(**module, options.shapes, options.padding, importWith)))
     return failure();
   return module;
 }

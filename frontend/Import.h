@@ -21,6 +21,15 @@ struct ShapeBinding {
 // "batch=8,seq=128" (symbols) or "ids=8x128" (an input's shape), mixed as one likes.
 llvm::Expected<ShapeBinding> parseShapeBinding(llvm::StringRef text);
 
+// Of --pad: symbolic dimensions that a run may be smaller in, and the input that hides what they are filled up with.
+struct Padding {
+  std::vector<std::string> dims; // none: runs have exactly the sizes of a bucket
+  std::string mask;              // may be empty
+  std::string text;              // as it was given
+};
+// "batch,seq,mask=attention_mask"
+llvm::Expected<Padding> parsePadding(llvm::StringRef text);
+
 // What a checkpoint's network ends in. Auto: what its modules.json says; else what it was saved with, where that is
 // stored; else the pooler where one is stored; else none.
 enum class Head {
@@ -40,6 +49,7 @@ enum class Head {
 struct ImportOptions {
   // One entry function each; none means one bucket without bindings.
   std::vector<ShapeBinding> shapes;
+  Padding padding;
   Head head = Head::Auto;
   // Inputs that are frozen.
   std::map<std::string, HostTensor> constants;

@@ -1,4 +1,4 @@
-// Parser of --shape.
+// Parsers of --shape and --pad.
 #include "frontend/Import.h"
 
 using namespace llvm;
@@ -32,4 +32,28 @@ Expected<mlc::ShapeBinding> mlc::parseShapeBinding(StringRef text) {
       return createStringError("'" + name + "' is bound twice");
   }
   return binding;
+}
+
+Expected<mlc::Padding> mlc::parsePadding(StringRef text) {
+  Padding padding;
+  padding.text = text.str();
+  SmallVector<StringRef> items;
+  text.split(items, ',');
+  for (StringRef item : items) {
+    bool isMask = item.consume_front("mask=");
+    if (item.empty())
+      return createStringError(isMask ? "mask= names no input"
+                                      : "expected dimensions, as batch,seq,mask=attention_mask");
+    if (isMask && !padding.mask.empty())
+      return createStringError("two masks are given, '" + padding.mask + "' and '" + item + "'");
+    if (!isMask && is_contained(padding.dims, item))
+      return createStringError("'" + item + "' is given twice");
+    if (isMask)
+      padding.mask = item.str();
+    else
+      padding.dims.push_back(item.str());
+  }
+  if (padding.dims.empty())
+    return createStringError("it names no dimension; expected dimensions, as batch,seq,mask=attention_mask");
+  return padding;
 }

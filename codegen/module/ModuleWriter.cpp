@@ -18,7 +18,11 @@ std::string baseName(const std::string &path) { return path.substr(path.rfind('/
 // ---- Structs to FlatBuffers: one function per table ----
 
 auto pack(FlatBufferBuilder &builder, const TensorSpecDesc &spec) {
-  return program::CreateTensorSpecDirect(builder, spec.name.c_str(), spec.dtype, &spec.shape, spec.capacity);
+  std::vector<Offset<flatbuffers::String>> padded;
+  for (const std::string &name : spec.padded)
+    padded.push_back(builder.CreateSharedString(name));
+  return program::CreateTensorSpecDirect(builder, spec.name.c_str(), spec.dtype, &spec.shape, spec.capacity,
+                                         padded.empty() ? nullptr : &padded);
 }
 
 auto pack(FlatBufferBuilder &builder, const ParamDesc &param) {

@@ -25,7 +25,8 @@ struct TensorSpecDesc {
   std::string name;
   DType dtype = DType::f32;
   std::vector<int64_t> shape;
-  uint64_t capacity = 0; // of an input; 0: no limit
+  uint64_t capacity = 0;           // of an input; 0: no limit
+  std::vector<std::string> padded; // of each dimension, or none: its name where a run's may be smaller
 };
 
 struct ParamDesc {

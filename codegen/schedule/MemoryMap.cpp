@@ -69,10 +69,15 @@ private:
 
   int64_t end() const { return launches.size(); } // the step of the final copies
 
-  TensorSpecDesc specOf(Type type, Attribute name, const Twine &otherwise) {
+  TensorSpecDesc specOf(Type type, Attribute name, const Twine &otherwise, ArrayAttr padded) {
     auto tensor = cast<RankedTensorType>(type);
     auto given = dyn_cast_or_null<StringAttr>(name);
-    return {given ? given.str() : otherwise.str(), dtypeOf(tensor.getElementType()), tensor.getShape().vec(), 0};
+    TensorSpecDesc spec{given ? given.str() : otherwise.str(), dtypeOf(tensor.getElementType()),
+                        tensor.getShape().vec()};
+    if (padded)
+      for (auto dimension : padded.getAsRange<StringAttr>())
+        spec.padded.push_back(dimension.str());
+    return spec;
   }
 
   void bindArguments() {
@@ -86,7 +91,8 @@ private:
         continue;
       }
       uint32_t index = map.inputs.size();
-      map.inputs.push_back(specOf(argument.getType(), entry.getArgAttr(i, kNameAttr), "input" + Twine(i)));
+      map.inputs.push_back(specOf(argument.getType(), entry.getArgAttr(i, kNameAttr), "input" + Twine(i),
+                                  entry.getArgAttrOfType<ArrayAttr>(i, kPaddedAttr)));
       if (auto capacity = entry.getArgAttrOfType<IntegerAttr>(i, kCapacityAttr))
         map.inputs.back().capacity = capacity.getInt();
       map.bindings[argument] = {Base::input, index, 0, bytes};
@@ -103,7 +109,8 @@ private:
       }
       tied.push_back(variable);
       std::string otherwise = variable ? tensors.variables[*variable].name : ("output" + Twine(i)).str();
-      map.outputs.push_back(specOf(value.getType(), publicName, otherwise));
+      map.outputs.push_back(
+          specOf(value.getType(), publicName, otherwise, entry.getResultAttrOfType<ArrayAttr>(i, kPaddedAttr)));
     }
   }
 

@@ -41,6 +41,8 @@ inline constexpr llvm::StringLiteral kNameAttr = "mlc.name";         // on an ar
 inline constexpr llvm::StringLiteral kVariableAttr = "mlc.variable"; // on an argument or result: the variable's symbol
 // On an argument: this bucket is for values with at most so many elements that are not 0.
 inline constexpr llvm::StringLiteral kCapacityAttr = "mlc.capacity";
+// On an argument or result: for each dimension the symbolic one that a run's may be smaller in, or an empty string.
+inline constexpr llvm::StringLiteral kPaddedAttr = "mlc.padded";
 
 } // namespace mlc
 

@@ -20,7 +20,8 @@ def Mlc_Dialect : Dialect {
     An entry point is a `func.func` with the unit attribute `mlc.entry`; its arguments and results carry their public
     names as `mlc.name`. A symbolic shape bucket of the same entry point is a further function whose `mlc.entry`
     has the same value. Buckets of the same shapes differ in `mlc.capacity` of an argument, a mask: at most so many of
-    its elements are not 0.
+    its elements are not 0. `mlc.padded`, one string for each dimension of an argument or result, names the symbolic
+    dimensions in which the tensors of a run may be smaller: arguments are filled up with zeros, results are cut.
   }];
   let useDefaultAttributePrinterParser = 1;
   let hasConstantMaterializer = 1;

@@ -78,6 +78,11 @@ def _library() -> ctypes.CDLL:
         "mlc_module_output_count": (size, [handle, size]),
         "mlc_module_input_spec": (ctypes.c_int, spec),
         "mlc_module_output_spec": (ctypes.c_int, spec),
+        "mlc_module_find_bucket": (ctypes.c_int, [handle, size, tensors, size, ctypes.POINTER(size)]),
+        "mlc_module_output_shape": (
+            ctypes.c_int,
+            [handle, size, size, size, tensors, size, ctypes.POINTER(ctypes.c_int64)],
+        ),
         "mlc_session_create": (ctypes.c_int, [handle, ctypes.POINTER(_SessionOptions), ctypes.POINTER(handle)]),
         "mlc_session_destroy": (None, [handle]),
         "mlc_session_run_named": (
@@ -239,6 +244,22 @@ class Module:
         count = _library().mlc_module_bucket_count(self._module, self.entries.index(self.entry))
         return [self._specs("input", self.entry, bucket) for bucket in range(count)]
 
+    def _outputs_for(self, arrays: dict) -> list:
+        """What a run on these arrays gives; in the first bucket, where the runtime will say what is wrong with them."""
+        library, entry = _library(), self.entries.index(self.entry)
+        names = [spec.name for spec in self.inputs]
+        if set(names) != set(arrays):
+            return self.outputs
+        views = (_Tensor * len(names))(*(_view(name, arrays[name]) for name in names))
+        bucket = ctypes.c_size_t()
+        _check(library.mlc_module_find_bucket(self._module, entry, views, len(names), ctypes.byref(bucket)))
+        specs = self._specs("output", self.entry, bucket.value)
+        for i, spec in enumerate(specs):
+            shape = (ctypes.c_int64 * len(spec.shape))()
+            _check(library.mlc_module_output_shape(self._module, entry, bucket, i, views, len(names), shape))
+            specs[i] = TensorSpec(spec.name, spec.dtype, tuple(shape))
+        return specs
+
     def verify(self) -> None:
         """Compares the parameters with their checksum."""
         _check(_library().mlc_module_verify(self._module))
@@ -254,12 +275,7 @@ class Module:
         for name in inputs:
             _bytes(name)
         arrays = {name: _as_input(name, value) for name, value in inputs.items()}
-        bucket = 0
-        for index, specs in enumerate(self.buckets):
-            if all(spec.name in arrays and arrays[spec.name].shape == spec.shape for spec in specs):
-                bucket = index
-                break
-        outputs = {s.name: np.empty(s.shape, s.dtype) for s in self._specs("output", self.entry, bucket)}
+        outputs = {spec.name: np.empty(spec.shape, spec.dtype) for spec in self._outputs_for(arrays)}
 
         def pack(arrays):
             names = (ctypes.c_char_p * len(arrays))(*(_bytes(name) for name in arrays))

@@ -208,6 +208,34 @@ mlc_status mlc_module_find_bucket(const mlc_module *module, size_t entry, const 
   });
 }
 
+mlc_status mlc_module_output_shape(const mlc_module *module, size_t entry, size_t bucket, size_t output,
+                                   const mlc_tensor *inputs, size_t input_count, int64_t *shape) {
+  return guarded([&] {
+    const BucketPlan &plan = bucketOf(module, entry, bucket);
+    if (input_count)
+      require(inputs, "inputs");
+    module->module->checkBucket(module->module->entry(entry), bucket, inputs, input_count);
+    if (output >= plan.visibleOutputs.size())
+      fail(MLC_INVALID_ARGUMENT, concat("output ", output, " does not exist: there are ", plan.visibleOutputs.size()));
+    const uint32_t index = plan.visibleOutputs[output];
+    const auto *dims = plan.bucket->outputs()->Get(index)->shape();
+    const size_t rank = dims ? dims->size() : 0;
+    if (rank)
+      require(shape, "shape");
+    for (size_t dim = 0; dim < rank; ++dim)
+      shape[dim] = plan.outputSize(index, dim, inputs);
+  });
+}
+
+const char *mlc_module_padded_dim(const mlc_module *module, size_t entry, size_t bucket, size_t input, size_t dim) {
+  if (bucket >= mlc_module_bucket_count(module, entry))
+    return nullptr;
+  const BucketPlan &plan = module->module->entries[entry].buckets[bucket];
+  if (input >= plan.paddedInputs.size() || dim >= plan.paddedInputs[input].size() || plan.paddedInputs[input][dim] < 0)
+    return nullptr;
+  return plan.bucket->inputs()->Get(input)->padded()->Get(dim)->c_str();
+}
+
 mlc_status mlc_module_program(const mlc_module *module, const void **data, size_t *size) {
   return guarded([&] {
     clear(data, "data");

@@ -14,11 +14,12 @@ namespace mlc::format {
 
 inline constexpr uint64_t magic = 0x4c55444f4d434c4d; // "MLCMODUL", little-endian
 inline constexpr uint16_t majorVersion = 1;
-inline constexpr uint16_t minorVersion = 1; // 1: TensorSpec.capacity
+inline constexpr uint16_t minorVersion = 2; // 1: TensorSpec.capacity, 2: TensorSpec.padded
 inline constexpr uint64_t sectionAlignment = 4096;
 inline constexpr uint64_t paramAlignment = 64;
 inline constexpr uint32_t maxSections = 1024;
-inline constexpr uint32_t maxSlots = 8; // nesting depth of Repeat
+inline constexpr uint32_t maxSlots = 8;       // nesting depth of Repeat
+inline constexpr uint32_t maxPaddedDims = 16; // symbolic dimensions of a bucket that runs may be smaller in
 
 // `sections` points to header.section_count() headers.
 inline uint64_t headerChecksum(program::FileHeader header, const program::SectionHeader *sections) {

@@ -1,7 +1,6 @@
 // Reading, verifying, and loading of module files. docs/module-format.md describes them.
 #include "runtime/core/Module.h"
 
-#include "runtime/core/Checks.h"
 #include "runtime/core/Format.h"
 #include "runtime/core/Tensor.h"
 #include "runtime/cpu/CpuFeatures.h"
@@ -10,7 +9,6 @@
 #include <cstring>
 #include <dlfcn.h>
 #include <fcntl.h>
-#include <optional>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -324,107 +322,6 @@ size_t Module::findEntry(const char *wanted) const {
   }
   fail(MLC_NOT_FOUND,
        concat("'", name, "' has no entry point '", wanted, "'; it has ", known.empty() ? "none" : known));
-}
-
-// A rank that no bucket has is refused before the shape is read: it may be garbage.
-static void checkInput(const EntryPlan &entry, size_t input, const mlc_tensor &tensor) {
-  auto rankIn = [input](const BucketPlan &plan) {
-    const auto *shape = plan.bucket->inputs()->Get(input)->shape();
-    return shape ? size_t(shape->size()) : 0;
-  };
-  const bool known = std::any_of(entry.buckets.begin(), entry.buckets.end(), [&](const BucketPlan &plan) {
-    return tensor.rank >= 0 && rankIn(plan) == size_t(tensor.rank);
-  });
-  checkShape(tensor, known ? size_t(tensor.rank) : rankIn(entry.buckets[0]), "input",
-             entry.buckets[0].bucket->inputs()->Get(input)->name()->c_str());
-}
-
-namespace {
-
-// Of one input at a time: buckets that differ in capacity do so for one mask.
-class NonZeroCount {
-public:
-  explicit NonZeroCount(const mlc_tensor *inputs) : inputs(inputs) {}
-  uint64_t of(size_t input, const char *name) {
-    if (known(input))
-      return count;
-    checkData(inputs[input], Access::read, "input", name);
-    counted = input;
-    return count = countNonZeros(inputs[input]);
-  }
-  std::optional<uint64_t> known(size_t input) const { return input == counted ? std::optional(count) : std::nullopt; }
-
-private:
-  const mlc_tensor *inputs;
-  size_t counted = SIZE_MAX;
-  uint64_t count = 0;
-};
-
-// The capacity of a bucket of `specs` that fits the inputs, the largest number where it has none; 0: it does not fit.
-uint64_t roomIn(const flatbuffers::Vector<flatbuffers::Offset<program::TensorSpec>> &specs, size_t count,
-                const mlc_tensor *inputs, NonZeroCount &nonZeros) {
-  for (size_t i = 0; i < count; ++i)
-    if (!sameShapeAndType(*specs.Get(i), inputs[i]))
-      return 0;
-  uint64_t room = UINT64_MAX;
-  for (size_t i = 0; i < count; ++i) {
-    const program::TensorSpec &spec = *specs.Get(i);
-    if (!spec.capacity())
-      continue;
-    if (nonZeros.of(i, spec.name()->c_str()) > spec.capacity())
-      return 0;
-    room = std::min(room, spec.capacity());
-  }
-  return room;
-}
-
-} // namespace
-
-size_t Module::findBucket(const EntryPlan &entry, const mlc_tensor *inputs, size_t count) const {
-  const char *entryName = entry.entry->name()->c_str();
-  size_t expected = entry.buckets[0].inputBytes.size();
-  auto signature = [](const BucketPlan &plan) {
-    std::string result;
-    for (size_t i = 0; i < plan.inputBytes.size(); ++i) {
-      const program::TensorSpec &spec = *plan.bucket->inputs()->Get(i);
-      result += (i ? ", " : "") + spec.name()->str() + ": " + describe(spec);
-      if (spec.capacity())
-        result += concat(" (at most ", spec.capacity(), " that are not 0)");
-    }
-    return result;
-  };
-  if (count != expected)
-    fail(MLC_INVALID_ARGUMENT, concat("entry point '", entryName, "' takes ", expected, " inputs (",
-                                      signature(entry.buckets[0]), "), but ", count, " were given"));
-  for (size_t i = 0; i < count; ++i)
-    checkInput(entry, i, inputs[i]);
-  // Of those that fit, the one with the least room to spare.
-  NonZeroCount nonZeros(inputs);
-  size_t best = entry.buckets.size();
-  uint64_t leastRoom = UINT64_MAX;
-  for (size_t b = 0; b < entry.buckets.size(); ++b)
-    if (uint64_t room = roomIn(*entry.buckets[b].bucket->inputs(), count, inputs, nonZeros);
-        room && (best == entry.buckets.size() || room < leastRoom)) {
-      best = b;
-      leastRoom = room;
-    }
-  if (best < entry.buckets.size())
-    return best;
-  std::string given;
-  const char *advice = "\nGive inputs of these shapes and types, or compile for yours with --shape";
-  for (size_t i = 0; i < count; ++i) {
-    const program::TensorSpec &spec = *entry.buckets[0].bucket->inputs()->Get(i);
-    given += concat(i ? ", " : "", spec.name()->c_str(), ": ", describe(inputs[i]));
-    if (std::optional<uint64_t> counted = nonZeros.known(i)) {
-      given += concat(" (", *counted, " that are not 0)");
-      advice = "\nGive fewer tokens, or compile for as many with --unpad";
-    }
-  }
-  std::string buckets;
-  for (const BucketPlan &plan : entry.buckets)
-    buckets += "\n  " + signature(plan);
-  fail(MLC_INVALID_ARGUMENT, concat("entry point '", entryName, "' was not compiled for inputs ", given,
-                                    ". It was compiled for:", buckets, advice));
 }
 
 } // namespace mlc::runtime

@@ -9,6 +9,7 @@
 #include "runtime/program_generated.h"
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace mlc::runtime {
@@ -40,6 +41,13 @@ struct Step {
   const int64_t *constants = nullptr;
 };
 
+// A symbolic dimension that runs may be smaller in; their size is that of dimension `dim` of `input`.
+struct PaddedDim {
+  std::string_view name;
+  int64_t size; // the largest
+  uint32_t input, dim;
+};
+
 struct BucketPlan {
   const program::Bucket *bucket;
   BlockTable blocks;
@@ -48,6 +56,13 @@ struct BucketPlan {
   std::vector<uint64_t> inputBytes, outputBytes;
   std::vector<uint32_t> visibleOutputs; // outputs that the caller gets: those not tied to a variable
   uint32_t maxBindings = 0;
+  std::vector<PaddedDim> paddedDims;
+  // Of each tensor: for each dimension the index into paddedDims, or -1; nothing where all are exact.
+  std::vector<std::vector<int32_t>> paddedInputs, paddedOutputs;
+  uint64_t inputElements = 0;
+
+  // The size of a dimension of an output in a run with these inputs, which fit the bucket.
+  int64_t outputSize(size_t output, size_t dim, const mlc_tensor *inputs) const;
 };
 
 struct EntryPlan {
@@ -70,6 +85,8 @@ public:
   size_t findEntry(const char *name) const;
   // Index into the entry's buckets; throws an error that lists them.
   size_t findBucket(const EntryPlan &entry, const mlc_tensor *inputs, size_t count) const;
+  // Throws where the bucket is none that inputs of these shapes and types may be run in.
+  void checkBucket(const EntryPlan &entry, size_t bucket, const mlc_tensor *inputs, size_t count) const;
 
   const program::Program *program = nullptr;
   const char *programData = nullptr;

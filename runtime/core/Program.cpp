@@ -4,6 +4,7 @@
 #include "runtime/core/Tensor.h"
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 namespace mlc::runtime {
 namespace {
@@ -29,6 +30,8 @@ private:
   void addBlocks();
   void addTensors(const flatbuffers::Vector<flatbuffers::Offset<program::TensorSpec>> *specs, const char *what,
                   std::vector<uint64_t> &bytes);
+  void addPaddedDims();
+  std::vector<int32_t> findPadded(const program::TensorSpec &spec, std::optional<uint32_t> input);
   void addStages(const flatbuffers::Vector<flatbuffers::Offset<program::Stage>> *stages);
   void addCommand(const program::Command &command);
   void addLaunch(const program::LaunchCpu &launch);
@@ -61,6 +64,55 @@ void BucketBuilder::addTensors(const flatbuffers::Vector<flatbuffers::Offset<pro
       if (specs->Get(j)->name()->string_view() == spec.name()->string_view())
         invalid(concat("two ", what, "s are named '", spec.name()->c_str(), "'"));
     bytes.push_back(size);
+  }
+}
+
+// Which dimensions of a tensor may be smaller in a run.
+std::vector<int32_t> BucketBuilder::findPadded(const program::TensorSpec &spec, std::optional<uint32_t> input) {
+  const char *what = input ? "input" : "output";
+  std::vector<int32_t> found;
+  if (!spec.padded() || !spec.padded()->size())
+    return found;
+  if (spec.padded()->size() != sizeOf(spec.shape()))
+    invalid(concat(what, " '", spec.name()->c_str(), "' has ", sizeOf(spec.shape()), " dimensions, of which ",
+                   spec.padded()->size(), " are said to be padded or not"));
+  for (uint32_t dim = 0; dim < spec.shape()->size(); ++dim) {
+    const std::string_view name = spec.padded()->Get(dim)->string_view();
+    const int64_t size = spec.shape()->Get(dim);
+    auto known = std::find_if(plan.paddedDims.begin(), plan.paddedDims.end(),
+                              [&](const PaddedDim &padded) { return padded.name == name; });
+    found.push_back(name.empty() ? -1 : int32_t(known - plan.paddedDims.begin()));
+    if (name.empty())
+      continue;
+    auto refuse = [&](const std::string &why) {
+      invalid(concat(what, " '", spec.name()->c_str(), "' is padded in '", std::string(name), "', ", why));
+    };
+    if (known == plan.paddedDims.end()) {
+      if (!input)
+        refuse("which no input is");
+      if (plan.paddedDims.size() == format::maxPaddedDims)
+        refuse(concat("but there are ", format::maxPaddedDims, " such dimensions already"));
+      if (size < 1)
+        refuse(concat("which has size ", size));
+      plan.paddedDims.push_back({name, size, *input, dim});
+    } else if (known->size != size) {
+      refuse(concat("which has size ", size, " there, but ", known->size, " in input '",
+                    bucket.inputs()->Get(known->input)->name()->c_str(), "'"));
+    }
+  }
+  return found;
+}
+
+void BucketBuilder::addPaddedDims() {
+  for (uint32_t i = 0; i < sizeOf(bucket.inputs()); ++i) {
+    const program::TensorSpec &spec = *bucket.inputs()->Get(i);
+    plan.paddedInputs.push_back(findPadded(spec, i));
+    plan.inputElements += plan.inputBytes[i] / mlc_dtype_size(mlc_dtype(spec.dtype()));
+  }
+  for (uint32_t i = 0; i < sizeOf(bucket.outputs()); ++i) {
+    plan.paddedOutputs.push_back(findPadded(*bucket.outputs()->Get(i), std::nullopt));
+    if (!plan.paddedOutputs[i].empty() && !std::count(plan.visibleOutputs.begin(), plan.visibleOutputs.end(), i))
+      invalid(concat("output '", bucket.outputs()->Get(i)->name()->c_str(), "' is padded, but kept in a variable"));
   }
 }
 
@@ -225,6 +277,7 @@ BucketPlan BucketBuilder::build() {
     invalid(concat("target ", bucket.target(), " does not exist"));
   plan.bucket = &bucket;
   addBlocks();
+  addPaddedDims();
   addStages(bucket.stages());
   return std::move(plan);
 }

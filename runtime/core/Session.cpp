@@ -195,44 +195,72 @@ void Session::allocateBuckets() {
   }
 }
 
+// Is a tensor of the caller smaller than that of the bucket, whose specification it otherwise has?
+static bool isCut(const program::TensorSpec &spec, const std::vector<int32_t> &padded, const mlc_tensor &tensor) {
+  return !padded.empty() && !sameShapeAndType(spec, tensor);
+}
+
 void Session::bindInputs(const BucketPlan &plan, BucketState &state, const mlc_tensor *inputs) {
   for (size_t i = 0; i < plan.inputBytes.size(); ++i) {
     const mlc_tensor &input = inputs[i];
-    if (isDense(input)) {
+    const program::TensorSpec &spec = *plan.bucket->inputs()->Get(i);
+    const bool isSmaller = isCut(spec, plan.paddedInputs[i], input);
+    if (isDense(input) && !isSmaller) {
       state.blocks[plan.blocks.inputs + i] = static_cast<char *>(input.data);
       continue;
     }
     Block &staging = state.inputStaging[i];
     if (!staging.data())
-      staging = Block(allocator, plan.inputBytes[i], "a copy of a strided input");
-    gatherToDense(input, staging.data());
+      staging = Block(allocator, plan.inputBytes[i], isSmaller ? "a padded input" : "a copy of a strided input");
+    if (isSmaller)
+      padToDense(input, staging.data(), spec.shape()->data());
+    else
+      gatherToDense(input, staging.data());
     state.blocks[plan.blocks.inputs + i] = staging.data();
   }
 }
 
-// An output that is strided, or that the caller does not want (dtype 0), is computed into memory of the session.
-void Session::bindOutputs(const EntryPlan &entry, const BucketPlan &plan, BucketState &state, const mlc_tensor *outputs,
-                          size_t count) {
+// Refuses what has not the type and shape of output `index` in a run with these inputs.
+static void checkOutput(const EntryPlan &entry, const BucketPlan &plan, uint32_t index, const mlc_tensor *inputs,
+                        const mlc_tensor &output) {
+  const program::TensorSpec &spec = *plan.bucket->outputs()->Get(index);
+  const char *name = spec.name()->c_str();
+  const size_t rank = spec.shape() ? spec.shape()->size() : 0;
+  checkShape(output, rank, "output", name);
+  bool matches = int(output.dtype) == int(spec.dtype());
+  for (size_t dim = 0; matches && dim < rank; ++dim)
+    matches = output.shape[dim] == plan.outputSize(index, dim, inputs);
+  if (!matches) {
+    std::vector<int64_t> expected;
+    for (size_t dim = 0; dim < rank; ++dim)
+      expected.push_back(plan.outputSize(index, dim, inputs));
+    fail(MLC_INVALID_ARGUMENT, concat("output '", name, "' of entry point '", entry.entry->name()->c_str(), "' is ",
+                                      describe(mlc_dtype(spec.dtype()), expected.data(), rank), ", but ",
+                                      describe(output), " was given to fill"));
+  }
+  checkData(output, Access::write, "output", name);
+}
+
+// An output that is strided, smaller than the bucket's, or that the caller does not want (dtype 0), is computed into
+// memory of the session.
+void Session::bindOutputs(const EntryPlan &entry, const BucketPlan &plan, BucketState &state, const mlc_tensor *inputs,
+                          const mlc_tensor *outputs, size_t count) {
   for (size_t i = 0; i < count; ++i) {
     const uint32_t index = plan.visibleOutputs[i];
     const mlc_tensor &output = outputs[i];
     const program::TensorSpec &spec = *plan.bucket->outputs()->Get(index);
-    const char *name = spec.name()->c_str();
     const bool wanted = output.dtype != 0;
-    if (wanted) {
-      checkShape(output, spec.shape() ? spec.shape()->size() : 0, "output", name);
-      if (!sameShapeAndType(spec, output))
-        fail(MLC_INVALID_ARGUMENT, concat("output '", name, "' of entry point '", entry.entry->name()->c_str(), "' is ",
-                                          describe(spec), ", but ", describe(output), " was given to fill"));
-      checkData(output, Access::write, "output", name);
-    }
-    if (wanted && isDense(output)) {
+    if (wanted)
+      checkOutput(entry, plan, index, inputs, output);
+    const bool isSmaller = wanted && isCut(spec, plan.paddedOutputs[index], output);
+    if (wanted && isDense(output) && !isSmaller) {
       state.blocks[plan.blocks.outputs + index] = static_cast<char *>(output.data);
       continue;
     }
     Block &staging = state.outputStaging[index];
     if (!staging.data())
-      staging = Block(allocator, plan.outputBytes[index], "a copy of a strided output");
+      staging = Block(allocator, plan.outputBytes[index],
+                      isSmaller ? "an output of a padded run" : "a copy of a strided output");
     state.blocks[plan.blocks.outputs + index] = staging.data();
   }
 }
@@ -273,13 +301,21 @@ void Session::runByPosition(size_t entryIndex, const mlc_tensor *inputs, size_t 
          concat("entry point '", entry.entry->name()->c_str(), "' gives ", plan.visibleOutputs.size(), " outputs, but ",
                 outputCount, " were given to fill"));
   BucketState &state = states[entryIndex][bucket];
-  bindOutputs(entry, plan, state, outputs, outputCount);
+  bindOutputs(entry, plan, state, inputs, outputs, outputCount);
   checkOverlaps(plan, inputs, outputs);
   bindInputs(plan, state, inputs);
   execute(entry, plan, state);
-  for (size_t i = 0; i < outputCount; ++i)
-    if (outputs[i].dtype != 0 && !isDense(outputs[i]))
-      scatterFromDense(state.blocks[plan.blocks.outputs + plan.visibleOutputs[i]], outputs[i]);
+  for (size_t i = 0; i < outputCount; ++i) {
+    const uint32_t index = plan.visibleOutputs[i];
+    const program::TensorSpec &spec = *plan.bucket->outputs()->Get(index);
+    const char *computed = state.blocks[plan.blocks.outputs + index];
+    if (outputs[i].dtype == 0)
+      continue;
+    if (isCut(spec, plan.paddedOutputs[index], outputs[i]))
+      cutFromDense(computed, spec.shape()->data(), outputs[i]);
+    else if (!isDense(outputs[i]))
+      scatterFromDense(computed, outputs[i]);
+  }
 }
 
 void Session::orderInputs(const EntryPlan &entry, const char *const *names, const mlc_tensor *inputs, size_t count) {

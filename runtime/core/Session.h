@@ -40,7 +40,8 @@ public:
   uint32_t workerCount() const { return workers; }
 
 private:
-  // What one bucket needs besides the module's plan: where each block is, and copies of what callers give strided.
+  // What one bucket needs besides the module's plan: where each block is, and copies of what callers give strided or
+  // smaller.
   struct BucketState {
     std::vector<char *> blocks;
     std::vector<Block> inputStaging, outputStaging; // empty until a run needs them
@@ -57,8 +58,8 @@ private:
   void runByPosition(size_t entry, const mlc_tensor *inputs, size_t inputCount, const mlc_tensor *outputs,
                      size_t outputCount);
   void bindInputs(const BucketPlan &plan, BucketState &state, const mlc_tensor *inputs);
-  void bindOutputs(const EntryPlan &entry, const BucketPlan &plan, BucketState &state, const mlc_tensor *outputs,
-                   size_t count);
+  void bindOutputs(const EntryPlan &entry, const BucketPlan &plan, BucketState &state, const mlc_tensor *inputs,
+                   const mlc_tensor *outputs, size_t count);
   void execute(const EntryPlan &entry, const BucketPlan &plan, const BucketState &state);
   void launch(const EntryPlan &entry, const BucketPlan &plan, const BucketState &state, const Step &step);
   void copy(const BucketPlan &plan, const BucketState &state, const Step &step);

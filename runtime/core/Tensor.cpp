@@ -37,6 +37,41 @@ void copyStrided(char *dense, const mlc_tensor &view, char *data, int axis, size
                         axis + 1, elementSize, innerElements);
 }
 
+int64_t strideOf(const mlc_tensor &view, int axis) {
+  if (view.strides)
+    return view.strides[axis];
+  int64_t stride = 1;
+  for (int i = axis + 1; i < view.rank; ++i)
+    stride *= view.shape[i];
+  return stride;
+}
+
+// As copyStrided, where a dimension of the dense tensor may be longer; `blockBytes` are those of it from `axis` on.
+template <bool gather>
+void copyFront(char *dense, const int64_t *shape, size_t blockBytes, const mlc_tensor &view, char *data, int axis) {
+  const size_t size = typeInfo(view.dtype).size;
+  if (axis == view.rank) {
+    gather ? memcpy(dense, data, size) : memcpy(data, dense, size);
+    return;
+  }
+  const int64_t length = view.shape[axis], stride = strideOf(view, axis);
+  const size_t innerBytes = blockBytes / size_t(shape[axis]);
+  if (axis == view.rank - 1 && stride == 1)
+    gather ? memcpy(dense, data, length * size) : memcpy(data, dense, length * size);
+  else
+    for (int64_t i = 0; i < length; ++i)
+      copyFront<gather>(dense + i * innerBytes, shape, innerBytes, view, data + i * stride * int64_t(size), axis + 1);
+  if (gather)
+    memset(dense + length * innerBytes, 0, size_t(shape[axis] - length) * innerBytes);
+}
+
+size_t bytesOf(mlc_dtype dtype, const int64_t *shape, int32_t rank) {
+  size_t bytes = typeInfo(dtype).size;
+  for (int32_t i = 0; i < rank; ++i)
+    bytes *= size_t(shape[i]);
+  return bytes;
+}
+
 // `sign` is the bit that does not count, of a floating-point type.
 template <typename T> uint64_t countNonZeros(const char *data, const mlc_tensor &view, int axis, T sign) {
   uint64_t count = 0;
@@ -45,12 +80,7 @@ template <typename T> uint64_t countNonZeros(const char *data, const mlc_tensor 
     memcpy(&element, data, sizeof(T));
     return T(element & ~sign) != 0;
   }
-  const int64_t length = view.shape[axis];
-  int64_t stride = 1;
-  for (int i = axis + 1; i < view.rank; ++i)
-    stride *= view.shape[i];
-  if (view.strides)
-    stride = view.strides[axis];
+  const int64_t length = view.shape[axis], stride = strideOf(view, axis);
   if (axis == view.rank - 1 && stride == 1) {
     const T *elements = reinterpret_cast<const T *>(data);
     for (int64_t i = 0; i < length; ++i)
@@ -85,6 +115,14 @@ std::string describe(mlc_dtype dtype, const int64_t *shape, size_t rank) {
 }
 
 std::string describe(const program::TensorSpec &spec) {
+  if (spec.padded() && spec.padded()->size()) {
+    std::string text = std::string(typeInfo(int(spec.dtype())).name) + "[";
+    for (uint32_t i = 0; i < spec.padded()->size(); ++i) {
+      const flatbuffers::String &name = *spec.padded()->Get(i);
+      text += (i ? " x " : "") + (name.size() ? name.str() + "<=" : "") + std::to_string(spec.shape()->Get(i));
+    }
+    return text + "]";
+  }
   return describe(mlc_dtype(spec.dtype()), spec.shape() ? spec.shape()->data() : nullptr,
                   spec.shape() ? spec.shape()->size() : 0);
 }
@@ -98,12 +136,7 @@ bool sameShapeAndType(const program::TensorSpec &spec, const mlc_tensor &tensor)
   return rank == 0 || memcmp(spec.shape()->data(), tensor.shape, rank * sizeof(int64_t)) == 0;
 }
 
-size_t byteSize(const mlc_tensor &tensor) {
-  size_t size = typeInfo(tensor.dtype).size;
-  for (int32_t i = 0; i < tensor.rank; ++i)
-    size *= tensor.shape[i];
-  return size;
-}
+size_t byteSize(const mlc_tensor &tensor) { return bytesOf(tensor.dtype, tensor.shape, tensor.rank); }
 
 bool isDense(const mlc_tensor &tensor) {
   if (!tensor.strides)
@@ -150,6 +183,19 @@ void scatterFromDense(const void *dense, const mlc_tensor &destination) {
     memcpy(destination.data, dense, bytes);
   else
     copyStrided<false>(source, destination, static_cast<char *>(destination.data), 0, size, bytes / size);
+}
+
+void padToDense(const mlc_tensor &source, void *dense, const int64_t *shape) {
+  const size_t bytes = bytesOf(source.dtype, shape, source.rank);
+  if (bytes)
+    copyFront<true>(static_cast<char *>(dense), shape, bytes, source, static_cast<char *>(source.data), 0);
+}
+
+void cutFromDense(const void *dense, const int64_t *shape, const mlc_tensor &destination) {
+  char *source = const_cast<char *>(static_cast<const char *>(dense));
+  const size_t bytes = bytesOf(destination.dtype, shape, destination.rank);
+  if (bytes)
+    copyFront<false>(source, shape, bytes, destination, static_cast<char *>(destination.data), 0);
 }
 
 } // namespace mlc::runtime

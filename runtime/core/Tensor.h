@@ -13,6 +13,7 @@ bool denseBytes(program::DType dtype, const flatbuffers::Vector<int64_t> *shape,
 
 // "f32[8x128]"
 std::string describe(mlc_dtype dtype, const int64_t *shape, size_t rank);
+// With the names of dimensions that may be smaller: "i64[batch<=8 x 128]"
 std::string describe(const program::TensorSpec &spec);
 std::string describe(const mlc_tensor &tensor);
 
@@ -30,6 +31,11 @@ uint64_t countNonZeros(const mlc_tensor &tensor);
 // Copies between a strided view and dense memory of the same shape.
 void gatherToDense(const mlc_tensor &source, void *dense);
 void scatterFromDense(const void *dense, const mlc_tensor &destination);
+
+// The same where the dense tensor has `shape`, which is as large as the view's or larger: the view is at its front,
+// zeros fill up what is behind.
+void padToDense(const mlc_tensor &source, void *dense, const int64_t *shape);
+void cutFromDense(const void *dense, const int64_t *shape, const mlc_tensor &destination);
 
 } // namespace mlc::runtime
 

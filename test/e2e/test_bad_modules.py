@@ -212,7 +212,7 @@ def test_damaged_module(tools, relu_module, tmp_path):
         (whole[: len(whole) // 2], f"o.mlc' is damaged: it has {len(whole) // 2} bytes, expected {len(whole)}"),
         (whole + b"x", f"it has {len(whole) + 1} bytes, expected {len(whole)}"),
         (whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:], "is damaged: the checksum of section 0 (program) does not match"),
-        (whole[:8] + b"\x02\x00" + whole[10:], "has format version 2.1, but this runtime reads 1.0 to 1."),
+        (whole[:8] + b"\x02\x00" + whole[10:], "has format version 2.2, but this runtime reads 1.0 to 1."),
     ]:
         relu_module.write_bytes(damaged)
         for tool in (run, ["mlc-bench", relu_module, "--seconds", "0.01"]):

@@ -91,10 +91,6 @@ Given readInputs(const InputArguments &arguments, const std::vector<Spec> &specs
   return given;
 }
 
-bool fits(const Spec &spec, const HostTensor &tensor) {
-  return toRuntime(tensor.dtype()) == spec.dtype && tensor.shape() == spec.shape;
-}
-
 std::string listInputs(const std::vector<Spec> &specs) {
   std::string text;
   for (const Spec &spec : specs)
@@ -102,34 +98,81 @@ std::string listInputs(const std::vector<Spec> &specs) {
   return text;
 }
 
-// The bucket that the given tensors fit. Random inputs fit any, so the choice must be unique.
-size_t chooseBucket(const Module &module, size_t entry, const Given &given, std::optional<size_t> wanted) {
+std::string listInputs(const Module &module, size_t entry, size_t bucket) {
+  std::string text;
+  const std::vector<Spec> specs = module.inputs(entry, bucket);
+  for (size_t i = 0; i < specs.size(); ++i) {
+    text += (i ? ", " : "") + specs[i].name + ": " + mlc_dtype_name(specs[i].dtype) + "[";
+    for (size_t dim = 0; dim < specs[i].shape.size(); ++dim) {
+      const std::string name = module.paddedDim(entry, bucket, i, dim);
+      text += (dim ? "," : "") + (name.empty() ? "" : name + "<=") + std::to_string(specs[i].shape[dim]);
+    }
+    text += "]";
+  }
+  return text;
+}
+
+// What a run in the bucket takes: its inputs, with the given tensors' sizes where they may be smaller. Nothing where
+// the tensors do not fit.
+std::optional<std::vector<Spec>> fit(const Module &module, size_t entry, size_t bucket, const Given &given) {
+  std::vector<Spec> specs = module.inputs(entry, bucket);
+  std::map<std::string, int64_t> sizes; // of dimensions by name
+  for (size_t i = 0; i < specs.size(); ++i) {
+    auto found = given.tensors.find(specs[i].name);
+    if (found == given.tensors.end())
+      continue;
+    const HostTensor &tensor = found->second;
+    if (toRuntime(tensor.dtype()) != specs[i].dtype || tensor.shape().size() != specs[i].shape.size())
+      return std::nullopt;
+    for (size_t dim = 0; dim < specs[i].shape.size(); ++dim) {
+      const int64_t size = tensor.shape()[dim], largest = specs[i].shape[dim];
+      const std::string name = module.paddedDim(entry, bucket, i, dim);
+      if (name.empty() ? size != largest
+                       : size < 1 || size > largest || sizes.try_emplace(name, size).first->second != size)
+        return std::nullopt;
+    }
+  }
+  for (size_t i = 0; i < specs.size(); ++i)
+    for (size_t dim = 0; dim < specs[i].shape.size(); ++dim)
+      if (auto size = sizes.find(module.paddedDim(entry, bucket, i, dim)); size != sizes.end())
+        specs[i].shape[dim] = size->second;
+  return specs;
+}
+
+struct Choice {
+  size_t bucket;
+  std::vector<Spec> inputs; // as they are in the run
+};
+
+// The smallest bucket that the given tensors fit. Random inputs fit any, so that their shapes must be known by it.
+Choice chooseBucket(const Module &module, size_t entry, const Given &given, std::optional<size_t> wanted) {
   const size_t count = module.bucketCount(entry);
   if (wanted) {
     if (*wanted >= count)
       fail("--bucket " + std::to_string(*wanted) + ": the entry point has " + std::to_string(count));
-    return *wanted;
+    return {*wanted, fit(module, entry, *wanted, given).value_or(module.inputs(entry, *wanted))};
   }
-  std::vector<size_t> candidates; // without those that have the shapes of one before
-  std::vector<std::vector<Spec>> known;
+  auto elements = [&](size_t bucket) {
+    size_t sum = 0;
+    for (const Spec &spec : module.inputs(entry, bucket))
+      sum += spec.elements();
+    return sum;
+  };
+  std::vector<Choice> candidates; // of different shapes
   std::string list;
   for (size_t bucket = 0; bucket < count; ++bucket) {
-    std::vector<Spec> specs = module.inputs(entry, bucket);
-    list += "\n  " + std::to_string(bucket) + ": " + listInputs(specs);
-    bool all = true;
-    for (const Spec &spec : specs)
-      if (auto found = given.tensors.find(spec.name); found != given.tensors.end())
-        all &= fits(spec, found->second);
-    if (!all)
+    list += "\n  " + std::to_string(bucket) + ": " + listInputs(module, entry, bucket);
+    std::optional<std::vector<Spec>> specs = fit(module, entry, bucket, given);
+    if (!specs)
       continue;
-    auto sameShapes = [&](const std::vector<Spec> &other) {
-      return std::equal(specs.begin(), specs.end(), other.begin(), other.end(),
+    auto known = std::find_if(candidates.begin(), candidates.end(), [&](const Choice &other) {
+      return std::equal(specs->begin(), specs->end(), other.inputs.begin(), other.inputs.end(),
                         [](const Spec &a, const Spec &b) { return a.dtype == b.dtype && a.shape == b.shape; });
-    };
-    if (std::none_of(known.begin(), known.end(), sameShapes)) {
-      candidates.push_back(bucket);
-      known.push_back(specs);
-    }
+    });
+    if (known == candidates.end())
+      candidates.push_back({bucket, *std::move(specs)});
+    else if (elements(bucket) < elements(known->bucket))
+      known->bucket = bucket;
   }
   if (candidates.size() == 1)
     return candidates[0];
@@ -188,9 +231,10 @@ Call prepareCall(const Module &module, const InputArguments &arguments) {
   if (!missing.empty())
     fail("inputs are missing; add" + missing + "\nor NAME=random:SEED for random values");
 
-  call.bucket = chooseBucket(module, call.entry, given, arguments.bucket);
+  const Choice choice = chooseBucket(module, call.entry, given, arguments.bucket);
+  call.bucket = choice.bucket;
   uint64_t seed = arguments.randomSeed.value_or(0);
-  for (const Spec &spec : module.inputs(call.entry, call.bucket)) {
+  for (const Spec &spec : choice.inputs) {
     if (auto found = given.tensors.find(spec.name); found != given.tensors.end())
       call.inputs.push_back(found->second);
     else if (auto random = given.seeds.find(spec.name); random != given.seeds.end())
@@ -205,11 +249,11 @@ Call prepareCall(const Module &module, const InputArguments &arguments) {
       tensor = std::move(aligned);
     }
   }
-  for (const Spec &spec : module.outputs(call.entry, call.bucket))
-    call.outputs.emplace_back(spec);
   for (const HostTensor &tensor : call.inputs)
     call.inputViews.push_back({const_cast<std::byte *>(tensor.bytes()), toRuntime(tensor.dtype()),
                                int32_t(tensor.shape().size()), tensor.shape().data(), nullptr});
+  for (const Spec &spec : module.outputs(call.entry, call.bucket, call.inputViews))
+    call.outputs.emplace_back(spec);
   for (Buffer &output : call.outputs)
     call.outputViews.push_back(output.tensor());
   return call;

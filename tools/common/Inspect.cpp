@@ -30,6 +30,12 @@ ordered_json tensor(const program::TensorSpec &spec) {
       {"name", text(spec.name())}, {"dtype", program::EnumNameDType(spec.dtype())}, {"shape", numbers(spec.shape())}};
   if (spec.capacity())
     result["capacity"] = spec.capacity();
+  if (spec.padded()) {
+    ordered_json names = ordered_json::array();
+    for (const flatbuffers::String *name : *spec.padded())
+      names.push_back(text(name));
+    result["padded"] = names;
+  }
   return result;
 }
 

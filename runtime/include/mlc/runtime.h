@@ -150,11 +150,21 @@ MLC_API mlc_status mlc_module_input_spec(const mlc_module *module, size_t entry,
                                          mlc_tensor_spec *spec);
 MLC_API mlc_status mlc_module_output_spec(const mlc_module *module, size_t entry, size_t bucket, size_t output,
                                           mlc_tensor_spec *spec);
-/* The bucket whose shapes and types are those of the inputs; else an error that lists the buckets. Of several, which
- * were compiled for different numbers of tokens (--unpad), the smallest that has room for the elements of the mask that
- * are not 0: only then data is read, that of the mask. */
+/* The name of a dimension of an input in which tensors may be smaller, from 1 on, than its bucket's (--pad): those of
+ * the same name have the same size in a run. NULL where the size is exact, and for what does not exist. */
+MLC_API const char *mlc_module_padded_dim(const mlc_module *module, size_t entry, size_t bucket, size_t input,
+                                          size_t dim);
+/* The bucket whose shapes and types are those of the inputs, or, where dimensions may be smaller (--pad), the one with
+ * the fewest elements that has room for them; else an error that lists the buckets. Of several of the same shapes,
+ * which were compiled for different numbers of tokens (--unpad), the smallest that has room for the elements of the
+ * mask that are not 0: only then data is read, that of the mask. */
 MLC_API mlc_status mlc_module_find_bucket(const mlc_module *module, size_t entry, const mlc_tensor *inputs,
                                           size_t input_count, size_t *bucket);
+
+/* The shape of an output in a run with these inputs in that bucket: its specification's, or a smaller one where inputs
+ * are (--pad). `shape` takes as many numbers as the specification's rank. */
+MLC_API mlc_status mlc_module_output_shape(const mlc_module *module, size_t entry, size_t bucket, size_t output,
+                                           const mlc_tensor *inputs, size_t input_count, int64_t *shape);
 
 /* The verified FlatBuffer of runtime/program.fbs, for tools that show more than this header does. It lives as the
  * module's strings do. */
@@ -200,9 +210,11 @@ MLC_API uint32_t mlc_session_thread_count(const mlc_session *session);
 
 /* Runs an entry point. Inputs and outputs are given by position; outputs are written into the caller's memory; one with
  * dtype 0 is not wanted. A dense output that overlaps a dense input or another output is refused.
- * A run takes no lock and allocates nothing, but memory of the session when a bucket first gets a tensor with strides
- * or an output that is not wanted. After a failure outputs hold anything. After MLC_KERNEL_FAILED, variables may hold
- * values of before and of after the run; the session may be used on. */
+ * Inputs that are smaller than the bucket's (--pad) are copied and filled up with zeros; outputs then have the shape
+ * of mlc_module_output_shape.
+ * A run takes no lock and allocates nothing, but memory of the session when a bucket first gets a tensor with strides,
+ * a smaller one, or an output that is not wanted. After a failure outputs hold anything. After MLC_KERNEL_FAILED,
+ * variables may hold values of before and of after the run; the session may be used on. */
 MLC_API mlc_status mlc_session_run(mlc_session *session, size_t entry, const mlc_tensor *inputs, size_t input_count,
                                    const mlc_tensor *outputs, size_t output_count);
 

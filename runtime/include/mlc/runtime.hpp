@@ -214,6 +214,18 @@ public:
   std::vector<Spec> outputs(size_t entry = 0, size_t bucket = 0) const {
     return specs(mlc_module_output_spec, mlc_module_output_count(get(), entry), entry, bucket);
   }
+  // In a run with these inputs, which are smaller than the bucket's where it was compiled with --pad.
+  std::vector<Spec> outputs(size_t entry, size_t bucket, const std::vector<mlc_tensor> &inputs) const {
+    std::vector<Spec> result = outputs(entry, bucket);
+    for (size_t i = 0; i < result.size(); ++i)
+      check(mlc_module_output_shape(get(), entry, bucket, i, inputs.data(), inputs.size(), result[i].shape.data()));
+    return result;
+  }
+  // The name of a dimension of an input that may be smaller than its bucket's; empty where the size is exact.
+  std::string paddedDim(size_t entry, size_t bucket, size_t input, size_t dim) const {
+    const char *name = mlc_module_padded_dim(get(), entry, bucket, input, dim);
+    return name ? name : "";
+  }
   // Tensors that persist in a session, shared by all entry points.
   std::vector<Spec> variables() const {
     std::vector<Spec> result;
@@ -289,7 +301,7 @@ public:
     bool fits = ordered.size() == inputSpecs.size() && inputs.size() == inputSpecs.size();
     const size_t bucket = fits ? module.findBucket(index, ordered) : 0;
     std::vector<Buffer> outputs;
-    for (const Spec &spec : module.outputs(index, bucket))
+    for (const Spec &spec : fits ? module.outputs(index, bucket, ordered) : module.outputs(index, bucket))
       outputs.emplace_back(spec);
     for (Buffer &output : outputs) {
       outputNames.push_back(output.spec().name.c_str());

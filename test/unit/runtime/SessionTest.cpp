@@ -212,6 +212,24 @@ TEST_F(SessionTest, RunAllocatesNothingAfterWarmUp) {
     EXPECT_EQ(allocations, before);
   }
 }
+
+TEST_F(SessionTest, PaddedRunAllocatesNothingAfterWarmUp) {
+  mlc::Module padded(writeExample(paddedProgram(), "padded.mlc"));
+  mlc::Session session(padded, 2);
+  std::vector<float> x(16), y(16), z(4);
+  mlc::ConstView idsView = mlc::view(ids, {4}), zView = mlc::view(z, {4});
+  auto run = [&](int64_t n) {
+    const mlc_tensor inputs[] = {{x.data(), MLC_F32, 1, &n, nullptr}, idsView.tensor()},
+                     outputs[] = {{y.data(), MLC_F32, 1, &n, nullptr}, zView.tensor()};
+    return mlc_session_run(session.get(), 0, inputs, 2, outputs, 2);
+  };
+  ASSERT_EQ(run(3), MLC_OK); // one run in each bucket
+  ASSERT_EQ(run(11), MLC_OK);
+  size_t before = allocations;
+  for (int64_t n = 1; n <= 16; ++n)
+    ASSERT_EQ(run(n), MLC_OK);
+  EXPECT_EQ(allocations, before);
+}
 #endif
 
 TEST_F(SessionTest, ProfileNamesEachCommand) {

@@ -99,6 +99,13 @@ ProgramDesc exampleProgram() {
   return program;
 }
 
+ProgramDesc paddedProgram() {
+  ProgramDesc program = exampleProgram();
+  for (BucketDesc &bucket : program.entryPoints[0].buckets)
+    bucket.inputs[0].padded = bucket.outputs[0].padded = {"n"};
+  return program;
+}
+
 std::string writeExample(const ProgramDesc &program, const std::string &name) {
   std::string path = temporaryPath(name);
   std::string error = writeModule(

@@ -17,6 +17,8 @@ std::string temporaryPath(const std::string &name);
 // parameter (w[i] = i / 2). Entry point "count": -> nothing; variable "steps" f32[1] += one, with one from the
 // constants, `repeat` times. Entry point "rows": r f32[3x4] -> s f32[3x4], copied row by row by a Repeat.
 codegen::ProgramDesc exampleProgram();
+// The same, where x and y of "main" may be smaller in dimension "n".
+codegen::ProgramDesc paddedProgram();
 std::string writeExample(const codegen::ProgramDesc &program, const std::string &name);
 
 } // namespace mlc::test
