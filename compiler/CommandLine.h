@@ -26,10 +26,9 @@ struct CommandLine {
                                      llvm::cl::value_desc("binding"), llvm::cl::cat(compiling)};
   llvm::cl::opt<std::string> pad{
       "pad",
-      llvm::cl::desc(
-          "Dimensions that --shape binds in which a run may be smaller: inputs are filled up with zeros to the "
-          "smallest bucket that they fit into, outputs are cut. Without mask=INPUT, whose zeros hide what is "
-          "filled up, only the first dimension, a batch"),
+      llvm::cl::desc("Dimensions that --shape binds in which a run may be smaller: inputs are filled up with zeros to "
+                     "the smallest bucket that they fit into, outputs are cut. mask=INPUT, whose zeros hide what is "
+                     "filled up, is needed unless positions do not see each other, as in a batch"),
       llvm::cl::value_desc("dimension,...,mask=INPUT"), llvm::cl::cat(compiling)};
   llvm::cl::list<std::string> constants{"const", llvm::cl::desc("Freezes an input of an ONNX model to a value"),
                                         llvm::cl::value_desc("NAME=FILE.npy"), llvm::cl::cat(compiling)};

@@ -1,7 +1,7 @@
 #include "frontend/Padding.h"
 
 #include "dialects/mlc/MlcDialect.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "frontend/PaddingCheck.h"
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
@@ -47,6 +47,9 @@ std::string toText(ArrayRef<int64_t> shape) {
   return "[" + llvm::join(llvm::map_range(shape, [](int64_t size) { return std::to_string(size); }), "x") + "]";
 }
 
+// A size for which the model is made of the same ops: 1 would be stretched.
+int64_t likeSize(int64_t size) { return size == 2 ? 3 : size - 1; }
+
 class Marker {
 public:
   Marker(ModuleOp module, const std::vector<ShapeBinding> &shapes, const Padding &padding)
@@ -73,7 +76,7 @@ private:
   LogicalResult import(ImportWithShapes importWith);
   LogicalResult mark(size_t bucket, func::FuncOp entry, Port port);
   LogicalResult checkHidden();
-  bool isMasked(func::FuncOp entry, StringAttr dimension);
+  bool isMasked(func::FuncOp entry, StringRef dimension);
 
   Location location;
   SmallVector<func::FuncOp> entries; // one for each bucket
@@ -113,8 +116,8 @@ LogicalResult Marker::import(ImportWithShapes importWith) {
   std::vector<ShapeBinding> bindings;
   for (auto [bucket, shape] : llvm::enumerate(shapes))
     for (const std::string &name : padding.dims)
-      for (int64_t size : std::set<int64_t>{1, shape.symbols.at(name) - 1})
-        if (size >= 1 && size < shape.symbols.at(name)) {
+      for (int64_t size : std::set<int64_t>{1, likeSize(shape.symbols.at(name))})
+        if (shape.symbols.at(name) > 1) {
           probes.push_back({bucket, name, size});
           bindings.push_back(shape);
           bindings.back().symbols[name] = size;
@@ -132,7 +135,7 @@ LogicalResult Marker::import(ImportWithShapes importWith) {
     result = importWith(bindings);
   }
   if (failed(result))
-    return error() << "the model is not one for smaller sizes: " << why;
+    return error() << "the model cannot be imported with other sizes: " << why;
   probed = std::move(*result);
   probedEntries = entriesOf(*probed);
   return success();
@@ -170,29 +173,39 @@ LogicalResult Marker::mark(size_t bucket, func::FuncOp entry, Port port) {
   return success();
 }
 
-// Zeros at the end of a batch change nothing before them, at the end of a sequence they do unless a mask hides them.
+// Zeros behind the end of a batch change nothing before it; behind the end of a sequence they do, where attention or a
+// mean sees them, unless a mask hides them.
 LogicalResult Marker::checkHidden() {
-  for (func::FuncOp entry : entries)
-    for (Port port : ports) {
-      auto names = port.isInput ? entry.getArgAttrOfType<ArrayAttr>(port.index, kPaddedAttr)
-                                : entry.getResultAttrOfType<ArrayAttr>(port.index, kPaddedAttr);
-      if (!names)
+  for (const std::string &name : padding.dims) {
+    // The largest bucket: a size of 1 is stretched.
+    size_t bucket = 0;
+    for (size_t i = 0; i < shapes.size(); ++i)
+      if (shapes[i].symbols.at(name) > shapes[bucket].symbols.at(name))
+        bucket = i;
+    int64_t size = shapes[bucket].symbols.at(name);
+    if (size == 1 || isMasked(entries[bucket], name))
+      continue;
+    for (auto [i, probe] : llvm::enumerate(probes)) {
+      if (probe.bucket != bucket || probe.name != name || probe.size != likeSize(size))
         continue;
-      for (auto [dim, name] : llvm::enumerate(names.getAsRange<StringAttr>()))
-        if (dim && !name.empty() && !isMasked(entry, name))
-          return error() << "dimension " << dim << " of " << quoted(port, nameOf(entry, port)) << " is '"
-                         << name.getValue() << "', and nothing says what is padding there: name the input whose zeros "
-                         << "hide it (mask=INPUT). Only the first dimension, a batch, needs no mask";
+      if (Operation *op = findMixing(entries[bucket], probedEntries[i], size, probe.size)) {
+        InFlightDiagnostic diagnostic = op->emitError("--pad=") << padding.text << ": '" << op->getName();
+        return diagnostic << "' is not known to keep apart what stands at different positions of '" << name
+                          << "', so that zeros behind its end could change what is before; name the input that hides "
+                             "them (mask=INPUT), or leave '"
+                          << name << "' out";
+      }
     }
+  }
   return success();
 }
 
 // Does the mask have the dimension?
-bool Marker::isMasked(func::FuncOp entry, StringAttr dimension) {
+bool Marker::isMasked(func::FuncOp entry, StringRef dimension) {
   for (Port port : ports)
     if (port.isInput && nameOf(entry, port) == padding.mask)
       if (auto names = entry.getArgAttrOfType<ArrayAttr>(port.index, kPaddedAttr))
-        return llvm::is_contained(names, dimension);
+        return llvm::is_contained(names.getAsValueRange<StringAttr>(), dimension);
   return false;
 }
 

@@ -146,7 +146,113 @@ def test_same_bytes(tools, checkpoint, module, tmp_path):
      "--pad=sequence,mask=attention_mask: no --shape binds a dimension 'sequence'; they bind batch, seq"),
     ([BUCKETS[0], "--pad=seq,mask=mask"],
      "there is no input 'mask'; the inputs are input_ids, attention_mask, token_type_ids"),
-    ([BUCKETS[0], "--pad=seq"], "nothing says what is padding there: name the input whose zeros hide it (mask=INPUT)"),
+    ([BUCKETS[0], "--pad=seq"], "--pad=seq: 'mlc.attention' is not known to keep apart what stands at different positions "
+     "of 'seq', so that zeros behind its end could change what is before; name the input that hides them (mask=INPUT)"),
 ])
 def test_wrong_values(tools, checkpoint, tmp_path, options, says):
     tools.refuse(tmp_path, "mlc-opt", checkpoint, *options, "-o", tmp_path / "m.mlc", says=[says])
+
+
+def node(kind, *inputs, out="y", **attributes):
+    return helper.make_node(kind, inputs, [out], **attributes)
+
+
+def ints(name, *values):
+    return numpy_helper.from_array(np.array(values, np.int64), name)
+
+
+SIZE = [node("Shape", "x", out="shape"), node("Gather", "shape", "one", out="n")]  # of x: [3, n, 4]
+CONSTANTS = [numpy_helper.from_array(np.random.default_rng(1).standard_normal(shape).astype(np.float32), name)
+             for name, shape in [("w", (4, 4)), ("table", (50, 4)), ("filter", (4, 4, 3))]]
+CONSTANTS += [ints("one", 1), ints("zero", 0), ints("minus", -1), ints("two", 2), ints("rows", -1, 4), ints("back", 3, -1, 4),
+              ints("swapped", 3, 4, -1), ints("end", 2**40), ints("start", -2**40)]
+APART = {
+    "elementwise": [node("Tanh", "x")],
+    "matmul": [node("MatMul", "x", "w")],
+    "rows": [node("Reshape", "x", "rows", out="r"), node("MatMul", "r", "w", out="p"), node("Reshape", "p", "back")],
+    "softmax of others": [node("Softmax", "x", axis=2)],
+    "layer norm": [node("ReduceMean", "x", axes=[2], out="m"), node("Sub", "x", "m")],
+    "transposed": [node("Transpose", "x", perm=[1, 0, 2], out="t"), node("ReduceMax", "t", axes=[1], keepdims=0)],
+    "positions": [*SIZE, node("Slice", "table", "zero", "n", "zero", out="p"), node("Add", "x", "p")],
+    "first": [node("Slice", "x", "zero", "one", "one")],
+    "running sum": [node("CumSum", "x", "one")],
+    "concat": [node("Concat", "x", "x", axis=2)],
+}
+MIXING = {
+    "mean": [node("ReduceMean", "x", axes=[1])],
+    "softmax": [node("Softmax", "x", axis=1)],
+    "product": [node("Transpose", "x", perm=[0, 2, 1], out="t"), node("MatMul", "t", "x")],
+    "last": [node("Slice", "x", "minus", "end", "one")],
+    "sum from the end": [node("CumSum", "x", "one", reverse=1)],
+    "reverse": [node("Slice", "x", "minus", "start", "one", "minus")],
+    "convolution": [node("Transpose", "x", perm=[0, 2, 1], out="t"), node("Conv", "t", "filter", pads=[1, 1])],
+    "size": [*SIZE, node("Cast", "n", out="f", to=FLOAT), node("Div", "x", "f")],
+    "reshape": [node("Reshape", "x", "swapped", out="s"), node("Relu", "s")],
+    "element of all rows": [node("Reshape", "x", "rows", out="r"), node("Gather", "r", "two", axis=0)],
+}
+SHAPED = {
+    "twice": [node("Concat", "x", "x", axis=1)],
+    "rows": [node("Reshape", "x", "rows")],
+    "first two": [node("Slice", "x", "zero", "two", "one")],
+}
+
+
+@pytest.fixture
+def make(make_model):
+    return lambda nodes: make_model(nodes, [("x", FLOAT, [3, "n", 4])], [("y", FLOAT, None)], CONSTANTS)
+
+
+@pytest.mark.parametrize("name", APART)
+def test_positions_apart(tools, make, tmp_path, name):
+    """They need no mask."""
+    model = make(APART[name])
+    tools.compile(model, tmp_path / "m.mlc", "--shape=n=2", "--shape=n=5", "--pad=n")
+    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    for n in (1, 2, 3, 5):
+        x = np.random.default_rng(n).standard_normal((3, n, 4)).astype(np.float32)
+        got, [expected] = tools.infer(tmp_path / "m.mlc", {"x": x}, tmp_path)["y"], session.run(None, {"x": x})
+        assert got.shape == expected.shape
+        assert rel_l2(got, expected.astype(float)) < 1e-6
+
+
+@pytest.mark.parametrize("name", MIXING)
+def test_positions_that_mix(tools, make, tmp_path, name):
+    tools.refuse(tmp_path, "mlc-opt", make(MIXING[name]), "--shape=n=2", "--shape=n=5", "--pad=n", "-o", tmp_path / "m.mlc",
+                 says=["is not known to keep apart what stands at different positions of 'n'"])
+
+
+@pytest.mark.parametrize("name", SHAPED)
+def test_shapes_that_cannot_be_cut(tools, make, tmp_path, name):
+    tools.refuse(tmp_path, "mlc-opt", make(SHAPED[name]), "--shape=n=5", "--pad=n", "-o", tmp_path / "m.mlc",
+                 says=["--pad=n: output 'y' is [", "with n=5, but [", "it cannot be cut to the sizes of a run; leave 'n' out"])
+
+
+def test_batch_without_mask(tools, onnx_model, checkpoint, tmp_path):
+    for model in (onnx_model, checkpoint):
+        tools.compile(model, tmp_path / "m.mlc", "--shape=batch=4,seq=6", "--shape=batch=2,seq=6", "--pad=batch")
+        for batch in (1, 2, 3):
+            given = inputs(batch, 6)
+            check(tools.infer(tmp_path / "m.mlc", given, tmp_path), given, bert(seeded_weights(), CONFIG, **given))
+    tools.refuse(tmp_path, "mlc-opt", onnx_model, *BUCKETS, "--pad=batch,seq", "-o", tmp_path / "n.mlc",
+                 says=["of 'seq', so that zeros behind its end could change what is before"])
+
+
+def test_static(tools, make_model, tmp_path):
+    model = make_model([node("Relu", "x")], [("x", FLOAT, [2, 3])], [("y", FLOAT, [2, 3])])
+    tools.refuse(tmp_path, "mlc-opt", model, "--pad=n", "-o", tmp_path / "m.mlc", says=["--pad=n fills up to sizes"])
+    tools.refuse(tmp_path, "mlc-opt", model, "--shape=x=2x3", "--pad=n", "-o", tmp_path / "m.mlc",
+                 says=["--pad=n: no --shape binds a dimension 'n'; they bind none"])
+    tools.run("mlc-opt", model, "--compile-to=fuse", "-o", tmp_path / "m.mlir")
+    tools.refuse(tmp_path, "mlc-opt", tmp_path / "m.mlir", "--compile-from=fuse", "--shape=n=2", "--pad=n", "-o",
+                 tmp_path / "m.mlc", says=["has static shapes already"])
+
+
+def test_ir_keeps_padding(tools, make, tmp_path):
+    """Compiled from the IR behind any phase, the module is the same."""
+    options = ["--shape=n=5", "--pad=n"]
+    model = make(APART["rows"])
+    for phase in ("import", "layout", "fuse"):
+        tools.run("mlc-opt", model, *options, f"--compile-to={phase}", "-o", tmp_path / "m.mlir")
+        tools.compile(tmp_path / "m.mlir", tmp_path / "m.mlc", f"--compile-from={phase}")
+        x = np.ones((3, 4, 4), np.float32)
+        assert tools.infer(tmp_path / "m.mlc", {"x": x}, tmp_path)["y"].shape == (3, 4, 4)
