@@ -8,6 +8,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/IR/Module.h"
 
@@ -80,6 +81,50 @@ LogicalResult checkInterface(func::FuncOp entry) {
   return success();
 }
 
+// `mlc.padded` names dimensions that a run may be smaller in: each has one size, and results have those of arguments.
+LogicalResult checkPadded(func::FuncOp entry) {
+  llvm::StringMap<int64_t> sizes;
+  for (bool isResult : {false, true})
+    for (auto [i, type] : llvm::enumerate(isResult ? entry.getResultTypes() : entry.getArgumentTypes())) {
+      Attribute padded = isResult ? entry.getResultAttr(i, kPaddedAttr) : entry.getArgAttr(i, kPaddedAttr);
+      if (!padded)
+        continue;
+      auto refuse = [&](const Twine &why) {
+        return broken(entry, "import") << "has at " << (isResult ? "result " : "argument ") << i
+                                       << " 'mlc.padded' = " << padded << ", " << why;
+      };
+      ArrayRef<int64_t> shape = cast<RankedTensorType>(type).getShape();
+      auto names = dyn_cast<ArrayAttr>(padded);
+      if (!names || names.size() != shape.size() || !llvm::all_of(names, llvm::IsaPred<StringAttr>))
+        return refuse("expected one string for each of its " + Twine(shape.size()) + " dimensions");
+      if (isResult ? entry.getResultAttr(i, kVariableAttr) : entry.getArgAttr(i, kVariableAttr))
+        return refuse("but is the value of a variable");
+      for (auto [name, size] : llvm::zip(names.getAsValueRange<StringAttr>(), shape)) {
+        if (name.empty())
+          continue;
+        if (isResult && !sizes.contains(name))
+          return refuse("but no argument has the dimension '" + name + "'");
+        if (size == 0 || sizes.try_emplace(name, size).first->second != size)
+          return refuse("but '" + name + "' has the size " + Twine(size) +
+                        (size ? " here, and another one before" : ""));
+      }
+    }
+  return success();
+}
+
+// `mlc.capacity` of an argument: that many of its elements are not 0.
+LogicalResult checkCapacities(func::FuncOp entry) {
+  for (auto [i, type] : llvm::enumerate(entry.getArgumentTypes()))
+    if (Attribute capacity = entry.getArgAttr(i, kCapacityAttr)) {
+      auto number = dyn_cast<IntegerAttr>(capacity);
+      int64_t elements = cast<RankedTensorType>(type).getNumElements();
+      if (!number || !number.getType().isSignlessInteger(64) || number.getInt() < 1 || number.getInt() > elements)
+        return broken(entry, "import") << "has at argument " << i << " 'mlc.capacity' = " << capacity
+                                       << ", expected an i64 from 1 to its " << elements << " elements";
+    }
+  return success();
+}
+
 bool isView(Operation *op) { return isa<ReshapeOp, LoadParamOp, ConstantOp>(op); }
 
 // Is everything that `op` computes known when the module is written? Decided for operands first.
@@ -104,7 +149,7 @@ LogicalResult verifyImported(Compilation &c) {
       continue;
     if (!function.getBody().hasOneBlock())
       return broken(function, "import") << "is an entry point of other than one block";
-    if (failed(checkInterface(function)))
+    if (failed(checkInterface(function)) || failed(checkPadded(function)) || failed(checkCapacities(function)))
       return failure();
   }
   return checkEntries(c, [](Operation *op) -> LogicalResult {

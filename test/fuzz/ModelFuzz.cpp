@@ -32,7 +32,7 @@ protected:
   }
 
   // Imports; whether it worked. Failure must say something.
-  bool imports(const std::string &path) {
+  bool imports(const std::string &path, bool isPadded = false) {
     mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
     std::string text;
     mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &diagnostic) {
@@ -42,12 +42,16 @@ protected:
     ImportOptions used = options;
     if (fs::is_directory(path))
       used.shapes = {llvm::cantFail(parseShapeBinding("batch=2,seq=3"))};
+    if (isPadded)
+      used.padding = llvm::cantFail(parsePadding(fs::is_directory(path) ? "batch,seq,mask=attention_mask" : "n"));
     auto module = importModel(context, path, used);
     if (mlir::failed(module)) {
       EXPECT_NE(text, "") << "failed without a message";
       return false;
     }
     EXPECT_TRUE(mlir::succeeded(mlir::verify(**module))) << text;
+    if (!isPadded)
+      (void)imports(path, /*isPadded=*/true);
     return true;
   }
 

@@ -32,6 +32,23 @@ def test_compiles_and_runs(source, tmp_path):
     np.testing.assert_array_equal(module(x=np.array([-1, 0, 1, 2], np.float32))["y"], [0, 0, 1, 2])
 
 
+def test_runs_may_be_smaller_than_a_bucket(source, tmp_path):
+    paths = [source(f"{size}.mlir", size=size) for size in (4, 9)]
+    buckets = [path.read_text().replace('"x"}', '"x", mlc.padded = ["n"]}').replace('"y"}', '"y", mlc.padded = ["n"]}')
+               for path in paths]  # fmt: skip
+    (tmp_path / "m.mlir").write_text(buckets[0] + buckets[1].replace("@f", "@g"))
+    module = mlc.load(mlc.compile(tmp_path / "m.mlir", tmp_path / "o.mlc"), threads=1)
+    for size in range(1, 10):
+        x = np.arange(size, dtype=np.float32) - 3
+        np.testing.assert_array_equal(module(x=x)["y"], np.maximum(x, 0))
+        np.testing.assert_array_equal(module(x=x[::-1])["y"], np.maximum(x, 0)[::-1])
+    for size in (0, 10):
+        with pytest.raises(RuntimeError, match=r"not compiled for inputs x: f32\[\d+\]. It was compiled for:\n  x: f32\[n<=4\]"):
+            module(x=np.zeros(size, np.float32))
+    with pytest.raises(RuntimeError, match="also needs the inputs"):
+        module()
+
+
 @pytest.mark.parametrize("name, output", [("bge-v1.5.mlir", "bge-v1.5.mlc"), ("a.b.mlir", "a.b.mlc")])
 def test_default_output(source, tmp_path, monkeypatch, name, output):
     monkeypatch.chdir(tmp_path)
