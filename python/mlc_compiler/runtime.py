@@ -78,6 +78,7 @@ def _library() -> ctypes.CDLL:
         "mlc_module_output_count": (size, [handle, size]),
         "mlc_module_input_spec": (ctypes.c_int, spec),
         "mlc_module_output_spec": (ctypes.c_int, spec),
+        "mlc_module_padded_dim": (ctypes.c_char_p, [handle, size, size, size, size]),
         "mlc_module_find_bucket": (ctypes.c_int, [handle, size, tensors, size, ctypes.POINTER(size)]),
         "mlc_module_output_shape": (
             ctypes.c_int,
@@ -106,6 +107,8 @@ class TensorSpec:
     name: str
     dtype: np.dtype
     shape: tuple
+    padded: tuple = ()
+    """Of an input, a name for each dimension: tensors may be smaller where it is not empty (--pad)."""
 
 
 def _bfloat16() -> np.dtype:
@@ -225,7 +228,11 @@ class Module:
             spec = _TensorSpec()
             _check(getattr(library, f"mlc_module_{kind}_spec")(self._module, index, bucket, i, ctypes.byref(spec)))
             dtype = _bfloat16() if spec.dtype == _BF16 else _DTYPES[spec.dtype]
-            specs.append(TensorSpec(_text(spec.name), dtype, tuple(spec.shape[: spec.rank])))
+            names = ()
+            if kind == "input":
+                dims = (library.mlc_module_padded_dim(self._module, index, bucket, i, dim) for dim in range(spec.rank))
+                names = tuple(_text(name or b"") for name in dims)
+            specs.append(TensorSpec(_text(spec.name), dtype, tuple(spec.shape[: spec.rank]), names if any(names) else ()))
         return specs
 
     @property

@@ -38,6 +38,7 @@ def test_runs_may_be_smaller_than_a_bucket(source, tmp_path):
                for path in paths]  # fmt: skip
     (tmp_path / "m.mlir").write_text(buckets[0] + buckets[1].replace("@f", "@g"))
     module = mlc.load(mlc.compile(tmp_path / "m.mlir", tmp_path / "o.mlc"), threads=1)
+    assert [[spec.padded for spec in bucket] for bucket in module.buckets] == [[("n",)], [("n",)]]
     for size in range(1, 10):
         x = np.arange(size, dtype=np.float32) - 3
         np.testing.assert_array_equal(module(x=x)["y"], np.maximum(x, 0))
