@@ -25,6 +25,8 @@ struct ContractionOperand {
   mlir::Type element;                      // of the tensor, or an integer of the bits of a word
   llvm::SmallVector<int64_t> coefficients; // elements per step of each loop
   int64_t offset = 0;
+  // Zeros around the tensor, where they are asked for: coefficients are of what is padded.
+  mlir::tensor::PadOp pad;
 };
 
 struct Loop {
@@ -62,13 +64,15 @@ struct Contraction {
 };
 
 // The loops of a multiply-add over two arguments of the kernel, or nothing. `result` and `value` are still to be found.
-std::optional<Contraction> matchLoops(mlir::linalg::GenericOp op, const TargetDesc &target);
+// An operand may lie in zeros with `withPadding` alone.
+std::optional<Contraction> matchLoops(mlir::linalg::GenericOp op, const TargetDesc &target, bool withPadding = false);
 
 // Makes `value` what is stored. False where its shape leaves no room for rows of n.
 bool takeValue(Contraction &contraction, mlir::Value value);
 
 // The kernel as a contraction with an epilogue, or nothing.
-std::optional<Contraction> matchContraction(mlir::func::FuncOp kernel, const TargetDesc &target);
+std::optional<Contraction> matchContraction(mlir::func::FuncOp kernel, const TargetDesc &target,
+                                            bool withPadding = false);
 
 } // namespace mlc::codegen::cpu
 

@@ -3,16 +3,21 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 
 namespace mlc::codegen::cpu {
 namespace {
 
-// The argument that `value` is a reshape of.
-Value argumentBehind(Value value) {
+// The argument that `value` is a reshape of, in zeros where `pad` is not null.
+Value argumentBehind(Value value, tensor::PadOp *pad) {
   while (auto *op = value.getDefiningOp()) {
-    if (!isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
+    auto padding = dyn_cast<tensor::PadOp>(op);
+    if (padding && pad && !*pad && padding.getConstantPaddingValue() &&
+        matchPattern(padding.getConstantPaddingValue(), m_AnyZeroFloat()))
+      *pad = padding;
+    else if (!isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
       return {};
     value = op->getOperand(0);
   }
@@ -39,14 +44,14 @@ bool addLinear(AffineExpr expr, int64_t scale, ContractionOperand &operand) {
          addLinear(binary.getLHS(), scale * factor.getValue(), operand);
 }
 
-std::optional<ContractionOperand> linearOperand(linalg::GenericOp op, unsigned input) {
+std::optional<ContractionOperand> linearOperand(linalg::GenericOp op, unsigned input, bool withPadding) {
   OpOperand *use = op.getDpsInputOperand(input);
   ContractionOperand operand;
   operand.type = dyn_cast<RankedTensorType>(use->get().getType());
   if (!operand.type)
     return std::nullopt;
   operand.element = operand.type.getElementType();
-  operand.tensor = argumentBehind(use->get());
+  operand.tensor = argumentBehind(use->get(), withPadding ? &operand.pad : nullptr);
   if (!operand.tensor)
     return std::nullopt;
   operand.coefficients.assign(op.getNumLoops(), 0);
@@ -165,7 +170,7 @@ int64_t stepsOf(ArrayRef<Loop> loops) {
   return steps;
 }
 
-std::optional<Contraction> matchLoops(linalg::GenericOp op, const TargetDesc &target) {
+std::optional<Contraction> matchLoops(linalg::GenericOp op, const TargetDesc &target, bool withPadding) {
   Contraction c;
   c.op = op;
   if (c.op.getNumDpsInputs() != 2 || c.op.getNumDpsInits() != 1 || !isMultiplyAdd(c.op))
@@ -175,7 +180,7 @@ std::optional<Contraction> matchLoops(linalg::GenericOp op, const TargetDesc &ta
     return std::nullopt;
   c.init = fill.value();
   auto type = cast<RankedTensorType>(c.op->getResult(0).getType());
-  auto first = linearOperand(c.op, 0), second = linearOperand(c.op, 1);
+  auto first = linearOperand(c.op, 0, withPadding), second = linearOperand(c.op, 1, withPadding);
   AffineMap outMap = c.op.getIndexingMapsArray().back();
   if (!first || !second || !outMap.isProjectedPermutation() || type.getRank() == 0 || type.getNumElements() == 0)
     return std::nullopt;
@@ -249,7 +254,7 @@ bool takeValue(Contraction &c, Value value) {
   return outType.getNumElements() == c.rows * c.n && (keepsLanes || c.bare);
 }
 
-std::optional<Contraction> matchContraction(func::FuncOp kernel, const TargetDesc &target) {
+std::optional<Contraction> matchContraction(func::FuncOp kernel, const TargetDesc &target, bool withPadding) {
   linalg::GenericOp op;
   for (auto generic : kernel.getBody().front().getOps<linalg::GenericOp>()) {
     if (generic.getNumReductionLoops() == 0)
@@ -261,7 +266,7 @@ std::optional<Contraction> matchContraction(func::FuncOp kernel, const TargetDes
   Operation *returned = kernel.getBody().front().getTerminator();
   if (!op || returned->getNumOperands() != 1)
     return std::nullopt;
-  std::optional<Contraction> match = matchLoops(op, target);
+  std::optional<Contraction> match = matchLoops(op, target, withPadding);
   if (!match)
     return std::nullopt;
   Contraction &c = *match;

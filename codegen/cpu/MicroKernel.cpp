@@ -114,35 +114,13 @@ private:
           left = elementsOf(c.lhs, scalar(at(lhs[i], lhsType, lhsOffset, lhsAt), lhsType));
         Value &sum = sums[i * shape.vectors + j];
         for (auto [x, y] : llvm::zip(left, right[j]))
-          sum = c.dot == Dot::None ? multiplyAdd(x, y, sum) : emitDot(e, c.dot, x, y, sum);
+          sum = c.dot == Dot::None ? multiplyAdd(e, c, x, y, sum) : emitDot(e, c.dot, x, y, sum);
       }
     }
   }
 
   Values elementsOf(const ContractionOperand &operand, Value vector) {
     return c.interleave == 1 ? Values{vector} : partsOfWords(e, c, operand, vector);
-  }
-
-  Value multiplyAdd(Value left, Value right, Value sum) {
-    linalg::GenericOp op = c.op;
-    llvm::DenseMap<Value, Value> map;
-    map[op.getRegionInputArgs()[c.swapped ? 1 : 0]] = left;
-    map[op.getRegionInputArgs()[c.swapped ? 0 : 1]] = right;
-    Value accumulator = op.getRegionOutputArgs()[0];
-    Operation *add = op.getBody()->getTerminator()->getOperand(0).getDefiningOp();
-    Operation *product = add->getOperand(add->getOperand(0) == accumulator ? 1 : 0).getDefiningOp();
-    auto operand = [&](unsigned i) {
-      Value value = product->getOperand(i);
-      Value source = value;
-      while (Operation *cast = source.getDefiningOp())
-        source = cast->getOperand(0);
-      Value known = map.lookup(source); // what came out of a word may be as wide as the product already
-      return getElementTypeOrSelf(known) == value.getType() ? known : e.cloneVectorized(value.getDefiningOp(), 0, map);
-    };
-    Value x = operand(0), y = operand(1);
-    if (isa<FloatType>(sumType))
-      return math::FmaOp::create(b, loc, x, y, sum);
-    return arith::AddIOp::create(b, loc, sum, arith::MulIOp::create(b, loc, x, y));
   }
 
   // All loops from `depth` on, unrolled.
@@ -271,6 +249,28 @@ private:
 };
 
 } // namespace
+
+Value multiplyAdd(BodyEvaluator &e, const Contraction &c, Value left, Value right, Value sum) {
+  linalg::GenericOp op = c.op;
+  llvm::DenseMap<Value, Value> map;
+  map[op.getRegionInputArgs()[c.swapped ? 1 : 0]] = left;
+  map[op.getRegionInputArgs()[c.swapped ? 0 : 1]] = right;
+  Value accumulator = op.getRegionOutputArgs()[0];
+  Operation *add = op.getBody()->getTerminator()->getOperand(0).getDefiningOp();
+  Operation *product = add->getOperand(add->getOperand(0) == accumulator ? 1 : 0).getDefiningOp();
+  auto operand = [&](unsigned i) {
+    Value value = product->getOperand(i);
+    Value source = value;
+    while (Operation *cast = source.getDefiningOp())
+      source = cast->getOperand(0);
+    Value known = map.lookup(source); // what came out of a word may be as wide as the product already
+    return getElementTypeOrSelf(known) == value.getType() ? known : e.cloneVectorized(value.getDefiningOp(), 0, map);
+  };
+  Value x = operand(0), y = operand(1);
+  if (isa<FloatType>(getElementTypeOrSelf(sum)))
+    return math::FmaOp::create(e.b, e.loc, x, y, sum);
+  return arith::AddIOp::create(e.b, e.loc, sum, arith::MulIOp::create(e.b, e.loc, x, y));
+}
 
 SmallVector<RowPlace> placesOf(BodyEvaluator &e, const Contraction &c, Value m, int64_t rows) {
   SmallVector<int64_t> sizes;

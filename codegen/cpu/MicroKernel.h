@@ -31,6 +31,10 @@ struct MicroShape {
 // Loops over rows, taken apart into the place of row `m + i`. Rows of one line share one computation.
 llvm::SmallVector<RowPlace> placesOf(BodyEvaluator &e, const Contraction &c, mlir::Value m, int64_t rows);
 
+// sum + left * right, vectors of elements of the operands, which are widened as the contraction's body says.
+mlir::Value multiplyAdd(BodyEvaluator &evaluator, const Contraction &contraction, mlir::Value left, mlir::Value right,
+                        mlir::Value sum);
+
 // What is done with a block's sums.
 using Finish = llvm::function_ref<void(const MicroArguments &, const MicroShape &, llvm::ArrayRef<RowPlace> places,
                                        llvm::ArrayRef<mlir::Value> sums)>;

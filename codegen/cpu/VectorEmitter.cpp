@@ -1,6 +1,7 @@
 // The emitter of contractions and elementwise kernels: linalg to vector code, MLIR to LLVM IR.
 #include "codegen/cpu/VectorEmitter.h"
 #include "codegen/cpu/ContractionKernel.h"
+#include "codegen/cpu/Depthwise.h"
 #include "codegen/cpu/Elementwise.h"
 #include "codegen/cpu/ModuleEmitter.h"
 #include "codegen/cpu/StrassenKernel.h"
@@ -103,12 +104,17 @@ private:
     if (!isSupported(kernel))
       return {};
     std::optional<StrassenProduct> strassen = matchStrassen(kernel, target);
-    std::optional<Contraction> contraction = strassen ? std::nullopt : matchContraction(kernel, target);
-    if (!strassen && !contraction && !isElementwise(kernel))
+    std::optional<Depthwise> depthwise = strassen ? std::nullopt : matchDepthwise(kernel, target);
+    std::optional<Contraction> contraction;
+    if (!strassen && !depthwise)
+      contraction = matchContraction(kernel, target);
+    if (!strassen && !depthwise && !contraction && !isElementwise(kernel))
       return {};
     return buildKernelFunction(kernel, [&](OpBuilder &b, const KernelFrame &frame) {
       if (strassen)
         return emitStrassen(b, kernel, *strassen, target, frame, emitted);
+      if (depthwise)
+        return emitDepthwise(b, kernel, *depthwise, target, frame, emitted);
       if (isStrassenSums(kernel))
         return emitStrassenSums(b, kernel, target, frame, emitted);
       if (auto transposition = matchTransposition(kernel)) {

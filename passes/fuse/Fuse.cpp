@@ -72,6 +72,8 @@ public:
         addProducers(group);
       if (isa<AttentionOp, VarlenAttentionOp>(anchor))
         addSlices(group);
+      if (isa<PackedConvOp>(anchor))
+        addTranspose(group);
       grouped.insert(group.ops.begin(), group.ops.end());
       groups.push_back(std::move(group));
     };
@@ -144,6 +146,13 @@ private:
         }
       }
     }
+  }
+
+  // A convolution reads an image of few channels as it came, channels first.
+  void addTranspose(Group &group) {
+    auto transpose = group.anchor->getOperand(0).getDefiningOp<TransposeOp>();
+    if (transpose && transpose->hasOneUse() && !grouped.contains(transpose) && isReadTransposed(transpose))
+      group.ops.insert(transpose);
   }
 
   // Attention reads slices of a wider tensor in place, split in heads or not.

@@ -88,11 +88,17 @@ struct PackMatmul : OpRewritePattern<MatmulOp> {
 
 bool isPadded(ConvOp op) { return !allEqual(op.getPadLow(), 0) || !allEqual(op.getPadHigh(), 0); }
 
-// A kernel reads its window without asking where the image ends.
+bool isDepthwise(ConvOp op) {
+  int64_t channels = shapeOfTensor(op.getInput()).back(), groups = op.getGroups();
+  return groups > 1 && groups == channels && groups == shapeOfTensor(op.getResult()).back();
+}
+
+// A kernel reads its window without asking where the image ends; a depthwise one, whose padding would be as much work
+// as itself, asks.
 struct PadInFront : OpRewritePattern<ConvOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(ConvOp op, PatternRewriter &rewriter) const override {
-    if (op.getLayout() != Layout::ChannelsLast || !isPadded(op) || !isPackable(op))
+    if (op.getLayout() != Layout::ChannelsLast || !isPadded(op) || !isPackable(op) || isDepthwise(op))
       return failure();
     // Neither the batch nor the channels are padded.
     SmallVector<int64_t> low{0}, high{0}, none(op.getPadLow().size(), 0);
@@ -101,7 +107,24 @@ struct PadInFront : OpRewritePattern<ConvOp> {
     low.push_back(0);
     high.push_back(0);
     OpMaker m(rewriter, op.getLoc());
-    Value input = m.make<PadOp>(op.getInput(), {m.ints("low", low), m.ints("high", high), m.real("value", 0)});
+    auto padded = [&](Value value) {
+      return m.make<PadOp>(value, {m.ints("low", low), m.ints("high", high), m.real("value", 0)});
+    };
+    Value input;
+    if (auto transpose = op.getInput().getDefiningOp<TransposeOp>();
+        transpose && isReadTransposed(transpose) && interleaveOf(elementOfTensor(op.getFilter())) == 1) {
+      // The kernel reads the image where it is, and so that is what gets its padding.
+      SmallVector<int64_t> before(low.size()), after(low.size());
+      for (auto [to, from] : llvm::enumerate(transpose.getPermutation())) {
+        before[from] = low[to];
+        after[from] = high[to];
+      }
+      low = before;
+      high = after;
+      input = m.transpose(padded(transpose.getOperand()), transpose.getPermutation());
+    } else {
+      input = padded(op.getInput());
+    }
     rewriter.modifyOpInPlace(op, [&] {
       op.getInputMutable().assign(input);
       op.setPadLow(none);

@@ -36,8 +36,8 @@ def PackWeights : Pass<"mlc-pack-weights"> {
   let summary = "Pack the weights of matrix products and convolutions into panels";
   let description = [{
     Post-condition: no mlc.matmul has a two-dimensional weight as rhs (unless its lhs is transposed); no
-    convolution of one group, channels_last, has a weight as its filter; the padding of channels_last convolutions is an
-    mlc.pad.
+    convolution of one group, channels_last, has a weight as its filter; the padding of channels_last convolutions that
+    are not depthwise is an mlc.pad.
   }];
   let options = [Option<"lanes", "lanes", "int64_t", /*default=*/"16", "Width of a panel">];
 }

@@ -211,6 +211,14 @@ mlir::Value packGroups(GraphBuilder &g, mlir::Value filter, const Conv &c) {
   return g.make<PackOp>(g.make<ReshapeOp>(padded, g.ints("shape", shape)), g.integer("lanes", lanes));
 }
 
+Shape shapeOfResult(const Conv &c) { // channels last
+  Shape result = {c.images};
+  for (size_t d = 0; d < c.size.size(); ++d)
+    result.push_back((c.size[d] + c.low[d] + c.high[d] - c.dilations[d] * (c.window[d] - 1) - 1) / c.strides[d] + 1);
+  result.push_back(c.outputs);
+  return result;
+}
+
 // With all that may come behind: a bias, a residual, relu.
 void groupedConvs(std::vector<Case> &cases) {
   for (DType dtype : kFloats)
@@ -219,13 +227,8 @@ void groupedConvs(std::vector<Case> &cases) {
         std::vector<Input> inputs = {{dtype, shapeOfImage(c, c.channels, true), {Fill::Sparse}},
                                      {dtype, shapeOfFilter(c, true), {Fill::Moderate}}};
         if (more) {
-          Shape result = {c.images};
-          for (size_t d = 0; d < c.size.size(); ++d)
-            result.push_back(
-                (c.size[d] + c.low[d] + c.high[d] - c.dilations[d] * (c.window[d] - 1) - 1) / c.strides[d] + 1);
-          result.push_back(c.outputs);
           inputs.push_back({dtype, {c.outputs}, {Fill::Moderate}});
-          inputs.push_back({dtype, result, {Fill::Moderate}});
+          inputs.push_back({dtype, shapeOfResult(c), {Fill::Moderate}});
         }
         Tolerance tolerance = sumOf(dtype, depthOf(c));
         if (more && (dtype == DType::F16 || dtype == DType::BF16)) // three roundings, of numbers of this size
@@ -247,6 +250,46 @@ void groupedConvs(std::vector<Case> &cases) {
                return Values{y};
              },
              tolerance});
+      }
+}
+
+// A window for each channel: lines of blocks at borders and inside, of all sizes; padding wider than the window.
+const std::vector<Conv> kDepthwise = {
+    {"30 columns", 1, 40, 40, 40, {5, 30}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
+    {"one result", 2, 16, 16, 16, {3, 3}, {3, 3}, {1, 1}, {0, 0}, {0, 0}, {1, 1}},
+    {"two channels", 3, 2, 2, 2, {4, 17}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
+    {"5x5 strided", 1, 33, 33, 33, {9, 41}, {5, 5}, {2, 2}, {2, 2}, {2, 2}, {1, 1}},
+    {"stride above window", 1, 16, 16, 16, {10, 50}, {2, 2}, {3, 5}, {1, 1}, {0, 3}, {1, 1}},
+    {"dilated", 1, 24, 24, 24, {11, 33}, {3, 3}, {1, 1}, {4, 4}, {4, 4}, {4, 4}},
+    {"padding alone", 1, 17, 17, 17, {2, 3}, {2, 2}, {1, 1}, {5, 12}, {4, 9}, {2, 3}},
+    {"valid", 2, 20, 20, 20, {8, 25}, {3, 4}, {1, 1}, {0, 0}, {0, 0}, {1, 1}},
+    {"1d", 1, 130, 130, 130, {37}, {7}, {1}, {6}, {0}, {1}},
+    {"1d long window", 1, 19, 19, 19, {70}, {45}, {1}, {22}, {22}, {1}},
+    {"3d", 1, 18, 18, 18, {4, 5, 12}, {2, 3, 3}, {1, 2, 1}, {1, 1, 1}, {0, 1, 1}, {1, 1, 1}},
+    {"column", 1, 16, 16, 16, {9, 1}, {3, 1}, {1, 1}, {1, 0}, {1, 0}, {1, 1}}};
+
+// What comes behind: nothing, what stays in registers, what is a loop.
+void depthwiseConvs(std::vector<Case> &cases) {
+  for (DType dtype : kFloats)
+    for (const Conv &c : sample(kDepthwise, dtype == DType::F32 ? kDepthwise.size() : 4, "depthwise" + textOf(dtype)))
+      for (const std::string epilogue : {"", " with a residual", " with gelu"}) {
+        std::vector<Input> inputs = {{dtype, shapeOfImage(c, c.channels, true), {Fill::Sparse}},
+                                     {dtype, shapeOfFilter(c, true), {Fill::Moderate}}};
+        if (epilogue == " with a residual")
+          inputs.push_back({dtype, shapeOfResult(c), {Fill::Moderate}});
+        Tolerance tolerance = sumOf(dtype, depthOf(c));
+        if (!epilogue.empty() && (dtype == DType::F16 || dtype == DType::BF16)) // roundings in between
+          tolerance = {2, 8};
+        cases.push_back({"depthwise " + c.name + " " + textOf(dtype) + epilogue, inputs,
+                         [c, epilogue](GraphBuilder &g, ValueRange x) {
+                           Value y = g.make<ConvOp>(x.take_front(2), attributesOf(c, g, true));
+                           if (epilogue == " with a residual")
+                             y = g.make<ReluOp>(g.make<AddOp>({y, x[2]}));
+                           else if (!epilogue.empty())
+                             y = g.make<GeluOp>(y);
+                           return Values{y};
+                         },
+                         tolerance});
       }
 }
 
@@ -295,6 +338,7 @@ std::vector<Case> contractionCases() {
   convs(cases);
   packedConvs(cases);
   groupedConvs(cases);
+  depthwiseConvs(cases);
   attentions(cases);
   return cases;
 }

@@ -171,6 +171,54 @@ TEST(GuardedContraction, DepthwiseConvolution) {
     expectClose(run(text, {x, f}, target), expected, 1e-5);
 }
 
+// The image lies between guard pages, and nothing of its padding does.
+TEST(GuardedContraction, PaddedDepthwiseConvolution) {
+  struct Shape {
+    int64_t h, w, c, window, stride, low, high;
+  };
+  for (auto [h, w, c, window, stride, low, high] : std::vector<Shape>{
+           {5, 29, 37, 3, 1, 1, 1}, {6, 40, 16, 3, 2, 1, 1}, {4, 19, 3, 5, 2, 1, 2}, {1, 1, 48, 3, 1, 1, 1}}) {
+    int64_t i1 = (h + low + high - window) / stride + 1, j1 = (w + low + high - window) / stride + 1;
+    Floats x = noise(size_t(h * w * c), 1), f = noise(size_t(window * window * c), 2), expected;
+    for (int64_t i = 0; i < i1; ++i)
+      for (int64_t j = 0; j < j1; ++j)
+        for (int64_t l = 0; l < c; ++l) {
+          double sum = 0;
+          for (int64_t u = 0; u < window; ++u)
+            for (int64_t v = 0; v < window; ++v) {
+              int64_t y = i * stride + u - low, z = j * stride + v - low;
+              if (y >= 0 && y < h && z >= 0 && z < w)
+                sum += double(x[size_t((y * w + z) * c + l)]) * f[size_t((u * window + v) * c + l)];
+            }
+          expected.push_back(float(sum));
+        }
+    std::string text = llvm::formatv(R"(
+func.func @k(%a: tensor<{0}x{1}x{2}xf32>, %b: tensor<{3}x{3}x{2}xf32>) -> tensor<{7}x{8}x{2}xf32> {{
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<{7}x{8}x{2}xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<{7}x{8}x{2}xf32>) -> tensor<{7}x{8}x{2}xf32>
+  %p = tensor.pad %a low[{5}, {5}, 0] high[{6}, {6}, 0] {{
+    ^bb0(%i: index, %j: index, %l: index):
+      tensor.yield %zero : f32
+  } : tensor<{0}x{1}x{2}xf32> to tensor<{9}x{10}x{2}xf32>
+  %c = linalg.generic {{indexing_maps = [affine_map<(i, j, c, u, v) -> (i * {4} + u, j * {4} + v, c)>,
+      affine_map<(i, j, c, u, v) -> (u, v, c)>, affine_map<(i, j, c, u, v) -> (i, j, c)>],
+      iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction"]}
+      ins(%p, %b : tensor<{9}x{10}x{2}xf32>, tensor<{3}x{3}x{2}xf32>) outs(%f : tensor<{7}x{8}x{2}xf32>) {{
+    ^bb0(%x: f32, %w: f32, %s: f32):
+      %0 = arith.mulf %x, %w : f32
+      %1 = arith.addf %s, %0 : f32
+      linalg.yield %1 : f32
+  } -> tensor<{7}x{8}x{2}xf32>
+  return %c : tensor<{7}x{8}x{2}xf32>
+})",
+                                     h, w, c, window, stride, low, high, i1, j1, h + low + high, w + low + high)
+                           .str();
+    for (const std::string &target : runnableTargets())
+      expectClose(run(text, {x, f}, target), expected, 1e-5);
+  }
+}
+
 TEST(GuardedContraction, BatchedMatmul) {
   const char *p = "\"parallel\"", *r = "\"reduction\"";
   int64_t batch = 3, m = 10, k = 21, n = 35;
