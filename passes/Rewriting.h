@@ -61,6 +61,18 @@ private:
   mlir::Location loc;
 };
 
+// Is it an image that a convolution reads as well channels first as last? Elements of many channels would lie in many
+// cache lines.
+inline bool isReadTransposed(TransposeOp transpose) {
+  constexpr int64_t mostChannels = 4;
+  llvm::ArrayRef<int64_t> permutation = transpose.getPermutation();
+  int64_t rank = permutation.size();
+  bool isToLast = rank >= 3 && permutation.front() == 0 && permutation.back() == 1;
+  for (int64_t i = 1; i + 1 < rank; ++i)
+    isToLast &= permutation[i] == i + 1;
+  return isToLast && shapeOfTensor(transpose).back() <= mostChannels;
+}
+
 // The value that all elements of a floating-point constant have.
 inline std::optional<double> splatOf(mlir::Value value) {
   while (auto shape = value.getDefiningOp()) {

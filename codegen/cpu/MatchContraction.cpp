@@ -3,6 +3,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
@@ -22,6 +23,52 @@ Value argumentBehind(Value value, tensor::PadOp *pad) {
     value = op->getOperand(0);
   }
   return value;
+}
+
+// Does it move elements, and nothing else?
+bool isPermutation(linalg::GenericOp op) {
+  if (op.getNumDpsInputs() != 1 || op.getNumReductionLoops() != 0)
+    return false;
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  return maps[0].isPermutation() && maps[1].isIdentity() &&
+         op.getBody()->getTerminator()->getOperand(0) == op.getBody()->getArgument(0);
+}
+
+// The elements between neighbours in each dimension of `value`, which is an argument after permutations and reshapes;
+// behind a permutation, of reshapes by dimensions of one element only. Nothing where it is something else.
+std::optional<SmallVector<int64_t>> stridesIn(Value value, Value &argument) {
+  auto shape = cast<RankedTensorType>(value.getType()).getShape();
+  if (argument = argumentBehind(value, nullptr); argument)
+    return computeStrides(shape);
+  SmallVector<int64_t> strides;
+  if (auto permutation = value.getDefiningOp<linalg::GenericOp>(); permutation && isPermutation(permutation)) {
+    auto source = stridesIn(permutation.getInputs()[0], argument);
+    if (!source)
+      return std::nullopt;
+    strides.resize(shape.size());
+    for (auto [expr, stride] : llvm::zip(permutation.getIndexingMapsArray()[0].getResults(), *source))
+      strides[cast<AffineDimExpr>(expr).getPosition()] = stride;
+    return strides;
+  }
+  if (!isa_and_present<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(value.getDefiningOp()))
+    return std::nullopt;
+  Value operand = value.getDefiningOp()->getOperand(0);
+  auto source = stridesIn(operand, argument);
+  if (!source)
+    return std::nullopt;
+  auto before = cast<RankedTensorType>(operand.getType()).getShape();
+  size_t next = 0;
+  for (int64_t size : shape) {
+    while (size != 1 && next < before.size() && before[next] == 1)
+      ++next;
+    if (size == 1)
+      strides.push_back(0);
+    else if (next < before.size() && before[next] == size)
+      strides.push_back((*source)[next++]);
+    else
+      return std::nullopt;
+  }
+  return strides;
 }
 
 // expr * scale added to the coefficients; false when it is not linear.
@@ -51,17 +98,18 @@ std::optional<ContractionOperand> linearOperand(linalg::GenericOp op, unsigned i
   if (!operand.type)
     return std::nullopt;
   operand.element = operand.type.getElementType();
-  operand.tensor = argumentBehind(use->get(), withPadding ? &operand.pad : nullptr);
-  if (!operand.tensor)
+  std::optional<SmallVector<int64_t>> strides;
+  if (withPadding && (operand.tensor = argumentBehind(use->get(), &operand.pad)))
+    strides = computeStrides(operand.type.getShape());
+  else if (!withPadding)
+    strides = stridesIn(use->get(), operand.tensor);
+  if (!strides)
     return std::nullopt;
   operand.coefficients.assign(op.getNumLoops(), 0);
   AffineMap map = op.getMatchingIndexingMap(use);
-  int64_t stride = 1;
-  for (int64_t i = operand.type.getRank(); i-- > 0;) {
-    if (!addLinear(map.getResult(i), stride, operand))
+  for (auto [expr, stride] : llvm::zip(map.getResults(), *strides))
+    if (!addLinear(expr, stride, operand))
       return std::nullopt;
-    stride *= operand.type.getDimSize(i);
-  }
   return operand;
 }
 

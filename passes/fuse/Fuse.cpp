@@ -150,8 +150,10 @@ private:
 
   // A convolution reads an image of few channels as it came, channels first.
   void addTranspose(Group &group) {
-    auto transpose = group.anchor->getOperand(0).getDefiningOp<TransposeOp>();
-    if (transpose && transpose->hasOneUse() && !grouped.contains(transpose) && isReadTransposed(transpose))
+    auto conv = cast<PackedConvOp>(group.anchor);
+    auto transpose = conv.getInput().getDefiningOp<TransposeOp>();
+    if (conv.getGroups() == 1 && conv.panels().interleave == 1 && transpose && transpose->hasOneUse() &&
+        !grouped.contains(transpose) && isReadTransposed(transpose))
       group.ops.insert(transpose);
   }
 

@@ -112,7 +112,8 @@ struct PadInFront : OpRewritePattern<ConvOp> {
     };
     Value input;
     if (auto transpose = op.getInput().getDefiningOp<TransposeOp>();
-        transpose && isReadTransposed(transpose) && interleaveOf(elementOfTensor(op.getFilter())) == 1) {
+        transpose && op.getGroups() == 1 && interleaveOf(elementOfTensor(op.getFilter())) == 1 &&
+        isReadTransposed(transpose)) {
       // The kernel reads the image where it is, and so that is what gets its padding.
       SmallVector<int64_t> before(low.size()), after(low.size());
       for (auto [to, from] : llvm::enumerate(transpose.getPermutation())) {
