@@ -33,6 +33,7 @@ struct TargetDesc {
   int64_t l1_bytes = 32 << 10;
   int64_t l2_bytes = 1 << 20;
   bool prefetch_next_panel = false; // helps Sapphire Rapids, costs on Zen 4 (measured)
+  bool halves_vectors = false;      // does arithmetic on the widest vectors in two halves: narrower ones lose nothing
 
   // `feature` by its name in /proc/cpuinfo.
   bool has(llvm::StringRef feature) const { return llvm::is_contained(required_features, feature); }

@@ -77,7 +77,9 @@ std::vector<RegisterTile> registerTiles(const CostModel &model) {
   constexpr int64_t mostRows = 8, mostVectors = 6;
   int64_t step = std::min(p.vectorsPerPanel, p.vectors);
   std::vector<RegisterTile> tiles;
-  for (int64_t nv = step; nv <= std::min(mostVectors, p.vectors); nv += step)
+  for (int64_t nv = step; nv <= std::min(mostVectors, p.vectors); ++nv) {
+    if (nv % step && nv != p.vectors) // a group begins with a panel
+      continue;
     for (int64_t mr = 1; mr <= std::min(mostRows, p.rows); ++mr) {
       int64_t registers = mr * nv + (nv + 1) * p.productsPerWord; // sums, a row of rhs, an element of lhs
       // The windows of neighbouring rows overlap: LLVM loads what they share once, and keeps it (8x48 of a depthwise
@@ -89,6 +91,7 @@ std::vector<RegisterTile> registerTiles(const CostModel &model) {
       if (registers <= model.target.vector_registers - (p.dot == Dot::BF16 ? 2 : 0))
         tiles.push_back({mr, nv, model.totalCycles(mr, nv)});
     }
+  }
   if (tiles.empty())
     tiles.push_back({1, step, model.totalCycles(1, step)});
   return tiles;
@@ -108,6 +111,20 @@ RegisterTile cheapest(ArrayRef<RegisterTile> tiles) {
   return chosen;
 }
 
+// Half of the widest vector, where that leaves fewer lanes of the last one without work and all columns are in
+// registers at a time: 3136x144x24 on Zen 4 at 92 instead of 70 % of the peak.
+bool isBetterInHalves(const Contraction &c, const TargetDesc &target, int64_t lanes) {
+  constexpr int64_t fewVectors = 3;
+  int64_t rest = c.n % lanes;
+  return target.halves_vectors && c.interleave == 1 && !c.laneGroup && c.n < fewVectors * lanes && rest != 0 &&
+         rest <= lanes / 2;
+}
+
+int64_t lanesOf(const Contraction &c, const TargetDesc &target) {
+  int64_t lanes = target.vector_bytes / std::max<int64_t>(4, BodyEvaluator::elementBytes(getElementTypeOrSelf(c.init)));
+  return isBetterInHalves(c, target, lanes) ? lanes / 2 : lanes;
+}
+
 // What is met in which order.
 struct Order {
   bool groupsFirst, rowsOutside; // as in Blocking
@@ -116,8 +133,7 @@ struct Order {
 class Planner {
 public:
   Planner(const Contraction &c, const TargetDesc &target, bool sumsInScratch)
-      : c(c), target(target), sumsInScratch(sumsInScratch),
-        lanes(target.vector_bytes / std::max<int64_t>(4, BodyEvaluator::elementBytes(getElementTypeOrSelf(c.init)))),
+      : c(c), target(target), sumsInScratch(sumsInScratch), lanes(lanesOf(c, target)),
         elementBytes(BodyEvaluator::elementBytes(c.rhs.element)), p(problemOf()), model{p, target} {
     // Strided columns are copied once for all rows. Contiguous ones are read in place by few rows.
     constexpr int64_t rowsWorthACopy = 16;

@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Matchers.h"
+#include <utility>
 
 using namespace mlir;
 
@@ -116,6 +117,20 @@ Value BodyEvaluator::loadVector(Value pointer, Type element, Value mask) {
   return LLVM::MaskedLoadOp::create(b, loc, type, pointer, mask, zero, alignment);
 }
 
+Value BodyEvaluator::loadCopies(Value pointer, Type element, int64_t copies, Value mask) {
+  SmallVector<int64_t> firsts, places;
+  for (int64_t i = 0; i < width / copies; ++i)
+    firsts.push_back(i * copies);
+  for (int64_t i = 0; i < width; ++i)
+    places.push_back(i / copies);
+  if (mask)
+    mask = vector::ShuffleOp::create(b, loc, mask, mask, firsts);
+  int64_t whole = std::exchange(width, width / copies);
+  Value few = loadVector(pointer, element, mask);
+  width = whole;
+  return vector::ShuffleOp::create(b, loc, few, few, places);
+}
+
 static Value iota(OpBuilder &b, Location loc, int64_t width) {
   SmallVector<int64_t> lanes(width);
   for (int64_t i = 0; i < width; ++i)
@@ -134,20 +149,22 @@ Value BodyEvaluator::lanesOf(const Coord &x) {
   if (x.step == 0)
     return base;
   Value steps = iota(b, loc, width);
+  if (x.copies != 1)
+    steps = arith::DivUIOp::create(b, loc, steps, splat(constant(x.copies)));
   if (x.step != 1)
     steps = arith::MulIOp::create(b, loc, steps, splat(constant(x.step)));
   return arith::AddIOp::create(b, loc, base, steps);
 }
 
 Coord BodyEvaluator::addCoords(const Coord &x, const Coord &y) {
-  if (!x.lanes && !y.lanes)
-    return {add(x.base, y.base), x.step + y.step, {}};
+  if (!x.lanes && !y.lanes && (x.copies == y.copies || x.step == 0 || y.step == 0))
+    return {add(x.base, y.base), x.step + y.step, {}, x.step == 0 ? y.copies : x.copies};
   return {{}, 0, arith::AddIOp::create(b, loc, lanesOf(x), lanesOf(y))};
 }
 
 Coord BodyEvaluator::scaleCoord(const Coord &x, int64_t factor) {
   if (!x.lanes)
-    return {mul(x.base, factor), x.step * factor, {}};
+    return {mul(x.base, factor), x.step * factor, {}, x.copies};
   return {{}, 0, arith::MulIOp::create(b, loc, x.lanes, splat(constant(factor)))};
 }
 
@@ -230,7 +247,8 @@ Value BodyEvaluator::load(Value buffer, RankedTensorType type, ArrayRef<Coord> c
         LLVM::LoadOp::create(b, loc, storage, this->element(buffer, storage, offset.base), elementBytes(element));
     value = splat(scalar);
   } else if (!offset.lanes && offset.step == 1) {
-    value = loadVector(this->element(buffer, storage, offset.base), storage, mask);
+    Value pointer = this->element(buffer, storage, offset.base);
+    value = offset.copies == 1 ? loadVector(pointer, storage, mask) : loadCopies(pointer, storage, offset.copies, mask);
   } else {
     value = gather(buffer, storage, lanesOf(offset), mask);
   }
@@ -264,6 +282,7 @@ BodyEvaluator::Key BodyEvaluator::key(Value tensor, ArrayRef<Coord> coords, Valu
     result.push_back(coord.base.getAsOpaquePointer());
     result.push_back(coord.lanes.getAsOpaquePointer());
     result.push_back(reinterpret_cast<const void *>(coord.step));
+    result.push_back(reinterpret_cast<const void *>(coord.copies));
   }
   return result;
 }

@@ -16,11 +16,12 @@
 
 namespace mlc::codegen::cpu {
 
-// Lane l of a coordinate is base + l * step, or lanes[l] when `lanes` is set.
+// Lane l of a coordinate is base + l / copies * step, or lanes[l] when `lanes` is set.
 struct Coord {
   mlir::Value base;
   int64_t step = 0;
   mlir::Value lanes;
+  int64_t copies = 1; // of each element, side by side; a divisor of the width
 };
 
 class BodyEvaluator {
@@ -60,6 +61,8 @@ public:
   mlir::Value element(mlir::Value base, mlir::Type type, mlir::Value offset);
   mlir::Value splat(mlir::Value scalar);
   mlir::Value loadVector(mlir::Value pointer, mlir::Type element, mlir::Value mask);
+  // Elements from the pointer on, `copies` of each side by side.
+  mlir::Value loadCopies(mlir::Value pointer, mlir::Type element, int64_t copies, mlir::Value mask);
   // Lane l is buffer[first + l * step].
   mlir::Value loadStrided(mlir::Value buffer, mlir::Type storage, mlir::Value first, int64_t step, mlir::Value mask) {
     return gather(buffer, storage, lanesOf({first, step, {}}), mask);

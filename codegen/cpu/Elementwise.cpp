@@ -8,6 +8,19 @@ using namespace mlir;
 
 namespace mlc::codegen::cpu {
 
+// The size of the result's last dimension, where it is a few copies of each element, as when an image is enlarged: a
+// vector holds the copies of several. 1 where that is not so.
+static int64_t copiesOfEach(Value result, int64_t width) {
+  auto generic = result.getDefiningOp<linalg::GenericOp>();
+  auto type = cast<RankedTensorType>(result.getType());
+  if (!generic || type.getRank() < 2 || width % type.getShape().back() != 0 || generic.getNumDpsInputs() != 1 ||
+      !isa<BlockArgument>(generic.getInputs()[0]) || generic.hasIndexSemantics() ||
+      !generic.getRegionOutputArgs()[0].use_empty())
+    return 1;
+  AffineMap in = generic.getIndexingMapsArray()[0], out = generic.getIndexingMapsArray()[1];
+  return out.isIdentity() && !in.isFunctionOfDim(type.getRank() - 1) ? type.getShape().back() : 1;
+}
+
 bool emitElementwise(OpBuilder &b, func::FuncOp kernel, const TargetDesc &target, const KernelFrame &frame,
                      EmittedKernel &emitted) {
   auto *terminator = kernel.getBody().front().getTerminator();
@@ -26,7 +39,11 @@ bool emitElementwise(OpBuilder &b, func::FuncOp kernel, const TargetDesc &target
     e.buffers[argument] = binding(int64_t(index));
   Value output = binding(kernel.getNumArguments());
   constexpr int64_t tileElements = 16384;
-  int64_t columns = type.getRank() ? type.getShape().back() : 1, rows = type.getNumElements() / columns;
+  int64_t columns = type.getRank() ? type.getShape().back() : 1;
+  int64_t copies = copiesOfEach(result, e.width);
+  if (copies > 1)
+    columns *= type.getDimSize(type.getRank() - 2);
+  int64_t rows = type.getNumElements() / columns;
   int64_t chunk = std::min(columns, tileElements), chunks = (columns + chunk - 1) / chunk;
   int64_t group = chunks > 1 ? 1 : std::min(rows, std::max<int64_t>(1, tileElements / columns));
   int64_t groups = (rows + group - 1) / group;
@@ -35,6 +52,16 @@ bool emitElementwise(OpBuilder &b, func::FuncOp kernel, const TargetDesc &target
   bool ok = true;
   auto vectorAt = [&](Value row, Value column, Value mask) {
     SmallVector<Coord> coords;
+    if (copies > 1) {
+      for (Value at : e.delinearize(row, type.getShape().drop_back(2)))
+        coords.push_back({at, 0, {}});
+      coords.push_back({e.div(column, copies), 1, {}, copies});
+      coords.push_back({e.constant(0), 0, {}}); // any of the copies
+      auto flat = RankedTensorType::get({ShapedType::kDynamic}, type.getElementType());
+      ok &=
+          e.store(e.evaluate(result, coords, mask), output, flat, {{e.add(e.mul(row, columns), column), 1, {}}}, mask);
+      return;
+    }
     if (type.getRank()) {
       for (Value at : e.delinearize(row, type.getShape().drop_back()))
         coords.push_back({at, 0, {}});

@@ -183,7 +183,11 @@ LogicalResult resizeAll(NodeContext &n, const ResizeSpec &spec, ArrayRef<ResizeA
     if (type.getIntOrFloatBitWidth() < 32)
       x = c.g.cast(x, c.f32());
   }
-  for (const ResizeAxis &a : axes) {
+  // The elements of rows are taken apart while there are fewest; whole rows are copied fast.
+  SmallVector<ResizeAxis> order(axes);
+  if (llvm::all_of(axes, [](const ResizeAxis &a) { return a.out >= a.in; }))
+    std::reverse(order.begin(), order.end());
+  for (const ResizeAxis &a : order) {
     if (a.in < 1 || a.out < 0 || a.out > kMaxTable)
       return n.unsupported("it resizes " + Twine(a.in) + " elements to " + Twine(a.out) +
                            "; there must be an element, and a result of 0 to " + Twine(kMaxTable));

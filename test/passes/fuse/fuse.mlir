@@ -123,3 +123,23 @@ func.func @attention_of_slices(%p: tensor<2x5x18xf32>, %m: tensor<2x1x1x6xf32>) 
   %y = mlc.attention %q1, %k1, %v1, %mask {layout = #mlc<head_layout bshd>, scale = 0.5 : f64} : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x1x1x5xf32>) -> tensor<2x5x2x3xf32>
   return %y : tensor<2x5x2x3xf32>
 }
+
+// A convolution reads an image of few channels as it came; one of many is brought to channels last first.
+// CHECK-LABEL: func @images
+// CHECK: mlc.fused contraction
+// CHECK-NEXT: mlc.transpose
+// CHECK-NEXT: mlc.packed_conv
+// CHECK-NEXT: mlc.relu
+// CHECK-NEXT: mlc.yield
+// CHECK: mlc.fused injective
+// CHECK-NEXT: mlc.transpose
+// CHECK: mlc.fused contraction
+// CHECK-NEXT: mlc.packed_conv
+func.func @images(%x: tensor<1x3x5x6xf32>, %y: tensor<1x8x5x6xf32>, %f: tensor<1x3x3x3x16xf32>, %g: tensor<1x3x3x8x16xf32>) -> (tensor<1x3x4x16xf32>, tensor<1x3x4x16xf32>) {
+  %0 = mlc.transpose %x {permutation = array<i64: 0, 2, 3, 1>} : (tensor<1x3x5x6xf32>) -> tensor<1x5x6x3xf32>
+  %1 = mlc.packed_conv %0, %f {out_channels = 16 : i64, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : (tensor<1x5x6x3xf32>, tensor<1x3x3x3x16xf32>) -> tensor<1x3x4x16xf32>
+  %2 = mlc.relu %1 : (tensor<1x3x4x16xf32>) -> tensor<1x3x4x16xf32>
+  %3 = mlc.transpose %y {permutation = array<i64: 0, 2, 3, 1>} : (tensor<1x8x5x6xf32>) -> tensor<1x5x6x8xf32>
+  %4 = mlc.packed_conv %3, %g {out_channels = 16 : i64, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : (tensor<1x5x6x8xf32>, tensor<1x3x3x8x16xf32>) -> tensor<1x3x4x16xf32>
+  return %2, %4 : tensor<1x3x4x16xf32>, tensor<1x3x4x16xf32>
+}

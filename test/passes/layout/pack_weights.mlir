@@ -4,6 +4,7 @@
 mlc.param @w : tensor<20x8xf32> = #mlc.seeded<16, uniform, -1.0 : f64, 1.0 : f64>
 mlc.param @f1 : tensor<1x1x8x20xf32> = #mlc.seeded<17, uniform, -1.0 : f64, 1.0 : f64>
 mlc.param @f3 : tensor<3x3x8x20xf32> = #mlc.seeded<18, uniform, -1.0 : f64, 1.0 : f64>
+mlc.param @image_filter : tensor<3x3x3x20xf32> = #mlc.seeded<23, uniform, -1.0 : f64, 1.0 : f64>
 mlc.param @depthwise_filter : tensor<3x3x1x5xf32> = #mlc.seeded<19, uniform, -1.0 : f64, 1.0 : f64>
 mlc.param @small_groups_filter : tensor<3x3x4x32xf32> = #mlc.seeded<20, uniform, -1.0 : f64, 1.0 : f64>
 mlc.param @odd_groups_filter : tensor<1x1x3x15xf32> = #mlc.seeded<21, uniform, -1.0 : f64, 1.0 : f64>
@@ -80,6 +81,18 @@ func.func @strided(%x: tensor<2x5x5x8xf32>) -> tensor<2x3x3x20xf32> {
 func.func @padded(%x: tensor<2x5x5x8xf32>) -> tensor<2x4x5x20xf32> {
   %w = mlc.load_param @f3 : tensor<3x3x8x20xf32>
   %y = mlc.conv %x, %w {strides = array<i64: 1, 1>, pad_low = array<i64: 1, 1>, pad_high = array<i64: 0, 1>, dilations = array<i64: 1, 1>, layout = #mlc<layout channels_last>} : (tensor<2x5x5x8xf32>, tensor<3x3x8x20xf32>) -> tensor<2x4x5x20xf32>
+  return %y : tensor<2x4x5x20xf32>
+}
+
+// An image of few channels, which is read channels first, has its padding there.
+// CHECK-LABEL: func @image
+// CHECK: %[[P:.*]] = mlc.pad %{{.*}} {high = array<i64: 0, 0, 0, 1>, low = array<i64: 0, 0, 1, 1>, value = 0.000000e+00 : f64} : (tensor<2x3x5x5xf32>) -> tensor<2x3x6x7xf32>
+// CHECK: %[[T:.*]] = mlc.transpose %[[P]]
+// CHECK: mlc.packed_conv %[[T]], %{{.*}} -> tensor<2x4x5x20xf32>
+func.func @image(%x: tensor<2x3x5x5xf32>) -> tensor<2x4x5x20xf32> {
+  %w = mlc.load_param @image_filter : tensor<3x3x3x20xf32>
+  %t = mlc.transpose %x {permutation = array<i64: 0, 2, 3, 1>} : (tensor<2x3x5x5xf32>) -> tensor<2x5x5x3xf32>
+  %y = mlc.conv %t, %w {strides = array<i64: 1, 1>, pad_low = array<i64: 1, 1>, pad_high = array<i64: 0, 1>, dilations = array<i64: 1, 1>, layout = #mlc<layout channels_last>} : (tensor<2x5x5x3xf32>, tensor<3x3x3x20xf32>) -> tensor<2x4x5x20xf32>
   return %y : tensor<2x4x5x20xf32>
 }
 

@@ -12,12 +12,16 @@ namespace {
 
 using namespace test;
 
-Floats run(const std::string &text, const std::vector<Floats> &inputs, const std::string &target) {
+Floats run(const std::string &text, const std::vector<Floats> &inputs, const TargetDesc &target) {
   Kernel kernel(text, Kernel::Stage::Graph);
   auto emitter = createVectorEmitter();
-  EXPECT_TRUE(emitter->accepts(kernel.function, targetOf(target)));
-  LoadedKernel loaded(*emitter, kernel.function, targetOf(target));
+  EXPECT_TRUE(emitter->accepts(kernel.function, target));
+  LoadedKernel loaded(*emitter, kernel.function, target);
   return floatsOf(loaded.run(inputsOf(kernel.function, inputs)).front());
+}
+
+Floats run(const std::string &text, const std::vector<Floats> &inputs, const std::string &target) {
+  return run(text, inputs, targetOf(target));
 }
 
 // [K,N] in panels [N/16][K][16], the last one filled with zeros.
@@ -75,6 +79,20 @@ TEST(GuardedContraction, PackedMatmulOfOddShapes) {
     for (auto [m, k, n] : shapes) {
       Floats a = noise(size_t(m * k), 1), b = noise(size_t(k * n), 2);
       SCOPED_TRACE(llvm::formatv("{0} {1}x{2}x{3}", target, m, k, n).str());
+      expectClose(run(packedMatmul(m, k, n), {a, packed(b, k, n)}, target), product(a, b, m, k, n),
+                  1e-6 * double(k) + 1e-6);
+    }
+}
+
+// The columns that are not those of whole vectors, by vectors of half the width.
+TEST(GuardedContraction, FewColumnsInHalfVectors) {
+  int64_t shapes[][3] = {{1, 3, 1}, {9, 33, 8}, {50, 7, 24}, {17, 600, 40}, {20, 16, 19}, {8, 5, 56}};
+  for (const std::string &name : runnableTargets())
+    for (auto [m, k, n] : shapes) {
+      TargetDesc target = targetOf(name);
+      target.halves_vectors = true;
+      Floats a = noise(size_t(m * k), 1), b = noise(size_t(k * n), 2);
+      SCOPED_TRACE(llvm::formatv("{0} {1}x{2}x{3}", name, m, k, n).str());
       expectClose(run(packedMatmul(m, k, n), {a, packed(b, k, n)}, target), product(a, b, m, k, n),
                   1e-6 * double(k) + 1e-6);
     }
@@ -293,6 +311,32 @@ size_t count(const std::string &text, const std::string &word) {
 
 // The accumulators stay in registers, and the loop holds MR x NV FMAs four times. K is one part: the loop over further
 // parts of a longer sum has the same FMAs again.
+// As images are enlarged: a vector holds copies of several elements, the last one fewer.
+TEST(GuardedElementwise, CopiesOfEachElement) {
+  for (int64_t copies : {2, 3, 4, 8, 16})
+    for (int64_t columns : {1, 5, 8, 21, 64}) {
+      Floats x = noise(size_t(3 * columns), 1), expected;
+      for (float value : x)
+        expected.insert(expected.end(), size_t(copies), 2 * value);
+      std::string text = llvm::formatv(R"(
+func.func @k(%a: tensor<3x{0}x1xf32>) -> tensor<3x{0}x{1}xf32> {{
+  %e = tensor.empty() : tensor<3x{0}x{1}xf32>
+  %y = linalg.generic {{indexing_maps = [affine_map<(i, j, l) -> (i, j, 0)>, affine_map<(i, j, l) -> (i, j, l)>],
+      iterator_types = ["parallel", "parallel", "parallel"]} ins(%a : tensor<3x{0}x1xf32>)
+      outs(%e : tensor<3x{0}x{1}xf32>) {{
+    ^bb0(%x: f32, %o: f32):
+      %0 = arith.addf %x, %x : f32
+      linalg.yield %0 : f32
+  } -> tensor<3x{0}x{1}xf32>
+  return %y : tensor<3x{0}x{1}xf32>
+})",
+                                       columns, copies)
+                             .str();
+      for (const std::string &target : runnableTargets())
+        EXPECT_EQ(run(text, {x}, target), expected) << target << " " << columns << " x " << copies;
+    }
+}
+
 TEST(GuardedContraction, KeepsAccumulatorsInRegisters) {
   struct {
     const char *target, *registers;
