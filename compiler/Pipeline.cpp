@@ -116,7 +116,7 @@ static LogicalResult schedule(Compilation &c) {
   options.emitters = &c.emitters;
   for (TargetCode &code : c.codes) {
     options.expandMath = [&](func::FuncOp kernel) {
-      codegen::expandMath(kernel, codegen::usesBF16Dots(kernel, code.target));
+      codegen::expandMath(kernel, codegen::mathInstructionsOf(kernel, code.target));
     };
     auto schedule = codegen::scheduleModule(*c.module, code.target, options);
     if (failed(schedule))

@@ -426,6 +426,8 @@ Value BodyEvaluator::define(OpResult tensor, ArrayRef<Coord> coords, Value mask)
 Value BodyEvaluator::cloneVectorized(Operation *op, unsigned result, llvm::DenseMap<Value, Value> &map) {
   if (auto known = map.find(op->getResult(result)); known != map.end())
     return known->second;
+  if (auto lookup = dyn_cast<vector::ExtractOp>(op))
+    return map[lookup] = lookUp(lookup, map);
   SmallVector<Type> types;
   for (Type type : op->getResultTypes())
     types.push_back(VectorType::get({width}, type));
@@ -452,6 +454,24 @@ Value BodyEvaluator::cloneVectorized(Operation *op, unsigned result, llvm::Dense
   for (auto [scalar, vector] : llvm::zip(op->getResults(), vectorized->getResults()))
     map[scalar] = vector;
   return map[op->getResult(result)];
+}
+
+// An element of a constant vector of 16 f32, as buildGeluByTable asks for it.
+Value BodyEvaluator::lookUp(vector::ExtractOp op, llvm::DenseMap<Value, Value> &map) {
+  DenseElementsAttr table;
+  if (width != 16 || !op.getType().isF32() || op.getDynamicPosition().size() != 1 ||
+      !matchPattern(op.getSource(), m_Constant(&table)) || table.getNumElements() != width)
+    return {};
+  auto index = op.getDynamicPosition()[0].getDefiningOp<arith::IndexCastUIOp>();
+  if (!index || !index.getIn().getType().isInteger(32) || !index.getIn().getDefiningOp())
+    return {};
+  Value lanes = cloneVectorized(index.getIn().getDefiningOp(), 0, map);
+  Value numbers = arith::ConstantOp::create(b, loc, table);
+  if (!lanes)
+    return {};
+  StringRef permute = "llvm.x86.avx512.permvar.sf.512"; // looks at the low four bits of a lane
+  return LLVM::CallIntrinsicOp::create(b, loc, numbers.getType(), b.getStringAttr(permute), {numbers, lanes})
+      .getResult(0);
 }
 
 Value BodyEvaluator::evaluateBody(linalg::GenericOp op, unsigned result, ArrayRef<Coord> iterators,
@@ -482,7 +502,8 @@ Value BodyEvaluator::evaluateBody(linalg::GenericOp op, unsigned result, ArrayRe
     if (auto index = dyn_cast<linalg::IndexOp>(inner)) {
       auto type = VectorType::get({width}, b.getIndexType());
       map[index] = arith::IndexCastOp::create(b, loc, type, lanesOf(iterators[index.getDim()]));
-    } else if (!inner.use_empty()) {
+    } else if (!inner.use_empty() &&
+               !isa<VectorType>(inner.getResult(0).getType())) { // tables are made where they are read
       if (!cloneVectorized(&inner, 0, map))
         return {};
     }

@@ -9,6 +9,7 @@
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include <functional>
@@ -79,6 +80,7 @@ private:
   mlir::Value pull(mlir::Value tensor, llvm::ArrayRef<Coord> coords, mlir::Value mask);
   mlir::Value load(mlir::Value buffer, mlir::RankedTensorType type, llvm::ArrayRef<Coord> coords, mlir::Value mask);
   mlir::Value define(mlir::OpResult tensor, llvm::ArrayRef<Coord> coords, mlir::Value mask);
+  mlir::Value lookUp(mlir::vector::ExtractOp op, llvm::DenseMap<mlir::Value, mlir::Value> &map);
   mlir::Value gather(mlir::Value buffer, mlir::Type storage, mlir::Value offsets, mlir::Value mask);
   Coord linearize(llvm::ArrayRef<Coord> coords, llvm::ArrayRef<int64_t> shape);
   llvm::SmallVector<Coord> delinearizeLanes(const Coord &x, llvm::ArrayRef<int64_t> shape);

@@ -31,7 +31,7 @@ void registerVectorEmitter(DialectRegistry &registry) {
 
 bool cpu::bodyIsSupported(linalg::GenericOp op) {
   for (Operation &inner : op.getBody()->without_terminator()) {
-    if (isa<linalg::IndexOp>(inner))
+    if (isa<linalg::IndexOp, vector::ExtractOp>(inner)) // lookups in tables
       continue;
     if (isa<math::MathDialect>(inner.getDialect())) {
       if (!isa<math::FmaOp, math::SqrtOp, math::AbsFOp, math::AbsIOp, math::FloorOp, math::CeilOp, math::RoundEvenOp,
@@ -129,9 +129,15 @@ private:
 
 } // namespace
 
-bool usesBF16Dots(func::FuncOp kernel, const TargetDesc &target) {
+MathInstructions mathInstructionsOf(func::FuncOp kernel, const TargetDesc &target) {
+  bool has16Lanes = target.vector_bytes == 64;
+  if (matchStrassen(kernel, target))
+    return {.looksUp = has16Lanes};
   std::optional<Contraction> contraction = matchContraction(kernel, target);
-  return contraction && contraction->dot == Dot::BF16;
+  if (!contraction)
+    return {};
+  bool isWide = BodyEvaluator::elementBytes(getElementTypeOrSelf(contraction->init)) > 4;
+  return {.roundsToBF16 = contraction->dot == Dot::BF16, .looksUp = has16Lanes && !isWide};
 }
 
 std::unique_ptr<Emitter> createVectorEmitter() { return std::make_unique<VectorEmitter>(); }

@@ -6,6 +6,7 @@
 #define MLC_CODEGEN_CPU_VECTOREMITTER_H
 
 #include "codegen/Kernel.h"
+#include "codegen/math/Math.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/DialectRegistry.h"
 
@@ -14,9 +15,10 @@ namespace mlc::codegen {
 // What the emitter needs of a context; append it before the first emit.
 void registerVectorEmitter(mlir::DialectRegistry &registry);
 
-// Is the kernel a contraction by dot product instructions of bf16? These take subnormal numbers for 0, as the
-// instruction does that rounds to bf16: it may then be used.
-bool usesBF16Dots(mlir::func::FuncOp kernel, const TargetDesc &target);
+// What the math of the kernel may be expanded to. A contraction by dot product instructions of bf16, which take
+// subnormal numbers for 0, may round by the instruction that does so, too; what follows a contraction in registers of
+// 16 lanes may look up.
+MathInstructions mathInstructionsOf(mlir::func::FuncOp kernel, const TargetDesc &target);
 
 namespace cpu {
 // Has x86 instructions for all ops of the body? Others would become calls of libm or compiler-rt.

@@ -37,16 +37,40 @@ Value expand(OpBuilder &b, Operation *op, ValueRange v) {
 
 // Roundings that are not instructions of x86-64-v3. To bf16 too, but where asked for: instructions that some processors
 // have flush subnormal numbers.
-bool isExpandedRounding(Operation *op, bool keepsRounding) {
+bool isExpandedRounding(Operation *op, bool isInstruction) {
   if (!isa<arith::TruncFOp>(op))
     return false;
   Type from = getElementTypeOrSelf(op->getOperand(0)), to = getElementTypeOrSelf(op->getResult(0));
-  return (to.isBF16() && !(keepsRounding && from.isF32())) || (from.isF64() && to.isF16());
+  return (to.isBF16() && !(isInstruction && from.isF32())) || (from.isF64() && to.isF16());
 }
 
 bool isExpanded(Operation *op) {
   return isa<math::ExpOp, math::Exp2Op, math::ExpM1Op, math::LogOp, math::Log2Op, math::Log10Op, math::Log1pOp,
              math::TanhOp, math::ErfOp, math::PowFOp, math::SinOp, math::CosOp, math::RsqrtOp, arith::RemFOp>(op);
+}
+
+void expandGelu(Operation *root) {
+  SmallVector<std::pair<Operation *, Value>> gelus;
+  root->walk([&](Operation *op) {
+    if (Value x = matchGelu(op))
+      gelus.emplace_back(op, x);
+  });
+  for (auto [op, x] : gelus) {
+    OpBuilder b(op);
+    op->getResult(0).replaceAllUsesWith(buildGeluByTable(b, op->getLoc(), x));
+    // The formula's own ops, from the last on, where nothing else reads them.
+    SmallVector<Operation *> unused{op};
+    while (!unused.empty()) {
+      Operation *last = unused.pop_back_val();
+      if (!last->use_empty())
+        continue;
+      SmallVector<Value> operands(last->getOperands());
+      last->erase();
+      for (Value operand : operands)
+        if (Operation *from = operand.getDefiningOp(); from && !llvm::is_contained(unused, from))
+          unused.push_back(from);
+    }
+  }
 }
 
 struct ExpandMathPass : PassWrapper<ExpandMathPass, OperationPass<>> {
@@ -63,8 +87,10 @@ struct ExpandMathPass : PassWrapper<ExpandMathPass, OperationPass<>> {
 
 } // namespace
 
-void expandMath(Operation *root, bool keepsRounding) {
+void expandMath(Operation *root, const MathInstructions &instructions) {
   SmallVector<Operation *> ops;
+  if (instructions.looksUp)
+    expandGelu(root);
   root->walk([&](Operation *op) {
     if (isExpanded(op))
       ops.push_back(op);
@@ -85,7 +111,7 @@ void expandMath(Operation *root, bool keepsRounding) {
   }
   ops.clear();
   root->walk([&](Operation *op) {
-    if (isExpandedRounding(op, keepsRounding))
+    if (isExpandedRounding(op, instructions.roundsToBF16))
       ops.push_back(op);
   });
   for (Operation *op : ops) {

@@ -27,6 +27,10 @@ mlir::Value buildLogBase(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x, 
 mlir::Value buildTanh(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
 mlir::Value buildSigmoid(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
 mlir::Value buildErf(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
+// x of the formula x/2 (1 + erf(x/sqrt 2)) in f32 that `op` ends, or null.
+mlir::Value matchGelu(mlir::Operation *op);
+// That formula by lookups, vector.extract of constant vectors of 16. A scalar of f32.
+mlir::Value buildGeluByTable(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
 // f32 through f64; constant exponents of 1, 2, 3, -1, 0.5 and -0.5 by products, quotients and roots, 1.5 ulp at most.
 // Special cases as in C's pow.
 mlir::Value buildPow(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x, mlir::Value y);
@@ -39,11 +43,16 @@ mlir::Value buildRem(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x, mlir
 // f64 or f32 to f16 or bf16, rounded once to nearest even.
 mlir::Value buildTrunc(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x, mlir::Type to);
 
+// What the code of a kernel has instructions for.
+struct MathInstructions {
+  bool roundsToBF16 = false; // f32 to bf16
+  bool looksUp = false;      // in tables of 16 numbers of f32
+};
+
 // Replaces the math ops that are not instructions (exp, exp2, expm1, log, log2, log10, log1p, tanh, erf, powf, rsqrt,
 // sin, cos), remainders, and roundings to bf16 and from f64 to f16 under `root` by these expressions. f16
-// and bf16 are computed in f32. With `keepsRounding` roundings of f32 to bf16 stay, for a target that has an
-// instruction.
-void expandMath(mlir::Operation *root, bool keepsRounding = false);
+// and bf16 are computed in f32.
+void expandMath(mlir::Operation *root, const MathInstructions &instructions = {});
 
 // The same as a pass, `mlc-expand-math`.
 std::unique_ptr<mlir::Pass> createExpandMathPass();

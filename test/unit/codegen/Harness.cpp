@@ -55,7 +55,7 @@ Kernel::Kernel(const std::string &text, Stage stage, const TargetDesc *target)
   }
   bool lowered = stage == Stage::Graph || succeeded(convertMlcToLinalg(kernel));
   if (stage == Stage::ExpandedMath && lowered)
-    expandMath(kernel, target && usesBF16Dots(kernel, *target));
+    expandMath(kernel, target ? mathInstructionsOf(kernel, *target) : MathInstructions());
   if (!lowered || failed(mlir::verify(*module))) {
     ADD_FAILURE() << "lowering failed:\n" << text;
     return;

@@ -1,11 +1,13 @@
 // Each function against libm in f64 (long double for f64), over dense samples and every special value, in ulp.
 // Every test prints its measured maximum, which docs/numerics.md quotes.
 #include "codegen/math/Math.h"
+#include "codegen/cpu/VectorEmitter.h"
 #include "codegen/loops/LoopEmitter.h"
 #include "test/unit/codegen/Harness.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include <bit>
@@ -148,6 +150,50 @@ TEST(MathF32, Log10) { checkF32("math.log10", F64(log10), 1); }
 TEST(MathF32, Log1P) { checkF32("math.log1p", F64(log1p), 4); }
 TEST(MathF32, Tanh) { checkF32("math.tanh", F64(tanh), 4); }
 TEST(MathF32, Erf) { checkF32("math.erf", F64(erf), 4); }
+// By lookups, behind a product with 1.
+TEST(MathF32, GeluByTable) {
+  if (!llvm::is_contained(runnableTargets(), "x86-64-v4"))
+    GTEST_SKIP() << "needs AVX-512";
+  TargetDesc target = targetOf("x86-64-v4");
+  Kernel parsed(R"(func.func @k(%x: tensor<4096x1xf32>, %one: tensor<1x1x16xf32>) -> tensor<4096x16xf32> {
+    %0 = mlc.packed_matmul %x, %one {n = 16 : i64}
+      : (tensor<4096x1xf32>, tensor<1x1x16xf32>) -> tensor<4096x16xf32>
+    %1 = mlc.gelu %0 : (tensor<4096x16xf32>) -> tensor<4096x16xf32>
+    return %1 : tensor<4096x16xf32>
+  })",
+                Kernel::Stage::ExpandedMath, &target);
+  ASSERT_TRUE(parsed.function);
+  int lookups = 0, erfs = 0;
+  parsed.function.walk([&](mlir::Operation *op) {
+    lookups += llvm::isa<mlir::vector::ExtractOp>(op);
+    erfs += llvm::isa<mlir::math::ExpOp, mlir::math::ErfOp, mlir::arith::DivFOp>(op);
+  });
+  EXPECT_EQ(lookups, 6);
+  EXPECT_EQ(erfs, 0);
+  LoadedKernel kernel(*createVectorEmitter(), parsed.function, target);
+  ASSERT_TRUE(kernel.loaded());
+  std::vector<float> x = denseFloats(2039), got(kBlock * 16), ones(16, 1.f);
+  for (int i = -800000; i < 800000; ++i)
+    x.push_back(1e-5f * float(i));
+  double worst = 0, worstBelow = 0;
+  for (size_t from = 0; from < x.size(); from += kBlock) {
+    std::vector<float> block(x.begin() + long(from), x.begin() + long(std::min(x.size(), from + kBlock)));
+    block.resize(kBlock);
+    std::vector<void *> bindings = {block.data(), ones.data(), got.data()};
+    EXPECT_EQ(kernel.launch(bindings, 0, kernel.tiles()), MLC_KERNEL_OK);
+    for (size_t i = 0; i < block.size(); ++i) {
+      double v = block[i], want = v * 0.5 * std::erfc(-v / std::sqrt(2.0));
+      if (v < -3 && std::isfinite(v))
+        worstBelow = std::max(worstBelow, std::fabs(got[i * 16] - want));
+      else
+        worst = std::max(worst, ulps(got[i * 16], std::isinf(v) && v < 0 ? NAN : want));
+      EXPECT_EQ(std::bit_cast<uint32_t>(got[i * 16]), std::bit_cast<uint32_t>(got[i * 16 + 15]));
+    }
+  }
+  std::printf("gelu         f32 %zu samples, max %.2f ulp, below -3 %.2g\n", x.size(), worst, worstBelow);
+  EXPECT_LE(worst, 5);
+  EXPECT_LE(worstBelow, 2e-8);
+}
 TEST(MathF32, Rsqrt) {
   checkF32("math.rsqrt", [](double x) { return 1 / std::sqrt(x); }, 2);
 }
