@@ -16,7 +16,8 @@ struct CommandLine {
   llvm::cl::OptionCategory evaluating{"Options to evaluate by the reference interpreter"};
   llvm::cl::OptionCategory looking{"Options to look into a compilation"};
 
-  llvm::cl::opt<std::string> input{llvm::cl::Positional, llvm::cl::desc("<model.onnx | checkpoint | zoo:NAME | IR.mlir>"),
+  llvm::cl::opt<std::string> input{llvm::cl::Positional,
+                                   llvm::cl::desc("<model.onnx | checkpoint | zoo:NAME | IR.mlir>"),
                                    llvm::cl::init("-"), llvm::cl::cat(compiling)};
   llvm::cl::opt<std::string> output{"o", llvm::cl::desc("Output file; - is stdout"), llvm::cl::value_desc("file"),
                                     llvm::cl::init("-"), llvm::cl::cat(compiling)};

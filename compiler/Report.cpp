@@ -263,8 +263,8 @@ private:
           if (hasAllElements(stored, name)) // sums of its columns are no form of it
             forms[name].push_back(i);
     }
-    os << "\nweights: " << elements << " parameters in " << count << " tensors of " << bytesText(bytes) << "; stored as "
-       << schedule.tensors.params.size() << " tensors of " << bytesText(storedBytes) << "\n";
+    os << "\nweights: " << elements << " parameters in " << count << " tensors of " << bytesText(bytes)
+       << "; stored as " << schedule.tensors.params.size() << " tensors of " << bytesText(storedBytes) << "\n";
     for (auto &[name, stored] : forms) {
       printWidened(name, stored);
       if (stored.size() < 2)
@@ -310,7 +310,7 @@ private:
       return;
     os << "\nvariables\n";
     for (const codegen::VariableDesc &variable : schedule.tensors.variables)
-      os << "  @" << specText({variable.name, variable.dtype, variable.shape}) << ", "
+      os << "  @" << specText({variable.name, variable.dtype, variable.shape, 0, {}}) << ", "
          << program::EnumNameVariableRole(variable.role) << ", " << bytesText(variable.size) << "\n";
   }
 };

@@ -72,8 +72,10 @@ private:
   TensorSpecDesc specOf(Type type, Attribute name, const Twine &otherwise, ArrayAttr padded) {
     auto tensor = cast<RankedTensorType>(type);
     auto given = dyn_cast_or_null<StringAttr>(name);
-    TensorSpecDesc spec{given ? given.str() : otherwise.str(), dtypeOf(tensor.getElementType()),
-                        tensor.getShape().vec()};
+    TensorSpecDesc spec;
+    spec.name = given ? given.str() : otherwise.str();
+    spec.dtype = dtypeOf(tensor.getElementType());
+    spec.shape = tensor.getShape().vec();
     if (padded)
       for (auto dimension : padded.getAsRange<StringAttr>())
         spec.padded.push_back(dimension.str());
