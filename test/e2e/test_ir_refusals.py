@@ -164,7 +164,7 @@ def test_comparing(tools, tmp_path, text, other, says):
 
 @pytest.mark.parametrize("options,says", [
     (["--shape=n=2"], "in.mlir' has static shapes already: --shape and --const do not apply"),
-    (["--head=mean"], "--head applies to checkpoint folders; '"),
+    (["--head=mean"], "--head applies to checkpoints and to the zoo; '"),
     (["--add-passes=fuse"], "--add-passes=fuse: expected PHASE:PIPELINE"),
     (["--add-passes=nowhere:cse"], "--add-passes=nowhere: there is no such phase; phases are import, simplify"),
     (["--mlc-pack-weights=lanes=0"], "mlc-pack-weights expects lanes of at least 1, got 0"),
