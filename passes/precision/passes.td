@@ -18,8 +18,8 @@ def NarrowStores : Pass<"mlc-narrow-stores", "::mlir::func::FuncOp"> {
   let summary = "Store the results of regions in bf16";
   let description = [{
     Which values are stored is known behind fusion. Post-condition with `to=bf16`: an f32 result of an mlc.fused region
-    that follows from a contraction, or is rounded by a reader, is bf16 if mlc.fused regions alone read it: it is rounded
-    at the end of its region and widened in those that read it. A region that stores f32 says why in
+    that follows from a contraction, or is rounded by a reader, is bf16 if mlc.fused regions alone read it, others than
+    those of a layer norm among them: it is rounded at the end of its region and widened in those that read it. A region that stores f32 says why in
     `mlc.stores_f32`. `to=keep` changes nothing.
   }];
   let options = [Option<"to", "to", "std::string", /*default=*/"\"keep\"", "keep or bf16">];

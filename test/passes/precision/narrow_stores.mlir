@@ -82,3 +82,21 @@ func.func @kept(%mask: tensor<4x8xf32>, %x: tensor<4x8xbf16>, %w: tensor<8x8xbf1
   }
   return %1, %3 : tensor<4xf32>, tensor<3x8xf32>
 }
+
+// What layer norms alone read, here through a view, is not rounded.
+// CHECK-LABEL: func.func @normalised
+// CHECK: mlc.fused contraction {{.*}} {mlc.stores_f32 = "layer norms alone read it"} {{.*}} -> tensor<4x8xf32>
+// CHECK: mlc.fused reduction (%[[A:.*]] = %{{.*}}) {{.*}} : (tensor<2x2x8xf32>)
+// CHECK-NEXT: mlc.layer_norm %[[A]]
+func.func @normalised(%x: tensor<4x8xbf16>, %w: tensor<8x8xbf16>) -> tensor<2x2x8xf32> {
+  %0 = mlc.fused contraction (%a = %x, %b = %w) : (tensor<4x8xbf16>, tensor<8x8xbf16>) -> tensor<4x8xf32> {
+    %s = mlc.matmul %a, %b {wide_result} : (tensor<4x8xbf16>, tensor<8x8xbf16>) -> tensor<4x8xf32>
+    mlc.yield %s : tensor<4x8xf32>
+  }
+  %1 = mlc.reshape %0 {shape = array<i64: 2, 2, 8>} : (tensor<4x8xf32>) -> tensor<2x2x8xf32>
+  %2 = mlc.fused reduction (%a = %1) : (tensor<2x2x8xf32>) -> tensor<2x2x8xf32> {
+    %n = mlc.layer_norm %a {axis = 2 : i64, epsilon = 1.0e-5 : f64} : (tensor<2x2x8xf32>) -> tensor<2x2x8xf32>
+    mlc.yield %n : tensor<2x2x8xf32>
+  }
+  return %2 : tensor<2x2x8xf32>
+}
