@@ -65,18 +65,6 @@ struct CostModel {
   }
 };
 
-// Blocks of rows in a tile, at most `most`. Threads get equal numbers of tiles, which should be equal work; and where
-// four or two threads' shares can end at a tile's last row for a few blocks less, they do: each thread then reads the
-// rows that it wrote, kernel after kernel. Lines that two cores have read cost a core dear to write (28 ns each on Zen
-// 4 in a virtual machine, ten times a line that the other one wrote).
-int64_t evenBlocks(int64_t rowBlocks, int64_t most) {
-  for (int64_t threads : {4, 2})
-    for (int64_t blocks = most; 4 * blocks >= 3 * most; --blocks)
-      if (rowBlocks % (threads * blocks) == 0)
-        return blocks;
-  return ceilDiv(rowBlocks, ceilDiv(rowBlocks, most));
-}
-
 struct RegisterTile {
   int64_t mr, nv;
   double cycles; // of the whole contraction
@@ -259,7 +247,8 @@ private:
       int64_t blocksPerTile = std::max<int64_t>(1, rowBlocks / wanted);
       if (!b.rowsOutside)
         blocksPerTile = std::min(blocksPerTile * groups, fittingRows(tile) / b.mr);
-      blocksPerTile = evenBlocks(rowBlocks, blocksPerTile);
+      // Threads get equal numbers of tiles, which should be equal work.
+      blocksPerTile = ceilDiv(rowBlocks, ceilDiv(rowBlocks, blocksPerTile));
       b.rowsPerTile = blocksPerTile * b.mr;
       b.groupsPerTile = b.rowsOutside ? groups : 1;
     } else {

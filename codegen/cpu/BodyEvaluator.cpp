@@ -502,7 +502,8 @@ Value BodyEvaluator::evaluateBody(linalg::GenericOp op, unsigned result, ArrayRe
     if (auto index = dyn_cast<linalg::IndexOp>(inner)) {
       auto type = VectorType::get({width}, b.getIndexType());
       map[index] = arith::IndexCastOp::create(b, loc, type, lanesOf(iterators[index.getDim()]));
-    } else if (bool isTable = isa<VectorType>(inner.getResult(0).getType()); !isTable && !inner.use_empty()) {
+    } else if (!inner.use_empty() &&
+               !isa<VectorType>(inner.getResult(0).getType())) { // tables are made where they are read
       if (!cloneVectorized(&inner, 0, map))
         return {};
     }
