@@ -456,24 +456,6 @@ Value BodyEvaluator::cloneVectorized(Operation *op, unsigned result, llvm::Dense
   return map[op->getResult(result)];
 }
 
-// An element of a constant vector of 16 f32, as buildGeluByTable asks for it.
-Value BodyEvaluator::lookUp(vector::ExtractOp op, llvm::DenseMap<Value, Value> &map) {
-  DenseElementsAttr table;
-  if (width != 16 || !op.getType().isF32() || op.getDynamicPosition().size() != 1 ||
-      !matchPattern(op.getSource(), m_Constant(&table)) || table.getNumElements() != width)
-    return {};
-  auto index = op.getDynamicPosition()[0].getDefiningOp<arith::IndexCastUIOp>();
-  if (!index || !index.getIn().getType().isInteger(32) || !index.getIn().getDefiningOp())
-    return {};
-  Value lanes = cloneVectorized(index.getIn().getDefiningOp(), 0, map);
-  Value numbers = arith::ConstantOp::create(b, loc, table);
-  if (!lanes)
-    return {};
-  StringRef permute = "llvm.x86.avx512.permvar.sf.512"; // looks at the low four bits of a lane
-  return LLVM::CallIntrinsicOp::create(b, loc, numbers.getType(), b.getStringAttr(permute), {numbers, lanes})
-      .getResult(0);
-}
-
 Value BodyEvaluator::evaluateBody(linalg::GenericOp op, unsigned result, ArrayRef<Coord> iterators,
                                   ArrayRef<Value> outs, Value mask) {
   llvm::DenseMap<Value, Value> map;

@@ -22,7 +22,7 @@
 
 // FILE: "target": "x86-64-v3"
 // FILE: "ops": "packed_matmul"
-// FILE-NEXT: "type": "(tensor<33x64xf32>, tensor<3x64x16xf32>) -> tensor<33x40xf32>"
+// FILE-NEXT: "type": "(tensor<33x64xf32>, tensor<3x64x16xf32>) -> tensor<33x48xf32>"
 // FILE-NEXT: "emitter": "vector"
 // FILE-NEXT: "schedule": "[[CHOSEN:6x16,tile=33x48,order=columns,prefetch=1]]"
 // FILE-NEXT: "choices": [
@@ -43,11 +43,11 @@
 // FOREIGN: mlc-opt: {{.*}}--schedules: 1 kernels of '{{.*}}.foreign.json' are none of this model's
 // FOREIGN: func.func @k0_packed_matmul
 
-mlc.param @w : tensor<64x40xf32> = #mlc.seeded<7, normal, 0.0 : f64, 0.1 : f64>
-func.func @main(%x: tensor<33x64xf32> {mlc.name = "x"}) -> (tensor<33x40xf32> {mlc.name = "y"})
+mlc.param @w : tensor<64x48xf32> = #mlc.seeded<7, normal, 0.0 : f64, 0.1 : f64>
+func.func @main(%x: tensor<33x64xf32> {mlc.name = "x"}) -> (tensor<33x48xf32> {mlc.name = "y"})
     attributes {mlc.entry = "infer"} {
-  %w = mlc.load_param @w : tensor<64x40xf32>
-  %0 = mlc.matmul %x, %w : (tensor<33x64xf32>, tensor<64x40xf32>) -> tensor<33x40xf32>
-  %1 = mlc.softmax %0 {axis = 1 : i64} : (tensor<33x40xf32>) -> tensor<33x40xf32>
-  return %1 : tensor<33x40xf32>
+  %w = mlc.load_param @w : tensor<64x48xf32>
+  %0 = mlc.matmul %x, %w : (tensor<33x64xf32>, tensor<64x48xf32>) -> tensor<33x48xf32>
+  %1 = mlc.softmax %0 {axis = 1 : i64} : (tensor<33x48xf32>) -> tensor<33x48xf32>
+  return %1 : tensor<33x48xf32>
 }

@@ -62,7 +62,7 @@ TEST(Schedules, Convolutions) {
 
 // One that there is not is an error with its name, and those that there are.
 TEST(Schedules, UnknownName) {
-  Kernel kernel(matmul(33, 40, 64));
+  Kernel kernel(matmul(33, 48, 64));
   ASSERT_TRUE(kernel.function);
   mlir::MLIRContext *context = kernel.function.getContext();
   kernel.function->setAttr(kScheduleAttr, mlir::StringAttr::get(context, "9x9"));

@@ -210,7 +210,15 @@ TEST_F(SupportTest, BadSafetensorsAreNamed) {
                    6),
               "overlap");
   expectError(read(R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", 4), "needs dtype, shape");
-  expectError(readSafetensorsFolder(folder.string()).status(), "model.safetensors");
+  put("another.safetensors", "");
+  expectError(readSafetensorsFolder(folder.string()).status(), "neither model.safetensors nor");
+}
+
+TEST_F(SupportTest, TheOnlySafetensorsOfAFolder) {
+  safetensors(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4); // m.safetensors
+  Result<TensorIndex> read = readSafetensorsFolder(folder.string());
+  ASSERT_TRUE(read.ok()) << read.message();
+  EXPECT_EQ(read->count("a"), 1u);
 }
 
 TEST_F(SupportTest, ShardThatLacksATensorIsNamed) {
