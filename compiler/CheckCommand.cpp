@@ -8,6 +8,7 @@
 #include "llvm/Support/Path.h"
 
 #include <cmath>
+#include <set>
 
 using namespace mlir;
 using llvm::StringRef;
@@ -41,6 +42,13 @@ LogicalResult checkValues(const CommandLine &line) {
         &line.entry, &line.schedules, &line.exportSchedules})
     if (option->getNumOccurrences() && option->getValue().empty())
       return refuse("-" + StringRef(option->ArgStr.size() > 1 ? "-" : "") + option->ArgStr + " has no value");
+  std::set<StringRef> kept;
+  for (StringRef name : line.keep) {
+    if (name.empty())
+      return refuse("--keep has no value, or one that is empty: give names with commas between");
+    if (!kept.insert(name).second)
+      return refuse("--keep: '" + name + "' is given twice");
+  }
   const StringRef modes[] = {"off", "f2", "f4", "auto"};
   if (!llvm::is_contained(modes, StringRef(line.winograd)))
     return refuse("--winograd=" + line.winograd + ": expected off, f2, f4 or auto");
@@ -77,15 +85,17 @@ LogicalResult checkCombination(const CommandLine &line) {
   command(line.interpretF64);
   command(line.perOpCompare);
   command(line.compareWith);
-  // --interpret-f64 says how --compare-with evaluates.
-  if (count > 1 && !(count == 2 && line.interpretF64 && line.compareWith.getNumOccurrences()))
+  command(line.bisect);
+  // --interpret-f64 says how --compare-with and --bisect evaluate.
+  if (count > 1 && !(count == 2 && line.interpretF64 && (line.bisect || line.compareWith.getNumOccurrences())))
     return refuse(commands + " are commands of their own; give one of them");
-  bool evaluates = line.interpret || line.interpretF64 || line.perOpCompare || line.compareWith.getNumOccurrences();
+  bool evaluates =
+      line.interpret || line.interpretF64 || line.perOpCompare || line.bisect || line.compareWith.getNumOccurrences();
   const llvm::cl::Option &inputs = line.inputs, &entry = line.entry, &tolerance = line.tolerance;
   if (!evaluates)
     for (const llvm::cl::Option *option : {&inputs, &entry, &tolerance})
       if (option->getNumOccurrences())
-        return refuse("--" + option->ArgStr + " is for --interpret, --per-op-compare and --compare-with");
+        return refuse("--" + option->ArgStr + " is for --interpret, --per-op-compare, --bisect and --compare-with");
   bool compiles = !evaluates || line.perOpCompare;
   for (const llvm::cl::Option *option :
        std::initializer_list<const llvm::cl::Option *>{&line.tune, &line.schedules, &line.exportSchedules})
@@ -95,6 +105,8 @@ LogicalResult checkCombination(const CommandLine &line) {
     return refuse("--export-schedules is for a module, not for --per-op-compare");
   if (line.noCache && line.tune == "cached")
     return refuse("--tune=cached takes schedules from the cache, and --no-cache forbids that; give one of them");
+  if (line.bisect && line.unpad != "off")
+    return refuse("--bisect compares all numbers, and --unpad computes only those of tokens; leave out --unpad");
   bool emitsCode = line.emit == Emit::Llvm || line.emit == Emit::Asm || line.emit == Emit::Obj;
   if (emitsCode && line.compileTo.getNumOccurrences() && line.compileTo != "kernels" && line.compileTo != "objects")
     return refuse("--emit=llvm, asm and obj write what is made behind '" + line.compileTo +

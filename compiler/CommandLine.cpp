@@ -22,6 +22,7 @@ static constexpr const char *kOverview = R"(mlc-opt: compiles models, and drives
   mlc-opt model.onnx --interpret --input x=x.npy        evaluate with the reference interpreter
   mlc-opt model.onnx --compile-to=fuse                  print the IR behind a phase; --emit=asm: the kernels' code
   mlc-opt model.onnx --per-op-compare                   find the first kernel that is wrong
+  mlc-opt model.onnx --bisect                           find the first pass that is wrong
   mlc-opt in.mlir --mlc-fuse --compare-with=in.mlir     do passes keep the numbers?
   mlc-opt in.mlir --canonicalize                        run passes over IR; every pass has its flag
 
@@ -52,9 +53,9 @@ FOR COMPILER ENGINEERS
 static bool isIr(llvm::StringRef path) { return path == "-" || path.ends_with(".mlir") || path.ends_with(".mlirbc"); }
 
 bool CommandLine::isAboutModel() const {
-  return !isIr(input) || interpret || interpretF64 || check || report || perOpCompare ||
+  return !isIr(input) || interpret || interpretF64 || check || report || perOpCompare || bisect ||
          compareWith.getNumOccurrences() || emit.getNumOccurrences() || compileTo.getNumOccurrences() ||
-         compileFrom.getNumOccurrences() || llvm::StringRef(output).ends_with(".mlc");
+         compileFrom.getNumOccurrences() || keep.getNumOccurrences() || llvm::StringRef(output).ends_with(".mlc");
 }
 
 FailureOr<CompileOptions> CommandLine::compileOptions() const {
@@ -64,6 +65,7 @@ FailureOr<CompileOptions> CommandLine::compileOptions() const {
   options.input.pad = pad;
   options.input.constants.assign(constants.begin(), constants.end());
   options.input.head = head;
+  options.input.keep.assign(keep.begin(), keep.end());
   options.output = output;
   options.targetCpu = targetCpu;
   options.winograd = winograd;

@@ -48,6 +48,11 @@ struct CommandLine {
           clEnumValN(Head::QuestionAnswering, "question-answering", "start_logits, end_logits [batch, seq]"),
           clEnumValN(Head::ImageClassification, "image-classification", "logits [batch, labels]")),
       llvm::cl::cat(compiling)};
+  llvm::cl::list<std::string> keep{
+      "keep", llvm::cl::CommaSeparated,
+      llvm::cl::desc("Intermediate values as further outputs: nodes or values of an ONNX model, parts of another "
+                     "(encoder.layer.0)"),
+      llvm::cl::value_desc("name,..."), llvm::cl::cat(compiling)};
   llvm::cl::opt<std::string> unpad{
       "unpad",
       llvm::cl::ValueOptional,
@@ -150,10 +155,14 @@ struct CommandLine {
                                    llvm::cl::desc("Compile, and find the first kernel that disagrees with the "
                                                   "reference interpreter"),
                                    llvm::cl::cat(evaluating)};
+  llvm::cl::opt<bool> bisect{"bisect",
+                             llvm::cl::desc("Find the first pass that changes the model's numbers or fails; where "
+                                            "none does, the first kernel that disagrees"),
+                             llvm::cl::cat(evaluating)};
   llvm::cl::opt<double> tolerance{
       "tolerance",
-      llvm::cl::desc("Largest relative L2 difference of --compare-with and "
-                     "--per-op-compare; default: f32 1e-6 and 1e-5, f64 1e-13, f16 4e-3, bf16 3e-2"),
+      llvm::cl::desc("Largest relative L2 difference of --compare-with, --per-op-compare and --bisect; default: f32 "
+                     "1e-6, 1e-5 and 1e-5, f64 1e-13, f16 4e-3, bf16 3e-2"),
       llvm::cl::cat(evaluating)};
   llvm::cl::list<std::string> inputs{
       "input",

@@ -132,6 +132,7 @@ LogicalResult compareModels(MLIRContext &context, const CompileOptions &options,
     other.input.shapes.clear(); // are for the first: IR has its own
     other.input.pad.clear();
     other.input.constants.clear();
+    other.input.keep.clear();
   }
   Compilation b(context, other);
   auto given = readInputs(context, request.inputs);

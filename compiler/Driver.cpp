@@ -1,4 +1,5 @@
 // mlc-opt: compiler for models, pass driver for IR.
+#include "compiler/Bisect.h"
 #include "compiler/CommandLine.h"
 #include "compiler/CompareWith.h"
 #include "compiler/Diagnostics.h"
@@ -63,6 +64,8 @@ LogicalResult work(const CommandLine &line, MLIRContext &context) {
   }
   if (line.perOpCompare)
     return comparePerOp(context, options, PerOpRequest{inputs, line.entry, tolerance});
+  if (line.bisect)
+    return bisectModel(context, options, BisectRequest{inputs, line.entry, tolerance, line.interpretF64});
   if (line.interpret || line.interpretF64) {
     InterpretRequest request;
     request.inputs = inputs;

@@ -28,6 +28,7 @@ FailureOr<std::pair<std::string, std::string>> splitBinding(MLIRContext &context
 FailureOr<OwningOpRef<ModuleOp>> importInput(MLIRContext &context, const InputOptions &input) {
   ImportOptions importOptions;
   importOptions.head = input.head;
+  importOptions.keep = input.keep;
   for (const std::string &text : input.shapes) {
     llvm::Expected<ShapeBinding> binding = parseShapeBinding(text);
     if (!binding)

@@ -18,6 +18,7 @@ struct InputOptions {
   std::string pad;                    // --pad; empty: none
   std::vector<std::string> constants; // --const NAME=FILE.npy
   Head head = Head::Auto;             // --head, of checkpoint directories
+  std::vector<std::string> keep;      // --keep, further outputs
 };
 
 // Imports the model. Fails with diagnostics.

@@ -193,6 +193,8 @@ static LogicalResult writeModule(Compilation &c) {
     program.options.emplace_back("shape", llvm::join(c.options.input.shapes, " "));
   if (!c.options.input.pad.empty())
     program.options.emplace_back("pad", c.options.input.pad);
+  if (!c.options.input.keep.empty())
+    program.options.emplace_back("keep", llvm::join(c.options.input.keep, ","));
   for (const PassOption &option : passOptions())
     if (c.options.*option.value != PipelineOptions().*option.value)
       program.options.emplace_back(option.name, c.options.*option.value);
@@ -215,7 +217,30 @@ static std::string pipelineOf(const Phase &phase, const PipelineOptions &options
   return text;
 }
 
-static LogicalResult runPasses(ModuleOp module, llvm::StringRef passes, TimingScope &timing) {
+// "a,b{x=1,y=2},func.func(c,d)": of three passes.
+static void splitPasses(llvm::StringRef pipeline, std::vector<std::string> &passes) {
+  size_t depth = 0, begin = 0;
+  for (auto [i, letter] : llvm::enumerate(pipeline)) {
+    depth += letter == '(' || letter == '{';
+    depth -= (letter == ')' || letter == '}') && depth;
+    if (letter == ',' && !depth) {
+      passes.push_back(pipeline.slice(begin, i).str());
+      begin = i + 1;
+    }
+  }
+  passes.push_back(pipeline.substr(begin).str());
+}
+
+std::vector<std::string> passesOf(const Phase &phase, const PipelineOptions &options) {
+  std::vector<std::string> passes;
+  splitPasses(pipelineOf(phase, options), passes);
+  for (const auto &[name, added] : options.addedPasses)
+    if (name == phase.name)
+      splitPasses(added, passes);
+  return passes;
+}
+
+LogicalResult runPasses(ModuleOp module, llvm::StringRef passes, TimingScope &timing) {
   PassManager manager(module.getContext(), ModuleOp::getOperationName());
   manager.enableTiming(timing);
   if (failed(applyPassManagerCLOptions(manager)) || failed(parsePassPipeline(passes, manager)))

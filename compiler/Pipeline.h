@@ -10,6 +10,10 @@
 #include "llvm/ADT/SmallVector.h"
 #include <optional>
 
+namespace mlir {
+class TimingScope;
+}
+
 namespace mlc {
 
 struct PipelineOptions {
@@ -75,6 +79,10 @@ struct Phase {
 llvm::ArrayRef<Phase> phases();
 // Null, and a diagnostic that lists the phases, where there is none of the name.
 const Phase *findPhase(mlir::MLIRContext &context, llvm::StringRef option, llvm::StringRef name);
+
+// The passes of a phase on IR one by one, with the values of the options that they name, and those that the user added.
+std::vector<std::string> passesOf(const Phase &phase, const PipelineOptions &options);
+mlir::LogicalResult runPasses(mlir::ModuleOp module, llvm::StringRef passes, mlir::TimingScope &timing);
 
 // Runs the phases up to `last`. Fails with diagnostics.
 mlir::LogicalResult runPhases(Compilation &compilation, llvm::StringRef last);

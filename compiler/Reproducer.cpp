@@ -8,10 +8,8 @@
 using namespace mlir;
 
 namespace mlc {
-namespace {
 
-// Beside the output, where the user looks; a build's temporary folder when there is no output.
-std::string choosePath(StringRef output) {
+std::string reproducerPath(StringRef output) {
   if (output != "-")
     return (output + ".repro.mlir").str();
   llvm::SmallString<128> path;
@@ -20,8 +18,27 @@ std::string choosePath(StringRef output) {
   return std::string(path);
 }
 
-void leave(Compilation &c, ModuleOp before, const Phase &phase, StringRef phaseBefore, StringRef what) {
-  std::string path = choosePath(c.options.output);
+Status writeReproducer(ModuleOp before, const std::string &path, const std::string &what, const std::string &command) {
+  std::string text = "// " + what + ". Run it again:\n//   " + command + "\n";
+  llvm::raw_string_ostream os(text);
+  before.print(os, OpPrintingFlags().enableDebugInfo(true));
+  os << "\n";
+  return writeFile(path, std::as_bytes(std::span(text)));
+}
+
+std::string runSafely(llvm::function_ref<LogicalResult()> run) {
+  LogicalResult result = failure();
+  llvm::CrashRecoveryContext::Enable();
+  llvm::CrashRecoveryContext recovery;
+  bool survived = recovery.RunSafely([&] { result = run(); });
+  llvm::CrashRecoveryContext::Disable();
+  if (!survived)
+    return "crashed (status " + std::to_string(recovery.RetCode) + ")";
+  return succeeded(result) ? "" : "failed";
+}
+
+static void leave(Compilation &c, ModuleOp before, const Phase &phase, StringRef phaseBefore, StringRef what) {
+  std::string path = reproducerPath(c.options.output);
   std::string command = "mlc-opt " + path + " --compile-from=" + phaseBefore.str() +
                         " --compile-to=" + phase.name.str() + " --target-cpu=" + c.options.targetCpu;
   // `objects` prints nothing: what it would compile is made to.
@@ -38,12 +55,8 @@ void leave(Compilation &c, ModuleOp before, const Phase &phase, StringRef phaseB
   for (const auto &[name, passes] : c.options.addedPasses)
     if (name == phase.name)
       command += " --add-passes='" + name + ":" + passes + "'";
-  std::string text =
-      "// Phase '" + phase.name.str() + "' " + what.str() + " on this IR. Run it again:\n//   " + command + "\n";
-  llvm::raw_string_ostream os(text);
-  before.print(os, OpPrintingFlags().enableDebugInfo(true));
-  os << "\n";
-  Status status = writeFile(path, std::span(reinterpret_cast<const std::byte *>(text.data()), text.size()));
+  Status status =
+      writeReproducer(before, path, "Phase '" + phase.name.str() + "' " + what.str() + " on this IR", command);
   InFlightDiagnostic error = emitError(UnknownLoc::get(&c.context));
   error << "phase '" << phase.name << "' " << what;
   if (status.ok())
@@ -52,26 +65,19 @@ void leave(Compilation &c, ModuleOp before, const Phase &phase, StringRef phaseB
     error.attachNote() << "the IR that it began with cannot be kept: " << status.message();
 }
 
-} // namespace
-
 LogicalResult runReproducibly(Compilation &c, const Phase &phase, StringRef phaseBefore,
                               llvm::function_ref<LogicalResult()> run) {
   // Passes change the IR; the phases behind them only read it. Weights are not in it, so that a copy costs little.
   OwningOpRef<ModuleOp> copy;
   if (!phase.run)
     copy = c.module->clone();
-  LogicalResult result = failure();
-  llvm::CrashRecoveryContext::Enable();
-  llvm::CrashRecoveryContext recovery;
-  bool survived = recovery.RunSafely([&] { result = run(); });
-  llvm::CrashRecoveryContext::Disable();
-  if (survived && succeeded(result))
+  std::string problem = runSafely(run);
+  if (problem.empty())
     return success();
-  leave(c, copy ? *copy : *c.module, phase, phaseBefore,
-        survived ? std::string("failed") : "crashed (status " + std::to_string(recovery.RetCode) + ")");
+  leave(c, copy ? *copy : *c.module, phase, phaseBefore, problem);
   // What a crash left half done is not to be touched, not even to free it. A crash of LLVM in a thread of its own has
   // become an error.
-  if (!survived)
+  if (StringRef(problem).starts_with("crashed"))
     (void)c.module.release();
   (void)new std::vector<TargetCode>(std::move(c.codes));
   return failure();

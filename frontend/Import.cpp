@@ -1,6 +1,7 @@
 #include "frontend/Import.h"
 
 #include "dialects/mlc/MlcDialect.h"
+#include "frontend/Keep.h"
 #include "frontend/Padding.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
@@ -29,18 +30,22 @@ static LogicalResult checkBuckets(ModuleOp module) {
   return success();
 }
 
+static bool isIr(StringRef path) { return path == "-" || path.ends_with(".mlir") || path.ends_with(".mlirbc"); }
+static bool isCheckpoint(StringRef path) { return llvm::sys::fs::is_directory(path) || path.ends_with(".safetensors"); }
+static bool isOnnx(StringRef path) { return !path.starts_with(kZooPrefix) && !isCheckpoint(path) && !isIr(path); }
+
 static mlc::ImportResult importAny(MLIRContext &context, StringRef path, const ImportOptions &options) {
   context.loadDialect<MlcDialect, func::FuncDialect>();
   if (path.starts_with(kZooPrefix))
     return importZoo(context, path, options);
-  if (llvm::sys::fs::is_directory(path) || path.ends_with(".safetensors"))
+  if (isCheckpoint(path))
     return importCheckpoint(context, path, options);
   if (options.head != Head::Auto) {
     emitError(UnknownLoc::get(&context), "--head applies to checkpoints and to the zoo; '")
         << path << "' has the outputs that it was made with";
     return failure();
   }
-  if (path != "-" && !path.ends_with(".mlir") && !path.ends_with(".mlirbc"))
+  if (isOnnx(path))
     return importOnnx(context, path, options);
   if (!options.padding.dims.empty()) {
     emitError(UnknownLoc::get(&context), "'")
@@ -59,14 +64,23 @@ static mlc::ImportResult importAny(MLIRContext &context, StringRef path, const I
   return module;
 }
 
-mlc::ImportResult mlc::importModel(MLIRContext &context, StringRef path, const ImportOptions &options) {
+// With what --keep names as further outputs.
+static mlc::ImportResult importKept(MLIRContext &context, StringRef path, const ImportOptions &options) {
   ImportResult module = importAny(context, path, options);
+  // ONNX names values, too, which are gone behind its importer.
+  if (failed(module) || (!isOnnx(path) && failed(frontend::keepParts(**module, options.keep))))
+    return failure();
+  return module;
+}
+
+mlc::ImportResult mlc::importModel(MLIRContext &context, StringRef path, const ImportOptions &options) {
+  ImportResult module = importKept(context, path, options);
   if (failed(module) || failed(checkBuckets(**module)))
     return failure();
   auto importWith = [&](const std::vector<ShapeBinding> &shapes) {
     ImportOptions other = options;
     other.shapes = shapes;
-    return importAny(context, path, other);
+    return importKept(context, path, other);
   };
   if (!options.padding.dims.empty() && failed(markPadding(**module, options.shapes, options.padding, importWith)))
     return failure();

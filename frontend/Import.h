@@ -53,6 +53,9 @@ struct ImportOptions {
   Head head = Head::Auto;
   // Inputs that are frozen.
   std::map<std::string, HostTensor> constants;
+  // Intermediate values that become further outputs of these names: of an ONNX model nodes or values, of others parts
+  // as locations name them.
+  std::vector<std::string> keep;
 };
 
 using ImportResult = mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>>;

@@ -19,11 +19,16 @@ static void collectNames(Location location, llvm::SetVector<StringRef> &names) {
   }
 }
 
-std::string describeLocation(Location location) {
+SmallVector<StringRef> namesIn(Location location) {
   llvm::SetVector<StringRef> names;
   collectNames(location, names);
+  return names.takeVector();
+}
+
+std::string describeLocation(Location location) {
+  SmallVector<StringRef> names = namesIn(location);
   constexpr size_t kMost = 4; // of a fused region: enough to find it
-  std::string text = llvm::join(names.getArrayRef().take_front(kMost), ", ");
+  std::string text = llvm::join(ArrayRef(names).take_front(kMost), ", ");
   return names.size() > kMost ? text + ", ..." : text;
 }
 

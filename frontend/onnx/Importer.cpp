@@ -165,6 +165,7 @@ void OnnxImporter::importNodes(const Nodes &nodes, Scope &scope) {
     if (++nodeCount > kMaxNodes)
       return;
     importNode(node, scope);
+    rememberKept(node, scope);
   }
 }
 
@@ -178,6 +179,7 @@ void OnnxImporter::importBucket(const ShapeBinding &shape) {
   graph.setLocation(location);
   SmallVector<Value> arguments = graph.beginEntry("infer", ports);
   values.clear();
+  kept.clear();
   nodeCount = 0;
   for (auto [port, argument] : llvm::zip(ports, arguments)) {
     GraphValue value;
@@ -187,41 +189,8 @@ void OnnxImporter::importBucket(const ShapeBinding &shape) {
   defineInitializers(proto, scope);
   importNodes(proto.node(), scope);
   SmallVector<std::pair<std::string, Value>> results;
-  for (const onnx::ValueInfoProto &output : proto.output()) {
-    GraphValue *value = scope.values.lookup(output.name());
-    if (!value) {
-      problem("output '" + output.name() + "' is not defined by any node");
-      continue;
-    }
-    if (!value->unreadable.empty())
-      problem(value->unreadable);
-    if (value->poisoned)
-      continue;
-    if (!value->value) {
-      // A constant output.
-      onnx::NodeProto identity;
-      identity.add_output(output.name());
-      value->value = NodeContext(*file, graph, identity, 0, {value}, {}).operand(0);
-    }
-    // The declared type, where it says anything, must agree.
-    const onnx::TypeProto_Tensor &declared = output.type().tensor_type();
-    auto type = mlir::cast<RankedTensorType>(value->value.getType());
-    std::optional<DType> element = fromOnnxType(declared.elem_type());
-    if (element && toElementType(graph.context(), *element) != type.getElementType())
-      problem("output '" + output.name() + "' is declared with elements of " + std::string(nameOf(*element)) +
-              ", the graph computes others; fix the declaration");
-    if (declared.has_shape()) {
-      bool agrees = declared.shape().dim_size() == type.getRank();
-      for (int i = 0; agrees && i < declared.shape().dim_size(); ++i)
-        agrees = !declared.shape().dim(i).has_dim_value() || declared.shape().dim(i).dim_value() < 0 ||
-                 declared.shape().dim(i).dim_value() == type.getDimSize(i);
-      if (!agrees && declared.shape().dim_size() > 0)
-        problem("output '" + output.name() + "' is declared with another shape than the graph computes (" +
-                llvm::join(llvm::map_range(type.getShape(), [](int64_t d) { return std::to_string(d); }), "x") +
-                "); bind --shape accordingly or fix the declaration");
-    }
-    results.push_back({output.name(), value->value});
-  }
+  collectOutputs(proto, scope, results);
+  collectKept(scope, results);
   graph.setLocation(location);
   if (problems.empty())
     graph.endEntry(results);

@@ -68,6 +68,13 @@ private:
   std::optional<llvm::SmallVector<int64_t>> bindShape(const onnx::ValueInfoProto &input, const ShapeBinding &shape);
   void defineInitializers(const onnx::GraphProto &proto, Scope &scope);
 
+  // Outputs.cpp: what an entry point returns, the graph's outputs and, behind them, what is to be kept.
+  using NamedValues = llvm::SmallVector<std::pair<std::string, mlir::Value>>;
+  void collectOutputs(const onnx::GraphProto &proto, Scope &scope, NamedValues &results);
+  void collectKept(Scope &scope, NamedValues &results);
+  void rememberKept(const onnx::NodeProto &node, Scope &scope);
+  mlir::Value valueOf(GraphValue &value, const std::string &name);
+
   void importNodes(const Nodes &nodes, Scope &scope);
   void importNode(const onnx::NodeProto &node, Scope &scope);
   // Makes outputs that are not defined known as missing, so that nothing more is said of their users.
@@ -95,6 +102,9 @@ private:
   std::map<std::pair<std::string, std::string>, const onnx::FunctionProto *> functions;
   std::set<std::string> initializers, usedBindings;
   std::deque<GraphValue> values;
+  // With ImportOptions::keep: what is named so in the bucket, and all names that could be.
+  std::map<std::string, GraphValue *> kept;
+  std::set<std::string> keepable;
   std::vector<std::string> problems;
   std::set<std::string> seen;
   int64_t nodeCount = 0;

@@ -35,6 +35,22 @@ public:
   }
 };
 
+// As wrong as a pass can be that leaves valid IR: what it returns is computed with another operand.
+class Wrong : public TestPass<Wrong> {
+public:
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(Wrong)
+  llvm::StringRef getArgument() const final { return "test-wrong"; }
+  void runOnOperation() final {
+    getOperation().walk([](mlir::Operation *op) {
+      if (op->getNumOperands() != 2 || op->getOperand(0) == op->getOperand(1) ||
+          op->getOperand(0).getType() != op->getOperand(1).getType())
+        return mlir::WalkResult::advance();
+      op->setOperand(1, op->getOperand(0));
+      return mlir::WalkResult::interrupt();
+    });
+  }
+};
+
 class Sleep : public TestPass<Sleep> {
 public:
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(Sleep)
@@ -49,6 +65,7 @@ mlirGetPassPluginInfo() {
   return {MLIR_PLUGIN_API_VERSION, "mlc-test-passes", "1", [] {
             mlir::PassRegistration<Fail>();
             mlir::PassRegistration<Crash>();
+            mlir::PassRegistration<Wrong>();
             mlir::PassRegistration<Sleep>();
           }};
 }
