@@ -111,6 +111,8 @@ LogicalResult checkCombination(const CommandLine &line) {
   if (emitsCode && line.compileTo.getNumOccurrences() && line.compileTo != "kernels" && line.compileTo != "objects")
     return refuse("--emit=llvm, asm and obj write what is made behind '" + line.compileTo +
                   "', where --compile-to ends; give one of them");
+  if (line.emit == Emit::Graph && line.compileTo.getNumOccurrences())
+    return refuse("--emit=graph draws what is made behind 'schedule'; leave out --compile-to");
   return success();
 }
 

@@ -21,6 +21,7 @@ static constexpr const char *kOverview = R"(mlc-opt: compiles models, and drives
   mlc-opt model.onnx -o model.mlc --report --timing     what was made of it, and where the time went
   mlc-opt model.onnx --interpret --input x=x.npy        evaluate with the reference interpreter
   mlc-opt model.onnx --compile-to=fuse                  print the IR behind a phase; --emit=asm: the kernels' code
+  mlc-opt model.onnx --emit=graph -o model.svg          a picture of its kernels
   mlc-opt model.onnx --per-op-compare                   find the first kernel that is wrong
   mlc-opt model.onnx --bisect                           find the first pass that is wrong
   mlc-opt in.mlir --mlc-fuse --compare-with=in.mlir     do passes keep the numbers?

@@ -103,6 +103,9 @@ struct CommandLine {
   llvm::cl::opt<Emit> emit{"emit", llvm::cl::desc("What to write:"), llvm::cl::init(Emit::Module),
                            llvm::cl::values(clEnumValN(Emit::Module, "module", "a module for mlc-run (default)"),
                                             clEnumValN(Emit::Mlir, "mlir", "IR behind the graph phases"),
+                                            clEnumValN(Emit::Graph, "graph",
+                                                       "a picture of the kernels: Graphviz's language, or SVG where "
+                                                       "the output is named *.svg"),
                                             clEnumValN(Emit::Llvm, "llvm", "LLVM IR of all kernels, optimised"),
                                             clEnumValN(Emit::Asm, "asm", "assembly of all kernels"),
                                             clEnumValN(Emit::Obj, "obj", "an object file of all kernels")),

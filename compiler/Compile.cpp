@@ -1,6 +1,7 @@
 #include "compiler/Compile.h"
 
 #include "codegen/target/MachineCode.h"
+#include "compiler/Graph.h"
 #include "compiler/Report.h"
 #include "support/FileWriter.h"
 
@@ -62,6 +63,7 @@ StringRef lastPhase(const CompileOptions &options) {
     return options.to;
   switch (options.emit) {
   case Emit::Mlir: return "fuse";
+  case Emit::Graph: return "schedule";
   case Emit::Llvm:
   case Emit::Asm:
   case Emit::Obj: return "kernels";
@@ -70,10 +72,20 @@ StringRef lastPhase(const CompileOptions &options) {
   return isReportAlone(options) ? "kernels" : "module";
 }
 
+LogicalResult writeGraph(Compilation &c, StringRef path) {
+  std::string graph = describeGraph(c);
+  if (!path.ends_with(".svg"))
+    return write(c.context, graph, path);
+  auto svg = drawGraph(c.context, graph);
+  return failed(svg) ? failure() : write(c.context, *svg, path);
+}
+
 // What the last phase made.
 LogicalResult writeOutput(Compilation &c, const CompileOptions &options, StringRef last) {
   if (last == "module" || isReportAlone(options))
     return success();
+  if (options.emit == Emit::Graph)
+    return writeGraph(c, options.output);
   if (last == "schedule" || last == "tune") {
     Builder builder(&c.context);
     codegen::Schedule &schedule = *c.codes[0].schedule;

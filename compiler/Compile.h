@@ -7,7 +7,7 @@
 
 namespace mlc {
 
-enum class Emit { Module, Mlir, Llvm, Asm, Obj };
+enum class Emit { Module, Mlir, Graph, Llvm, Asm, Obj };
 
 struct CompileOptions : PipelineOptions {
   Emit emit = Emit::Module;

@@ -2,6 +2,7 @@
 
 #include "dialects/mlc/Locations.h"
 #include "dialects/mlc/MlcDialect.h"
+#include "support/Units.h"
 
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringExtras.h"
@@ -13,24 +14,6 @@ namespace mlc {
 namespace {
 
 using codegen::Base;
-
-std::string formatted(const char *format, double value) {
-  std::string text;
-  llvm::raw_string_ostream(text) << llvm::format(format, value);
-  return text;
-}
-
-std::string bytesText(int64_t bytes) {
-  if (bytes < 1000)
-    return std::to_string(bytes) + " B";
-  return bytes < 1'000'000 ? formatted("%.1f kB", bytes * 1e-3) : formatted("%.1f MB", bytes * 1e-6);
-}
-
-std::string flopsText(int64_t flops) {
-  if (flops < 1'000'000)
-    return formatted("%.1f kFLOP", flops * 1e-3);
-  return flops < 1'000'000'000 ? formatted("%.1f MFLOP", flops * 1e-6) : formatted("%.2f GFLOP", flops * 1e-9);
-}
 
 // Columns as wide as their widest cell, but for the last, which is as long as it is.
 class Table {
