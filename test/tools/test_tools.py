@@ -48,8 +48,23 @@ def test_files_in_and_out(module, files):
     out, good = np.load(files / "out.npz"), np.load(files / "good.npz")
     np.testing.assert_array_equal(out["y"], good["y"])
     np.testing.assert_array_equal(out["z"], good["z"])
+
+
+def test_profile_is_a_trace(module, files):
+    """What chrome://tracing and Perfetto read: complete events in microseconds, kernels within their run."""
+    result = run("mlc-run", module, "--inputs", files / "in.npz", "--runs", 2, "--profile", files / "trace.json")
+    assert result.returncode == 0, result.stderr
     events = json.loads((files / "trace.json").read_text())["traceEvents"]
-    assert [event["name"] for event in events] == ["add", "gather", "add", "copy"]
+    assert [event["ph"] for event in events] == ["M"] * 2 + ["X"] * 10
+    assert {(event["pid"], event["tid"]) for event in events} == {(1, 1)}
+    assert events[0]["name"] == "process_name" and events[0]["args"]["name"].endswith("example.mlc, entry point main")
+    for number, (whole, *kernels) in enumerate([events[2:7], events[7:12]]):
+        assert (whole["name"], whole["cat"]) == (f"run {number}", "run")
+        assert [event["name"] for event in kernels] == ["add", "gather", "add", "copy"]
+        times = [(event["ts"], event["ts"] + event["dur"]) for event in kernels]
+        assert times == sorted(times) and all(end >= begin for begin, end in times)
+        assert times[0][0] == whole["ts"] and times[-1][1] == pytest.approx(whole["ts"] + whole["dur"])
+        assert kernels[0]["args"].keys() >= {"kernel", "command", "tiles", "flops", "bytes", "emitter", "gb_per_s"}
 
 
 @pytest.mark.parametrize(
@@ -132,6 +147,10 @@ def test_inspect_and_verify(module, tmp_path):
     description = json.loads(result.stdout)
     assert [entry["name"] for entry in description["entry_points"]] == ["main", "count", "rows"]
     assert description["kernels"][0]["symbol"] == "add"
+    assert description["file"]["bytes"] == module.stat().st_size
+    assert [section["kind"] for section in description["file"]["sections"]] == ["program", "code", "params"]
+    assert sum(section["bytes"] for section in description["file"]["sections"]) < module.stat().st_size
+    assert run("mlc-run", "--inspect", module).stdout == run("mlc-run", module, "--inspect=json").stdout == result.stdout
     assert run("mlc-run", module, "--verify").returncode == 0
     damaged = bytearray(module.read_bytes())
     damaged[-1] ^= 1
@@ -140,10 +159,24 @@ def test_inspect_and_verify(module, tmp_path):
     assert result.returncode == 1 and "checksum of its parameters does not match" in result.stderr
 
 
+def test_inspect_as_text(module):
+    text = run("mlc-run", module, "--inspect=text").stdout
+    for part in ("file        ", "\n  code      ", ", target 0, XXH3 ", "\n  here      runs\n", "\nentry point main, bucket 1, for target 0",
+                 "  input     x: f32[16]\n", "\n  memory    arena ", "\nparameters  ", "\nkernels     3\n  add  "):  # fmt: skip
+        assert part in text, text
+
+
+@pytest.mark.parametrize("value", ["yaml", "JSON"])
+def test_inspect_in_another_form(module, value):
+    result = run("mlc-run", module, f"--inspect={value}")
+    assert result.returncode == 2 and "--inspect" in result.stderr and "json" in result.stderr
+
+
 def test_module_for_another_cpu_is_described(tmp_path):
     path = tmp_path / "other.mlc"
     subprocess.run([BIN / "mlc_write_example", path, "avx1024"], check=True)
     target = json.loads(run("mlc-run", path, "--inspect").stdout)["targets"][0]
+    assert "here      lacks avx1024" in run("mlc-run", path, "--inspect=text").stdout
     assert target["required_features"] == ["sse2", "avx1024"] and target["missing_here"] == ["avx1024"]
     assert run("mlc-run", path, "--verify").returncode == 0
     result = run("mlc-run", path, "--entry", "count")

@@ -3,7 +3,10 @@
 #include "mlc/kernel_abi.h"
 #include "runtime/program_generated.h"
 #include <algorithm>
+#include <cinttypes>
 #include <filesystem>
+#include <fstream>
+#include <stdexcept>
 
 namespace mlc::tools {
 namespace {
@@ -101,9 +104,54 @@ ordered_json target(const program::Target &target) {
           {"code", program::EnumNameCodeLocation(target.code())}};
 }
 
+// Sizes, and checksums by which two modules of the same weights are known. Opening the module has verified the headers.
+ordered_json file(const Module &module, const std::string &path) {
+  std::ifstream stream(path, std::ios::binary);
+  program::FileHeader header;
+  stream.read(reinterpret_cast<char *>(&header), sizeof(header));
+  ordered_json sections = ordered_json::array();
+  for (uint32_t i = 0; stream && i < header.section_count(); ++i) {
+    program::SectionHeader section;
+    stream.read(reinterpret_cast<char *>(&section), sizeof(section));
+    char checksum[17];
+    snprintf(checksum, sizeof(checksum), "%016" PRIx64, section.checksum());
+    ordered_json one{
+        {"kind", program::EnumNameSectionKind(section.kind())}, {"bytes", section.size()}, {"xxh3", checksum}};
+    if (section.kind() == program::SectionKind::code)
+      one["target"] = section.index();
+    sections.push_back(std::move(one));
+  }
+  if (!stream)
+    throw std::runtime_error("cannot read '" + path + "'");
+  ordered_json beside = ordered_json::array();
+  for (const std::string &name : codeFiles(module, path)) {
+    std::error_code error;
+    const auto size = std::filesystem::file_size(name, error);
+    ordered_json one{{"name", std::filesystem::path(name).filename().string()}};
+    if (!error)
+      one["bytes"] = size;
+    beside.push_back(std::move(one));
+  }
+  return {{"bytes", header.file_size()}, {"sections", sections}, {"code_beside", beside}};
+}
+
 } // namespace
 
-ordered_json inspect(const Module &module) {
+ordered_json inspectKernels(const Module &module) {
+  return list(programOf(module).kernels(), [](const program::Kernel &kernel) {
+    return ordered_json{{"symbol", text(kernel.symbol())},
+                        {"description", text(kernel.description())},
+                        {"emitter", text(kernel.emitter())},
+                        {"schedule", text(kernel.schedule())},
+                        {"target", kernel.target()},
+                        {"scratch_bytes", kernel.scratch_bytes()},
+                        {"flops", kernel.flops()},
+                        {"bytes", kernel.bytes()},
+                        {"arithmetic", text(kernel.arithmetic())}};
+  });
+}
+
+ordered_json inspect(const Module &module, const std::string &path) {
   const program::Program &program = programOf(module);
   ordered_json result;
   if (const program::Provenance *provenance = program.provenance()) {
@@ -115,6 +163,7 @@ ordered_json inspect(const Module &module) {
         options[text(option->name())] = text(option->value());
     result["options"] = options;
   }
+  result["file"] = file(module, path);
   result["targets"] = list(program.targets(), target);
   result["entry_points"] = list(program.entry_points(), [&](const program::EntryPoint &entry) {
     auto describe = [&](const program::Bucket &one) { return bucket(one, program); };
@@ -135,17 +184,7 @@ ordered_json inspect(const Module &module) {
                         {"shape", numbers(param.shape())}, {"layout", text(param.layout())},
                         {"offset", param.offset()},        {"bytes", param.size()}};
   });
-  result["kernels"] = list(program.kernels(), [](const program::Kernel &kernel) {
-    return ordered_json{{"symbol", text(kernel.symbol())},
-                        {"description", text(kernel.description())},
-                        {"emitter", text(kernel.emitter())},
-                        {"schedule", text(kernel.schedule())},
-                        {"target", kernel.target()},
-                        {"scratch_bytes", kernel.scratch_bytes()},
-                        {"flops", kernel.flops()},
-                        {"bytes", kernel.bytes()},
-                        {"arithmetic", text(kernel.arithmetic())}};
-  });
+  result["kernels"] = inspectKernels(module);
   return result;
 }
 

@@ -1,9 +1,9 @@
 // mlc-run: runs an entry point of a module on files, and compares or stores what it gives.
 #include "support/Difference.h"
-#include "support/FileWriter.h"
 #include "tools/common/Inputs.h"
 #include "tools/common/Inspect.h"
 #include "tools/common/Main.h"
+#include "tools/mlc-run/Trace.h"
 
 #include <CLI/CLI.hpp>
 #include <cmath>
@@ -20,7 +20,8 @@ struct Options {
   InputArguments arguments;
   uint32_t threads = 0, runs = 1;
   double tolerance = 1e-5;
-  bool inspect = false, verify = false;
+  std::string inspect; // json or text; empty: not asked for
+  bool verify = false;
 };
 
 // The expected outputs; each must be one of the call's.
@@ -64,37 +65,6 @@ bool matches(Call &call, const NamedTensors &reference, double tolerance) {
   }
   return all;
 }
-
-// Chrome's trace format: https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
-class Trace {
-public:
-  static void record(void *context, const mlc_profile_event *event) {
-    static_cast<Trace *>(context)->events.push_back(*event);
-  }
-  void write(const std::string &path) const {
-    nlohmann::ordered_json list = nlohmann::ordered_json::array();
-    for (const mlc_profile_event &event : events)
-      list.push_back({{"name", *event.description ? event.description : event.kernel},
-                      {"cat", "kernel"},
-                      {"ph", "X"},
-                      {"pid", 1},
-                      {"tid", 1},
-                      {"ts", double(event.start_ns - events.front().start_ns) * 1e-3},
-                      {"dur", double(event.end_ns - event.start_ns) * 1e-3},
-                      {"args",
-                       {{"kernel", event.kernel},
-                        {"command", event.command},
-                        {"tiles", event.tiles},
-                        {"flops", event.flops},
-                        {"bytes", event.bytes}}}});
-    const std::string text = toText({{"traceEvents", list}, {"displayTimeUnit", "ns"}}, 1) + "\n";
-    if (Status status = writeFile(path, std::as_bytes(std::span(text))); !status.ok())
-      throw std::runtime_error(status.message());
-  }
-
-private:
-  std::vector<mlc_profile_event> events;
-};
 
 bool isSameFile(const std::string &a, const std::string &b) {
   namespace fs = std::filesystem;
@@ -165,17 +135,19 @@ void describe(const Options &options) {
     module.verify();
     print("%s: header, program, code and parameters are intact\n", options.module.c_str());
   }
-  if (options.inspect)
-    print("%s\n", toText(inspect(module), 2).c_str());
+  if (options.inspect.empty())
+    return;
+  const nlohmann::ordered_json description = inspect(module, options.module);
+  print("%s\n", (options.inspect == "text" ? summarize(description) : toText(description, 2)).c_str());
 }
 
 int run(const Options &options) {
-  if (options.verify || options.inspect)
+  if (options.verify || !options.inspect.empty())
     describe(options);
   const bool asked = !options.arguments.inputs.empty() || !options.arguments.archives.empty() ||
                      !options.output.empty() || !options.expect.empty() || !options.profile.empty() ||
                      !options.variables.empty() || options.runs != 1;
-  if ((options.verify || options.inspect) && !asked)
+  if ((options.verify || !options.inspect.empty()) && !asked)
     return 0;
 
   const Module module(options.module);
@@ -187,13 +159,15 @@ int run(const Options &options) {
   if (!options.expect.empty())
     reference = readReference(call, options.expect);
   Session session(module, options.threads);
-  Trace trace;
+  Trace trace(module);
   if (!options.profile.empty())
     session.setProfile(Trace::record, &trace);
-  for (uint32_t i = 0; i < options.runs; ++i)
+  for (uint32_t i = 0; i < options.runs; ++i) {
+    trace.beginRun();
     session.run(call.entry, call.inputViews, call.outputViews);
+  }
   if (!options.profile.empty())
-    trace.write(options.profile);
+    trace.write(options.profile, options.module + ", entry point " + module.entryName(call.entry));
 
   if (!options.output.empty()) {
     NamedTensors tensors;
@@ -250,8 +224,10 @@ int main(int argc, char **argv) {
   expectOutputFile(
       app.add_option("--profile", options.profile, "Writes a trace for chrome://tracing or ui.perfetto.dev")
           ->type_name("FILE.json"));
-  app.add_flag("--inspect", options.inspect,
-               "Prints what the module holds, and what it needs that is missing here, as JSON");
+  app.add_flag("--inspect{json}", options.inspect,
+               "Prints what the module holds, and what it needs that is missing here, as JSON; --inspect=text: the "
+               "main figures, to read")
+      ->check(CLI::IsMember({"json", "text"}));
   app.add_flag("--verify", options.verify,
                "Compares parameters, and code in a file beside the module, with their checksums, too");
   return runMain("mlc-run", app, argc, argv, [&] { return run(options); });
