@@ -7,6 +7,7 @@
 #include "dialects/mlc/MlcDialect.h"
 #include "reference/Interpreter.h"
 #include "support/Difference.h"
+#include "support/Units.h"
 
 #include "mlir/IR/OperationSupport.h"
 #include "mlir/Support/Timing.h"
@@ -148,6 +149,8 @@ private:
         command += " --input='" + input + "'";
       if (request.inF64)
         command += " --interpret-f64";
+      if (request.tolerance)
+        command += " --tolerance=" + formatted("%g", *request.tolerance);
     }
     Status written = writeReproducer(before, path, "Pass '" + pass + "' " + what + " on this IR", command);
     InFlightDiagnostic error = emitError(UnknownLoc::get(&c.context));

@@ -136,13 +136,17 @@ private:
   }
   size_t layerIndex(size_t launch) const { return (launch - layerOf[launch].first) / layerOf[launch].length; }
 
+  // The part that it is; where names have no structure, its beginning.
+  std::string layerName(const Repeat &repeat, size_t layer) const {
+    ArrayRef<codegen::Launch> ofLayer = launches.slice(repeat.first + layer * repeat.length, repeat.length);
+    std::string part = commonPart(ofLayer);
+    return part.empty() ? describePlace(ofLayer.front().op->getLoc()) : part;
+  }
+
   void drawRepeat(const Repeat &repeat) {
     if (repeat.count > 1) {
-      std::string first = commonPart(launches.slice(repeat.first, repeat.length)),
-                  last = commonPart(launches.slice(repeat.first + (repeat.count - 1) * repeat.length, repeat.length)),
-                  label = "x" + std::to_string(repeat.count);
-      if (first != last)
-        label += "   " + first + " .. " + last;
+      std::string first = layerName(repeat, 0), last = layerName(repeat, repeat.count - 1);
+      std::string label = "x" + std::to_string(repeat.count) + (first == last ? "" : "   " + first + " .. " + last);
       os << "    subgraph cluster_" << prefix << repeat.first << " {\n    label=" << quote(label)
          << "\n    style=\"rounded,filled\" color=\"#888888\" fillcolor=\"#f4f4f4\" labeljust=l\n";
     }

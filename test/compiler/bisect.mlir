@@ -7,15 +7,15 @@
 // RUN: mlc-opt %t/layout.mlir --bisect --compile-from=layout | FileCheck %s --check-prefix=FROM
 
 // Wrong numbers: the pass, of however many were added, the outputs, and what shows it again.
-// RUN: not mlc-opt %s --bisect -o %t/w --load-pass-plugin=%test_passes --add-passes=layout:canonicalize,test-wrong,cse --input x=random:4 > %t/out 2> %t/err
+// RUN: not mlc-opt %s --bisect -o %t/w --load-pass-plugin=%test_passes --add-passes=layout:canonicalize,test-wrong,cse --input x=random:4 --tolerance=1e-5 --interpret-f64 > %t/out 2> %t/err
 // RUN: FileCheck %s --check-prefix=WRONG --input-file=%t/out
 // RUN: FileCheck %s --check-prefix=ERROR --input-file=%t/err
 // RUN: FileCheck %s --check-prefix=FILE --input-file=%t/w.repro.mlir
-// RUN: not mlc-opt %t/w.repro.mlir --load-pass-plugin=%test_passes --pass-pipeline='builtin.module(test-wrong)' --compare-with=%t/w.repro.mlir --entry=infer --input=x=random:4 | FileCheck %s --check-prefix=AGAIN
+// RUN: not mlc-opt %t/w.repro.mlir --load-pass-plugin=%test_passes --pass-pipeline='builtin.module(test-wrong)' --compare-with=%t/w.repro.mlir --entry=infer --input=x=random:4 --interpret-f64 --tolerance=1e-05 | FileCheck %s --check-prefix=AGAIN
 // RUN: mlc-opt %t/w.repro.mlir --compare-with=%s --input=x=random:4
 
 // A pass that fails, one that crashes, what cannot be asked for.
-// RUN: not mlc-opt %s --bisect -o %t/f --load-pass-plugin=%test_passes --add-passes=simplify:test-fail 2>&1 | FileCheck %s --check-prefix=FAIL
+// RUN: not mlc-opt %s --bisect -o %t/f --load-pass-plugin=%test_passes --add-passes=simplify:test-fail --tolerance=0.5 2>&1 | FileCheck %s --check-prefix=FAIL
 // RUN: not mlc-opt %s --bisect -o %t/c --load-pass-plugin=%test_passes --add-passes=fuse:test-crash 2>&1 | FileCheck %s --check-prefix=CRASH
 // RUN: FileCheck %s --check-prefix=UNTOUCHED --input-file=%t/c.repro.mlir
 // RUN: not mlc-opt %s --bisect --input x=random:1 --entry=other 2>&1 | FileCheck %s --check-prefix=ENTRY
@@ -39,13 +39,13 @@
 // FROM: fuse {{.*}} mlc-fuse
 // WRONG: layout {{.*}} mlc-pack-weights
 // WRONG: layout {{.*}} ! test-wrong
-// WRONG-NEXT: infer.y f32[5,24]: rel-L2 {{.*}} (tolerance 1e-05), worst at element {{[0-9]+}}: {{.*}}, expected
+// WRONG-NEXT: infer.y f64[5,24]: rel-L2 {{.*}} (tolerance 1e-05), worst at element {{[0-9]+}}: {{.*}}, expected
 // WRONG-NOT: all passes
 // ERROR: error: pass 'test-wrong' of phase 'layout' changes the model's numbers
 // ERROR: note: the IR that it began with is in '{{.*}}w.repro.mlir'; run it again with
-// ERROR-NEXT: mlc-opt {{.*}}w.repro.mlir --pass-pipeline='builtin.module(test-wrong)' --compare-with={{.*}}w.repro.mlir --entry=infer --input='x=random:4'
+// ERROR-NEXT: mlc-opt {{.*}}w.repro.mlir --pass-pipeline='builtin.module(test-wrong)' --compare-with={{.*}}w.repro.mlir --entry=infer --input='x=random:4' --interpret-f64 --tolerance=1e-05{{$}}
 // FILE: // Pass 'test-wrong' changes the model's numbers on this IR. Run it again:
-// AGAIN: infer.y f32[5,24]: {{.*}}DIFFERENT
+// AGAIN: infer.y f64[5,24]: {{.*}}DIFFERENT
 // FAIL: error: test-fail was asked to fail
 // FAIL: error: pass 'test-fail' of phase 'simplify' failed
 // FAIL: mlc-opt {{.*}}f.repro.mlir --pass-pipeline='builtin.module(test-fail)'{{$}}

@@ -10,7 +10,7 @@
 // CHECK: label="entry point infer, the first of 2 shape buckets: 7 launches, {{.*}} for x86-64-v
 // CHECK: e0_in0 [shape=ellipse label="x\"\nf32[4,16]"]
 // CHECK-NOT: e0_in1
-// CHECK: label="x3"
+// CHECK: label="x3   {{.*}}graph.mlir:{{[0-9:]+}} .. {{.*}}graph.mlir:{{[0-9:]+}}"
 // CHECK: [[PRODUCT:e0_l[0-9]+]] [fillcolor="#{{.*}}" label="packed_matmul + add\n{{.*}}graph.mlir:{{[0-9]+}}:{{[0-9]+}}\nk{{[0-9]+}} vector, {{.*}} kFLOP, weights 1.0 kB"]
 // CHECK-NEXT: [[NORM:e0_l[0-9]+]] [fillcolor="#{{.*}}" label="softmax\n{{.*}} halide
 // CHECK-NOT: packed_matmul

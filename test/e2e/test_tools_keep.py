@@ -78,6 +78,18 @@ def test_parts_of_a_network(tools, tmp_path):
     tools.run("mlc-opt", *model, keep, "--compile-to=fuse", "--compare-with", tmp_path / "a.mlir")
 
 
+def test_of_packed_tokens(tools, tmp_path):
+    """With --unpad an intermediate is kept at the places of its tokens."""
+    model, keep = [BERT, "--shape", "batch=2,seq=6"], "--keep=bert.encoder.layer.0"
+    mask = np.array([[1, 1, 1, 1, 0, 0], [1, 1, 0, 0, 0, 0]])
+    inputs = {"input_ids": np.arange(12).reshape(2, 6), "attention_mask": mask, "token_type_ids": np.zeros((2, 6), np.int64)}
+    layers = []
+    for name, options in {"plain": [], "packed": ["--unpad=12"]}.items():
+        tools.compile(model[0], tmp_path / f"{name}.mlc", *model[1:], keep, *options)
+        layers.append(tools.infer(tmp_path / f"{name}.mlc", inputs, tmp_path)["bert.encoder.layer.0"][mask != 0])
+    np.testing.assert_allclose(*layers, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("names, says", [
     ("squish", "--keep names 'squish', which is no node and no value of the model; near it are 'squash'"),
     ("bogus_name", "'bogus_name', which is no node and no value of the model; it has 'add', 'halves', 'left', 'one', ..."),
