@@ -168,7 +168,9 @@ private:
     std::string label = wrap(kernel.description, "+ ") + "\n";
     if (std::string place = describePlace(launch.op->getLoc()); !place.empty())
       label += wrap(place, ", ") + "\n";
-    label += "k" + std::to_string(launch.kernel) + " " + emitter + ", " + flopsText(kernel.flops);
+    label += "k" + std::to_string(launch.kernel) + " " + emitter;
+    if (kernel.flops)
+      label += ", " + flopsText(kernel.flops);
     if (stored)
       label += ", weights " + bytesText(stored);
     os << "    " << nodeOf(index) << " [fillcolor=\"" << color << "\" label=" << quote(label) << "]\n";

@@ -73,6 +73,10 @@ def test_parts_of_a_network(tools, tmp_path):
     ir, _ = tools.run("mlc-opt", *model, keep, "--emit=mlir")
     assert '{mlc.name = "bert.encoder.layer.0"}' in ir
     tools.run("mlc-opt", *model, keep, "--per-op-compare")
+    # IR that has the names serves as well.
+    tools.run("mlc-opt", *model, "--compile-to=import", "--mlir-print-debuginfo", "-o", tmp_path / "named.mlir")
+    out, _ = tools.run("mlc-opt", tmp_path / "named.mlir", keep, "--emit=mlir")
+    assert '{mlc.name = "bert.encoder.layer.0"}' in out
     # The IR has the outputs: what is compared with it needs no --keep.
     tools.run("mlc-opt", *model, keep, "--compile-to=import", "-o", tmp_path / "a.mlir")
     tools.run("mlc-opt", *model, keep, "--compile-to=fuse", "--compare-with", tmp_path / "a.mlir")
