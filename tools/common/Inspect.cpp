@@ -104,8 +104,56 @@ ordered_json target(const program::Target &target) {
           {"code", program::EnumNameCodeLocation(target.code())}};
 }
 
+} // namespace
+
+ordered_json inspect(const Module &module) {
+  const program::Program &program = programOf(module);
+  ordered_json result;
+  if (const program::Provenance *provenance = program.provenance()) {
+    result["compiler"] = text(provenance->compiler());
+    result["source"] = text(provenance->source());
+    ordered_json options = ordered_json::object();
+    if (provenance->options())
+      for (const program::Option *option : *provenance->options())
+        options[text(option->name())] = text(option->value());
+    result["options"] = options;
+  }
+  result["targets"] = list(program.targets(), target);
+  result["entry_points"] = list(program.entry_points(), [&](const program::EntryPoint &entry) {
+    auto describe = [&](const program::Bucket &one) { return bucket(one, program); };
+    return ordered_json{{"name", text(entry.name())}, {"buckets", list(entry.buckets(), describe)}};
+  });
+  result["variables"] = list(program.variables(), [](const program::Variable &variable) {
+    return ordered_json{{"name", text(variable.name())},
+                        {"role", program::EnumNameVariableRole(variable.role())},
+                        {"trainable", variable.trainable()},
+                        {"dtype", program::EnumNameDType(variable.dtype())},
+                        {"shape", numbers(variable.shape())},
+                        {"layout", text(variable.layout())},
+                        {"bytes", variable.size()}};
+  });
+  result["params_bytes"] = program.params_size();
+  result["params"] = list(program.params(), [](const program::Param &param) {
+    return ordered_json{{"name", text(param.name())},      {"dtype", program::EnumNameDType(param.dtype())},
+                        {"shape", numbers(param.shape())}, {"layout", text(param.layout())},
+                        {"offset", param.offset()},        {"bytes", param.size()}};
+  });
+  result["kernels"] = list(program.kernels(), [](const program::Kernel &kernel) {
+    return ordered_json{{"symbol", text(kernel.symbol())},
+                        {"description", text(kernel.description())},
+                        {"emitter", text(kernel.emitter())},
+                        {"schedule", text(kernel.schedule())},
+                        {"target", kernel.target()},
+                        {"scratch_bytes", kernel.scratch_bytes()},
+                        {"flops", kernel.flops()},
+                        {"bytes", kernel.bytes()},
+                        {"arithmetic", text(kernel.arithmetic())}};
+  });
+  return result;
+}
+
 // Sizes, and checksums by which two modules of the same weights are known. Opening the module has verified the headers.
-ordered_json file(const Module &module, const std::string &path) {
+ordered_json inspectFile(const Module &module, const std::string &path) {
   std::ifstream stream(path, std::ios::binary);
   program::FileHeader header;
   stream.read(reinterpret_cast<char *>(&header), sizeof(header));
@@ -133,59 +181,6 @@ ordered_json file(const Module &module, const std::string &path) {
     beside.push_back(std::move(one));
   }
   return {{"bytes", header.file_size()}, {"sections", sections}, {"code_beside", beside}};
-}
-
-} // namespace
-
-ordered_json inspectKernels(const Module &module) {
-  return list(programOf(module).kernels(), [](const program::Kernel &kernel) {
-    return ordered_json{{"symbol", text(kernel.symbol())},
-                        {"description", text(kernel.description())},
-                        {"emitter", text(kernel.emitter())},
-                        {"schedule", text(kernel.schedule())},
-                        {"target", kernel.target()},
-                        {"scratch_bytes", kernel.scratch_bytes()},
-                        {"flops", kernel.flops()},
-                        {"bytes", kernel.bytes()},
-                        {"arithmetic", text(kernel.arithmetic())}};
-  });
-}
-
-ordered_json inspect(const Module &module, const std::string &path) {
-  const program::Program &program = programOf(module);
-  ordered_json result;
-  if (const program::Provenance *provenance = program.provenance()) {
-    result["compiler"] = text(provenance->compiler());
-    result["source"] = text(provenance->source());
-    ordered_json options = ordered_json::object();
-    if (provenance->options())
-      for (const program::Option *option : *provenance->options())
-        options[text(option->name())] = text(option->value());
-    result["options"] = options;
-  }
-  result["file"] = file(module, path);
-  result["targets"] = list(program.targets(), target);
-  result["entry_points"] = list(program.entry_points(), [&](const program::EntryPoint &entry) {
-    auto describe = [&](const program::Bucket &one) { return bucket(one, program); };
-    return ordered_json{{"name", text(entry.name())}, {"buckets", list(entry.buckets(), describe)}};
-  });
-  result["variables"] = list(program.variables(), [](const program::Variable &variable) {
-    return ordered_json{{"name", text(variable.name())},
-                        {"role", program::EnumNameVariableRole(variable.role())},
-                        {"trainable", variable.trainable()},
-                        {"dtype", program::EnumNameDType(variable.dtype())},
-                        {"shape", numbers(variable.shape())},
-                        {"layout", text(variable.layout())},
-                        {"bytes", variable.size()}};
-  });
-  result["params_bytes"] = program.params_size();
-  result["params"] = list(program.params(), [](const program::Param &param) {
-    return ordered_json{{"name", text(param.name())},      {"dtype", program::EnumNameDType(param.dtype())},
-                        {"shape", numbers(param.shape())}, {"layout", text(param.layout())},
-                        {"offset", param.offset()},        {"bytes", param.size()}};
-  });
-  result["kernels"] = inspectKernels(module);
-  return result;
 }
 
 std::string toText(const ordered_json &json, int indent) {

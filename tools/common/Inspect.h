@@ -7,11 +7,11 @@
 
 namespace mlc::tools {
 
-// What the file at `path` holds, what its program says, and what of it this machine lacks. Also of a module that was
-// only opened.
-nlohmann::ordered_json inspect(const Module &module, const std::string &path);
-nlohmann::ordered_json inspectKernels(const Module &module);
-// The main figures of such a description, to read.
+// What the program says, and what of it this machine lacks. Also of a module that was only opened.
+nlohmann::ordered_json inspect(const Module &module);
+// What the module's file at `path` holds, and which files are beside it.
+nlohmann::ordered_json inspectFile(const Module &module, const std::string &path);
+// The main figures of a description that has both, the second as `file`, to read.
 std::string summarize(const nlohmann::ordered_json &description);
 
 // As text. Names in files are bytes: those that are no UTF-8 become the replacement character, which JSON wants.

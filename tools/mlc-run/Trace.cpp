@@ -22,7 +22,7 @@ void Trace::record(void *context, const mlc_profile_event *event) {
 }
 
 void Trace::write(const std::string &path, const std::string &title) const {
-  const ordered_json kernels = inspectKernels(module);
+  const ordered_json kernels = inspect(module)["kernels"];
   const uint64_t start = events.empty() ? 0 : events.front().start_ns;
   auto slice = [&](const std::string &name, const char *category, uint64_t begin, uint64_t end) {
     return ordered_json{{"name", name},

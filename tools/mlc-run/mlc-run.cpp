@@ -137,7 +137,8 @@ void describe(const Options &options) {
   }
   if (options.inspect.empty())
     return;
-  const nlohmann::ordered_json description = inspect(module, options.module);
+  nlohmann::ordered_json description = inspect(module);
+  description["file"] = inspectFile(module, options.module);
   print("%s\n", (options.inspect == "text" ? summarize(description) : toText(description, 2)).c_str());
 }
 
