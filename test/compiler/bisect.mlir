@@ -6,6 +6,10 @@
 // RUN: mlc-opt %s --compile-to=layout -o %t/layout.mlir
 // RUN: mlc-opt %t/layout.mlir --bisect --compile-from=layout | FileCheck %s --check-prefix=FROM
 
+// All shape buckets, unless a tensor has the shape of one.
+// RUN: not mlc-opt %S/graph.mlir --bisect -o %t/b --load-pass-plugin=%test_passes --add-passes=simplify:test-wrong,canonicalize | FileCheck %s --check-prefix=BUCKETS
+// RUN: mlc-opt %S/graph.mlir --bisect | FileCheck %s --check-prefix=ALL
+
 // Wrong numbers: the pass, of however many were added, the outputs, and what shows it again.
 // RUN: not mlc-opt %s --bisect -o %t/w --load-pass-plugin=%test_passes --add-passes=layout:canonicalize,test-wrong,cse --input x=random:4 --tolerance=1e-5 --interpret-f64 > %t/out 2> %t/err
 // RUN: FileCheck %s --check-prefix=WRONG --input-file=%t/out
@@ -37,6 +41,11 @@
 // SHORT-NOT: kernel
 // FROM-NOT: layout
 // FROM: fuse {{.*}} mlc-fuse
+// BUCKETS: simplify {{.*}} ! test-wrong
+// BUCKETS-NEXT: main.y f32[16,4]: rel-L2
+// BUCKETS-NOT: canonicalize
+// ALL: shape bucket 1:
+// ALL: kernels agree with the interpreter
 // WRONG: layout {{.*}} mlc-pack-weights
 // WRONG: layout {{.*}} ! test-wrong
 // WRONG-NEXT: infer.y f64[5,24]: rel-L2 {{.*}} (tolerance 1e-05), worst at element {{[0-9]+}}: {{.*}}, expected
