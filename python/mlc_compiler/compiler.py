@@ -1,43 +1,19 @@
-"""The compiler: ctypes over libmlc_compiler (mlc/compiler.h), with the options of mlc-opt."""
+"""Compilation: of files by compile_file, of whatever holds a model by compile."""
 
-import ctypes
-import functools
+from __future__ import annotations
+
 import os
-import sys
 import tempfile
-import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any, Unpack
 
-from . import _libraries
+from . import _driver, _torch
+from ._driver import CompileError
+from ._options import CompileOptions, check_options, constant_arguments, option_arguments, shape_arguments
+from .runtime import Module, StrPath
 
-
-class CompileError(RuntimeError):
-    """The model could not be compiled; the message lists why."""
-
-
-@functools.cache
-def _library() -> ctypes.CDLL:
-    library = _libraries.load("libmlc_compiler.so")
-    library.mlc_compiler_main.restype = ctypes.c_int
-    library.mlc_compiler_main.argtypes = [ctypes.c_int, ctypes.POINTER(ctypes.c_char_p)]
-    return library
-
-
-def _bindings(shapes) -> list:
-    """One --shape for each bucket."""
-    if shapes is None:
-        return []
-    buckets = [shapes] if isinstance(shapes, Mapping) else shapes
-    if isinstance(buckets, (str, bytes)) or not isinstance(buckets, Iterable):
-        raise TypeError(f"shapes must be a dict such as {{'batch': 8}}, or a list of dicts; got {shapes!r}")
-    arguments = []
-    for bucket in buckets:
-        if not isinstance(bucket, Mapping):
-            raise TypeError(f"each of shapes must be a dict such as {{'batch': 8}}; got {bucket!r}")
-        if bucket:
-            arguments.append("--shape=" + ",".join(f"{name}={size}" for name, size in bucket.items()))
-    return arguments
+Shapes = Mapping[str, Any] | Iterable[Mapping[str, Any]]
 
 
 def _default_output(source: str) -> str:
@@ -48,65 +24,108 @@ def _default_output(source: str) -> str:
     return name + ".mlc"
 
 
-def _encode(argument) -> bytes:
-    encoded = os.fsencode(argument)
-    if b"\0" in encoded:
-        raise ValueError(f"{argument!r} has a NUL character")
-    return encoded
+def compile_file(
+    source: StrPath,
+    output: StrPath | None = None,
+    shapes: Shapes | None = None,
+    *,
+    constants: Mapping[str, Any] | None = None,
+    options: Iterable[str] = (),
+    **keywords: Unpack[CompileOptions],
+) -> str:
+    """Compiles a model to a module in a file, and returns its path; the module need not be for this machine's CPU.
 
-
-def compile(source, output=None, shapes=None, target_cpu=None, options=()) -> str:
-    """Compiles an ONNX file or checkpoint directory to a module, and returns its path.
-
+    `source` is an ONNX file, a checkpoint (a Hugging Face directory or a .safetensors file), "zoo:NAME", or IR.
     `output` defaults to the source's name with the suffix .mlc (in place of .onnx, .mlir or .mlirbc), in the current
-    folder. `shapes` binds symbolic dimensions, {"batch": 8, "seq": 128}, or gives an input's whole shape, {"ids": "8x128"};
-    a list of such dicts makes a bucket of each. `options` are those of mlc-opt, for instance ["--report"].
+    folder. `shapes` binds symbolic dimensions, {"batch": 8, "seq": 128}, or gives an input's whole shape,
+    {"ids": (8, 128)}; a list of such dicts makes a bucket of each. `constants` freezes inputs of an ONNX model to
+    arrays. Keywords are the options of mlc-opt (see CompileOptions); `options` are others in its own spelling, for
+    instance ["--report"].
 
-    What the compiler prints, warnings and the tables of --report and --timing, goes to sys.stderr; where it fails, it is
-    the message of the exception. Calls from several threads take turns. Meanwhile the process's descriptor 2 is the
-    compiler's: what other threads write to it is taken for the compiler's.
+    CompileError: the model cannot be compiled; its message is the compiler's whole list of reasons. TypeError,
+    ValueError: arguments that make no sense.
+
+    What the compiler prints when it succeeds, warnings and the tables of --report and --timing, goes to sys.stderr.
+    Calls from several threads take turns. Meanwhile the process's descriptor 2 is the compiler's: what other threads
+    write to it is taken for the compiler's.
     """
     source = os.fsdecode(source)
     output = os.fsdecode(output) if output is not None else _default_output(source)
-    if isinstance(options, (str, bytes)):
-        raise TypeError(f"options must be a list such as ['--report']; got {options!r}")
-    arguments = ["mlc-opt", source, "-o", output, *_bindings(shapes)]
-    if target_cpu:
-        arguments.append(f"--target-cpu={target_cpu}")
-    arguments += options
-    array = (ctypes.c_char_p * (len(arguments) + 1))(*map(_encode, arguments), None)
-    with _stderr_lock, _CapturedStderr() as captured:
-        code = _library().mlc_compiler_main(len(arguments), array)
-    if code != 0:
-        raise CompileError(captured.text.strip() or f"'{source}' could not be compiled (exit code {code})")
-    if captured.text and sys.stderr is not None:
-        sys.stderr.write(captured.text)
+    more = check_options(options)
+    with tempfile.TemporaryDirectory(prefix="mlc-") as folder:
+        frozen = constant_arguments(constants, folder)
+        _driver.run([source, "-o", output, *shape_arguments(shapes), *frozen, *option_arguments(keywords), *more])
     return output
 
 
-# There is one descriptor 2: two captures at a time would each restore what the other has put there.
-_stderr_lock = threading.Lock()
+def _onnx_file(model, folder: Path) -> Path:
+    """Writes an onnx.ModelProto."""
+    try:
+        content = model.SerializeToString()
+    except Exception as error:  # google.protobuf.message.EncodeError, and ValueError from 2 GB on
+        raise CompileError(f"the ONNX model cannot be written: {error}; save one of over 2 GB to a file "
+                           "(onnx.save_model(..., save_as_external_data=True)), and compile that") from error
+    (folder / "model.onnx").write_bytes(content)
+    return folder / "model.onnx"
 
 
-class _CapturedStderr:
-    """The compiler's diagnostics go to descriptor 2: they are caught there."""
+def _is_model_proto(model) -> bool:
+    return hasattr(model, "SerializeToString") and hasattr(model, "graph")
 
-    def __enter__(self):
-        self._file = tempfile.TemporaryFile()
-        try:
-            self._saved = os.dup(2)
-        except OSError:  # a process without stderr
-            self._saved = None
-        os.dup2(self._file.fileno(), 2)
-        self.text = ""
-        return self
 
-    def __exit__(self, *exception):
-        if self._saved is None:
-            os.close(2)
-        else:
-            os.dup2(self._saved, 2)
-            os.close(self._saved)
-        self._file.seek(0)
-        self.text = self._file.read().decode(errors="replace")
-        self._file.close()
+def compile(
+    model: Any,
+    example_inputs: Any = None,
+    *,
+    output: StrPath | None = None,
+    shapes: Shapes | None = None,
+    threads: int | None = None,
+    entry: str | None = None,
+    constants: Mapping[str, Any] | None = None,
+    options: Iterable[str] = (),
+    **keywords: Unpack[CompileOptions],
+) -> Module:
+    """Compiles a model, and loads the module.
+
+        module = mlc_compiler.compile("bert.onnx", shapes={"batch": 8, "seq": 128}, precision="bf16")
+        outputs = module(input_ids=ids, attention_mask=mask)
+
+        compiled = mlc_compiler.compile(network, (images,))      # a torch.nn.Module
+        scores = compiled(images)                                # what network(images) gives
+
+    `model` is what compile_file takes, an onnx.ModelProto (or what has one as `model_proto`, as torch's ONNXProgram),
+    or a torch.nn.Module. The last is exported by torch.onnx in evaluation mode, and needs `example_inputs`: the
+    arguments of a call, a tensor or a tuple of tensors by position, or a dict by name; their shapes are the module's.
+    A list of those makes a bucket of each: dimensions that differ among them may, all others are fixed. So does
+    `shapes` with whole shapes by the names of arguments, [{"x": (1, 3, 224, 224)}, {"x": (8, 3, 224, 224)}]. The
+    compiled module is called as the network is, and gives results in the same structure: a tensor, a tuple or a dict.
+
+    `output` is where the module is written; by default a temporary file that lives as long as the result does. `threads`
+    and `entry` are those of Module, the rest and the errors those of compile_file. A module that is for another CPU than
+    this machine's is compiled by compile_file: here it is a RuntimeFailure.
+    """
+    folder = tempfile.TemporaryDirectory(prefix="mlc-")
+    exported = None
+    if _torch.is_network(model):
+        exported = _torch.export(model, example_inputs, shapes, Path(folder.name))
+        source, shapes = exported.path, exported.shapes
+    elif example_inputs is not None:
+        raise TypeError("example_inputs are for a torch.nn.Module; the shapes of other models are given by shapes")
+    else:
+        model = getattr(model, "model_proto", model)
+        source = _onnx_file(model, Path(folder.name)) if _is_model_proto(model) else model
+    target = Path(folder.name) / "model.mlc" if output is None else output
+    try:
+        path = compile_file(source, target, shapes, constants=constants, options=options, **keywords)
+    except CompileError as error:
+        if exported and len(exported.shapes) > 1:
+            raise CompileError(f"{error}\n{_torch.TRACED}") from error
+        raise
+    if exported:
+        exported.remove()
+        module = _torch.NetworkModule(exported, path, threads, entry)
+    else:
+        module = Module(path, threads, entry)
+    if output is None:
+        module._folder = folder
+    return module

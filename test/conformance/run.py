@@ -90,7 +90,7 @@ def run_case(case, work):
             options.append(f"--const={name}={file}")
         shapes = shape_bindings(model, arrays)
         try:
-            module = mlc_compiler.compile(path, work / "model.mlc", shapes=shapes or None, options=options)
+            module = mlc_compiler.compile_file(path, work / "model.mlc", shapes=shapes or None, options=options)
         except mlc_compiler.CompileError as error:
             return ("unsupported" if is_refusal(str(error)) else "failed"), reason_of(str(error))
         loaded = mlc_compiler.load(module, threads=1)

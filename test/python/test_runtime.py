@@ -87,19 +87,19 @@ def test_load_errors(path, tmp_path):
 def test_bf16_without_its_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "ml_dtypes", None)
     with pytest.raises(ImportError, match="the module has bf16 tensors, which NumPy lacks: install ml_dtypes"):
-        mlc.runtime._bfloat16()
+        mlc._arrays.bfloat16()
 
 
 def test_compile_errors(tmp_path):
     if not (pathlib.Path(os.environ["MLC_LIBRARY_DIR"]) / "libmlc_compiler.so").exists():
         pytest.skip("the compiler is not built")
     with pytest.raises(mlc.CompileError, match="gone.onnx': No such file or directory"):
-        mlc.compile(tmp_path / "gone.onnx", tmp_path / "o.mlc")
+        mlc.compile_file(tmp_path / "gone.onnx", tmp_path / "o.mlc")
     # What is different is on the standard output, of a process of its own here, so that the exception has its own words.
     for name, value in [("a", 1.0), ("b", 2.0)]:
         constant = f"%c = mlc.constant dense<{value}> : tensor<f32>"
         (tmp_path / f"{name}.mlir").write_text(f"func.func @f() -> tensor<f32> {{\n  {constant}\n  return %c : tensor<f32>\n}}\n")
-    code = "import mlc_compiler as m; m.compile('a.mlir', 'o.mlc', options=['--compare-with=b.mlir'])"
+    code = "import mlc_compiler as m; m.compile_file('a.mlir', 'o.mlc', options=['--compare-with=b.mlir'])"
     result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert "CompileError: 'a.mlir' could not be compiled (exit code 1)" in result.stderr and "DIFFERENT" in result.stdout
 
