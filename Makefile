@@ -5,7 +5,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 PYTHON := .venv/bin/python3
 
-.PHONY: help setup build demo test test-full test-asan test-tsan bench bench-peers format lint clean
+.PHONY: help setup build demo test test-full test-asan test-tsan fuzz bench bench-peers wheel format lint clean
 
 help:
 	@echo "make setup      install Debian packages and the Python environment (.venv)"
@@ -15,7 +15,9 @@ help:
 	@echo "make test-full  the whole product of the sweeps, and ten times as many damaged files: takes long"
 	@echo "make bench      times against onnxruntime (installs torch into .venv-bench: some GB)"
 	@echo "make bench-peers  the contest against OpenVINO, torch, IREE, JAX, ...; ARGS=\"--quick 'resnet50 b1'\" for a part"
+	@echo "make wheel      the Python package into build/wheels, tried in a fresh environment"
 	@echo "make test-asan  support, runtime and importers under AddressSanitizer and UndefinedBehaviorSanitizer"
+	@echo "make fuzz       libFuzzer on the importers and the module loader, FUZZ_SECONDS=600 each"
 	@echo "make test-tsan  the runtime's threads under ThreadSanitizer"
 	@echo "make format     clang-format the tree"
 	@echo "make lint       check the format, and clang-tidy (about 15 minutes on two cores)"
@@ -54,11 +56,23 @@ bench-peers: build
 test-full: build
 	@MLC_SWEEP=full MLC_FUZZ_ROUNDS=10 scripts/test.sh $(BUILD)
 
+wheel: setup
+	@rm -rf build/wheels
+	@.venv/bin/python3 -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/wheels .
+	@scripts/try_wheel.sh build/wheels
+
 test-asan: setup
 	@mkdir -p build
 	@cmake --preset asan -Wno-dev >build/configure.log 2>&1 || (cat build/configure.log; exit 1)
 	@cmake --build --preset asan -j $(JOBS) --target mlc-sanitize-tests
 	@ctest --test-dir build/asan -L sanitize --output-on-failure --no-tests=error
+
+FUZZ_SECONDS ?= 600
+fuzz: setup
+	@mkdir -p build
+	@cmake --preset fuzz -Wno-dev >build/configure.log 2>&1 || (cat build/configure.log; exit 1)
+	@cmake --build --preset fuzz -j $(JOBS) --target mlc-fuzz
+	@scripts/fuzz.sh build/fuzz $(FUZZ_SECONDS)
 
 test-tsan: setup
 	@mkdir -p build

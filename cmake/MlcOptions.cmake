@@ -18,6 +18,9 @@ if(MLC_SANITIZE)
   add_compile_options(-fsanitize=address,undefined -fno-sanitize=vptr,function -fno-sanitize-recover=undefined)
   add_link_options(-fsanitize=address,undefined)
 endif()
+if(MLC_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
 
 # Python packages (Halide, the ONNX schema, test tools) live in a virtual environment that `make setup` creates.
 set(MLC_VENV ${CMAKE_SOURCE_DIR}/.venv CACHE PATH "Virtual environment made by `make setup`")

@@ -6,6 +6,10 @@ using namespace mlir;
 using namespace mlc;
 using namespace mlc::frontend;
 
+DictionaryAttr GraphBuilder::named(StringRef name) {
+  return builder.getDictionaryAttr(builder.getNamedAttr(kNameAttr, builder.getStringAttr(name)));
+}
+
 SmallVector<Value> GraphBuilder::beginEntry(StringRef entry, ArrayRef<Port> inputs) {
   SmallVector<Type> types;
   for (const Port &input : inputs)
@@ -17,8 +21,10 @@ SmallVector<Value> GraphBuilder::beginEntry(StringRef entry, ArrayRef<Port> inpu
   entryFunc = func::FuncOp::create(builder, location, name, builder.getFunctionType(types, {}));
   entryFunc->setAttr(kEntryAttr, builder.getStringAttr(entry));
   Block *block = entryFunc.addEntryBlock();
-  for (auto [i, input] : llvm::enumerate(inputs))
-    entryFunc.setArgAttr(i, kNameAttr, builder.getStringAttr(input.name));
+  SmallVector<DictionaryAttr> names; // all at once: one by one takes quadratic time
+  for (const Port &input : inputs)
+    names.push_back(named(input.name));
+  entryFunc.setAllArgAttrs(names);
   builder.setInsertionPointToStart(block);
   loaded.clear();
   return SmallVector<Value>(block->getArguments());
@@ -33,8 +39,10 @@ void GraphBuilder::endEntry(ArrayRef<std::pair<std::string, Value>> results) {
   }
   func::ReturnOp::create(builder, location, values);
   entryFunc.setFunctionType(builder.getFunctionType(entryFunc.getArgumentTypes(), types));
-  for (auto [i, result] : llvm::enumerate(results))
-    entryFunc.setResultAttr(i, kNameAttr, builder.getStringAttr(result.first));
+  SmallVector<DictionaryAttr> names;
+  for (auto &[name, value] : results)
+    names.push_back(named(name));
+  entryFunc.setAllResultAttrs(names);
 }
 
 void GraphBuilder::abandonEntry() {
@@ -82,6 +90,10 @@ Value GraphBuilder::constant(const HostTensor &tensor) {
 
 Value GraphBuilder::scalar(Type elementType, double value) {
   auto type = RankedTensorType::get({}, elementType);
+  if (!isa<FloatType>(elementType) && !(value >= -0x1p63 && value < 0x1p63)) { // an attribute's, for integers: NaN, too
+    emitError(location) << "the number " << value << " cannot be a constant of " << elementType;
+    return {};
+  }
   Attribute element = isa<FloatType>(elementType)
                           ? Attribute(builder.getFloatAttr(elementType, value))
                           : Attribute(builder.getIntegerAttr(elementType, static_cast<int64_t>(value)));

@@ -56,7 +56,7 @@ public:
   mlir::NamedAttribute unit(llvm::StringRef name) { return attr(name, builder.getUnitAttr()); }
 
   mlir::Value constant(const HostTensor &tensor);
-  // A scalar of a floating-point or integer element type.
+  // A scalar of a floating-point or integer element type; null, and a diagnostic, where an integer cannot be `value`.
   mlir::Value scalar(mlir::Type elementType, double value);
   mlir::Value reshape(mlir::Value value, llvm::ArrayRef<int64_t> shape);
   mlir::Value transpose(mlir::Value value, llvm::ArrayRef<int64_t> permutation);
@@ -68,6 +68,7 @@ public:
   mlir::Value param(llvm::StringRef name, mlir::RankedTensorType type, mlir::Attribute source);
 
 private:
+  mlir::DictionaryAttr named(llvm::StringRef name);
   mlir::Value makeOp(llvm::StringRef name, mlir::ValueRange operands, llvm::ArrayRef<mlir::NamedAttribute> attributes);
 
   mlir::ModuleOp module;

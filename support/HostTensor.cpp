@@ -1,19 +1,23 @@
 #include "support/HostTensor.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 
 namespace mlc {
 
 std::optional<int64_t> elementCount(std::span<const int64_t> shape) {
+  // 128 TiB, what a process can address on x86-64, of the largest elements: byte sizes fit as well. Dimensions of 0 do
+  // not make room for others: the product of any of them, which a reshape may have, fits, too.
+  constexpr int64_t kMost = int64_t{1} << 44;
   int64_t count = 1;
-  for (int64_t dim : shape)
-    if (dim < 0 || __builtin_mul_overflow(count, dim, &count))
+  bool isEmpty = false;
+  for (int64_t dim : shape) {
+    isEmpty |= dim == 0;
+    if (dim < 0 || __builtin_mul_overflow(count, std::max<int64_t>(dim, 1), &count) || count > kMost)
       return std::nullopt;
-  // 128 TiB, what a process can address on x86-64, of the largest elements: byte sizes fit as well.
-  if (count > (int64_t{1} << 44))
-    return std::nullopt;
-  return count;
+  }
+  return isEmpty ? 0 : count;
 }
 
 std::string describe(DType type, std::span<const int64_t> shape) {

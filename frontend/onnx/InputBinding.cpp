@@ -105,7 +105,11 @@ bool OnnxImporter::bindInputs(const ShapeBinding &shape, SmallVector<Port> &port
       }
       continue;
     }
-    if (std::optional<SmallVector<int64_t>> dims = bindShape(input, shape))
+    std::optional<SmallVector<int64_t>> dims = bindShape(input, shape);
+    if (dims && !elementCount(*dims)) {
+      problem("input '" + input.name() + "' is " + describe(*type, *dims) + ", which is too large for any memory");
+      ok = false;
+    } else if (dims)
       ports.push_back({input.name(), toTensorType(graph.context(), *type, *dims)});
     else
       ok = false;

@@ -54,7 +54,8 @@ Result<std::unique_ptr<ModelFile>> ModelFile::load(const std::string &path) {
   if (!result->model.ParseFromString(withoutTensorContents(bytes)))
     return Status::error("'" + path +
                          "' cannot be parsed as an ONNX model: it is truncated or of another format; "
-                         "check it with onnx.checker.check_model");
+                         "check it with onnx.checker.check_model (graphs in each other more than 32 deep are beyond "
+                         "protobuf's limit, too)");
   if (!result->model.has_graph() || result->model.opset_import_size() == 0)
     return Status::error("'" + path + "' is not an ONNX model: it has no " +
                          (result->model.has_graph() ? "opset_import" : "graph"));

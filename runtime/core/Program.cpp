@@ -249,6 +249,10 @@ void BucketBuilder::addRepeat(const program::Repeat &repeat) {
 
 void BucketBuilder::addCommand(const program::Command &command) {
   ++commandIndex;
+  // FlatBuffers verifies a union's table where there is one.
+  if (command.op_type() != program::Op::NONE && !command.op())
+    fail(MLC_INVALID_MODULE, concat("'", module.name, "', entry point '", entry.name()->c_str(), "': command ",
+                                    commandIndex - 1, " is empty"));
   switch (command.op_type()) {
   case program::Op::LaunchCpu: return addLaunch(*command.op_as_LaunchCpu());
   case program::Op::Copy: return addCopy(*command.op_as_Copy());

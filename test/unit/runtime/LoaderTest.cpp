@@ -166,6 +166,23 @@ TEST_P(ChangedPrograms, AreSafe) {
 
 INSTANTIATE_TEST_SUITE_P(Loader, ChangedPrograms, testing::Bool());
 
+TEST(Loader, EmptyCommand) {
+  std::string bytes = readFile(writeExample(exampleProgram(), "empty_command.mlc"));
+  auto &header = *reinterpret_cast<program::FileHeader *>(bytes.data());
+  auto *sections = reinterpret_cast<program::SectionHeader *>(bytes.data() + sizeof(header));
+  char *begin = bytes.data() + sections[0].offset();
+  const program::Stage &stage =
+      *program::GetProgram(begin)->entry_points()->Get(0)->buckets()->Get(0)->stages()->Get(0);
+  // Its type stays; the table of fields says that there is no content.
+  const auto &command = *reinterpret_cast<const flatbuffers::Table *>(stage.commands()->Get(0));
+  *reinterpret_cast<flatbuffers::voffset_t *>(const_cast<uint8_t *>(command.GetVTable()) + program::Command::VT_OP) = 0;
+  sections[0].mutate_checksum(XXH3_64bits(begin, sections[0].size()));
+  header.mutate_header_checksum(format::headerChecksum(header, sections));
+  std::string path = temporaryPath("empty_command.mlc");
+  writeFile(path, bytes);
+  expectLoadError(path, MLC_INVALID_MODULE, "entry point 'main': command 0 is empty");
+}
+
 TEST(Loader, Versions) {
   std::string bytes = readFile(writeExample(exampleProgram(), "version.mlc"));
   std::string path = temporaryPath("version.mlc");
