@@ -133,9 +133,28 @@ LogicalResult transpose(NodeContext &n) {
   return n.result(n.g.transpose(n.operand(0), n.intsAttr("perm", reversed)));
 }
 
+// Of one op: what generates its code recurses over them. Loops and sequences make concats of many thousands.
+constexpr size_t kMostConcatenated = 256;
+
 LogicalResult concat(NodeContext &n) {
   std::optional<int64_t> axis = n.axis(n.intAttr("axis", 0), n.rankOf(0));
-  return axis ? n.result(n.g.make<ConcatOp>(n.operands(), n.g.integer("axis", *axis))) : failure();
+  if (!axis)
+    return failure();
+  SmallVector<Value> parts(n.operands());
+  while (true) {
+    SmallVector<Value> joined;
+    ArrayRef<Value> rest = parts;
+    do {
+      size_t count = std::min(rest.size(), kMostConcatenated);
+      joined.push_back(n.g.make<ConcatOp>(rest.take_front(count), n.g.integer("axis", *axis)));
+      if (!joined.back())
+        return failure();
+      rest = rest.drop_front(count);
+    } while (!rest.empty());
+    if (joined.size() == 1)
+      return n.result(joined.front());
+    parts = std::move(joined);
+  }
 }
 
 LogicalResult split(NodeContext &n) {

@@ -37,6 +37,10 @@ bool isElementwise(Operation *op) {
   return classOf(op) == FusionClass::Elementwise || classOf(op) == FusionClass::Broadcast;
 }
 
+// Of a group. What generates code for a region takes more than linear time and recurses over its depth; a longer chain
+// is several kernels, which costs a trip through memory each.
+constexpr size_t kMostOps = 64;
+
 ArrayRef<int64_t> resultShape(Operation *op) { return shapeOfTensor(op->getResult(0)); }
 
 struct Group {
@@ -100,8 +104,8 @@ private:
     ArrayRef<int64_t> shape = resultShape(group.anchor);
     Group candidate = group;
     while (Operation *next = nextConsumer(candidate)) {
-      if (next->getBlock() != &block || grouped.contains(next) || isLeftAlone(next) || !isElementwise(next) ||
-          resultShape(next) != shape)
+      if (candidate.ops.size() == kMostOps || next->getBlock() != &block || grouped.contains(next) ||
+          isLeftAlone(next) || !isElementwise(next) || resultShape(next) != shape)
         return;
       candidate.ops.insert(next);
       bool closed = llvm::none_of(candidate.ops.getArrayRef().drop_back(),
@@ -137,6 +141,8 @@ private:
           continue;
         for (Value operand : group.ops[i]->getOperands()) {
           Operation *producer = operand.getDefiningOp();
+          if (group.ops.size() == kMostOps)
+            return;
           if (!producer || group.ops.contains(producer) || grouped.contains(producer) || isLeftAlone(producer) ||
               !isElementwise(producer) || resultShape(producer) != shape || group.isReadOutside(producer) ||
               (isContraction && !isWidening(producer)))

@@ -92,7 +92,9 @@ def test_nodes_of_one_name_keep_their_constants(tools, tmp_path):
 
 @pytest.mark.parametrize("shape,nodes,initializers,says", [
     ([2**40, 2**40], [node("Relu", "x", "y")], [], "which is too large for any memory"),
-    ([2**62], [node("Relu", "x", "y")], [], "which is too large for any memory"),
+    ([2**62], [node("Relu", "x", "y")], [], "input 'x' is f32[4611686018427387904], which is too large for any memory"),
+    ([2, 3, 2**59], [node("Flatten", "x", "y", axis=-2)], [], "which is too large for any memory"),
+    ([0, 2**40, 2**40], [node("Flatten", "x", "y", axis=1)], [], "which is too large for any memory"),
     ([-3, 4], [node("Relu", "x", "y")], [], "dimension 0 of input 'x' is unbound; pass --shape x=AxBxC"),
     ([2, 3], [node("Reshape", "x s", "y")], [i64("s", -5, 3)], "its shape has the dimension -5"),
     ([2, 3], [node("Tile", "x s", "y")], [i64("s", 2**40, 2**40)], "which is too large for any memory"),
@@ -121,6 +123,128 @@ def test_more_memory_than_there_is(tools, make_model, tmp_path):
     tools.compile(path, tmp_path / "o.mlc")
     tools.refuse(tmp_path, "mlc-run", tmp_path / "o.mlc", "--input", "x=random:1",
                  says=["mlc-run: error: out of memory: the inputs and the module's arena must fit"])
+
+
+# ---- Much of everything ----
+
+def nested_graphs(levels):
+    """A model of `If`s in each other, on the wire: the package `onnx` cannot write so many."""
+    def varint(number):
+        out = b""
+        while number > 127:
+            out, number = out + bytes([number & 127 | 128]), number >> 7
+        return out + bytes([number])
+
+    def field(number, size):  # the head of what has a length
+        return varint(number << 3 | 2) + varint(size)
+
+    name = field(1, 4) + b"then" + varint(20 << 3) + varint(5)  # AttributeProto: name, type = GRAPH
+    parts, size = [], 0
+    for _ in range(levels):
+        graph = field(6, size)
+        attribute = field(5, len(name) + len(graph) + size)
+        node = field(4, 2) + b"If" + attribute
+        head = field(1, len(node) + len(name) + len(graph) + size) + node + name + graph
+        parts.append(head)
+        size += len(head)
+    return varint(1 << 3) + varint(9) + field(7, size) + b"".join(reversed(parts)) + field(8, 2) + varint(2 << 3) + varint(17)
+
+
+@pytest.mark.parametrize("levels,says", [
+    (30, "op If, domain ai.onnx, opset 17: it has no output"),
+    (100, "graphs in each other more than 32 deep are beyond protobuf's limit, too"),
+    (100_000, "graphs in each other more than 32 deep are beyond protobuf's limit, too"),
+])
+def test_graphs_in_graphs(tools, tmp_path, levels, says):
+    (tmp_path / "m.onnx").write_bytes(nested_graphs(levels))
+    tools.refuse(tmp_path, "mlc-opt", tmp_path / "m.onnx", "-o", tmp_path / "o.mlc", says=[says])
+
+
+@pytest.mark.parametrize("op,count", [("Relu", 20_000), ("Sin", 2_000), ("Add", 5_000)])
+def test_long_chains(tools, make_model, tmp_path, op, count):
+    """What recurses over the ops of a kernel sees 64 at most."""
+    step = lambda i: node(op, f"v{i}" if op != "Add" else f"v{i} one", f"v{i + 1}")
+    one = [numpy_helper.from_array(np.float32(1), "one")] if op == "Add" else []
+    path = make_model([step(i) for i in range(count)], [("v0", FLOAT, [4])], [(f"v{count}", FLOAT, [4])], one)
+    tools.compile(path, tmp_path / "m.mlc")
+    x = np.array([-1, 0, 0.5, 2], np.float32)
+    got = tools.infer(tmp_path / "m.mlc", {"v0": x}, tmp_path)[f"v{count}"]
+    expected = {"Relu": lambda: np.maximum(x, 0), "Add": lambda: x + count, "Sin": None}[op]
+    if expected:
+        np.testing.assert_array_equal(got, expected())
+    else:
+        for _ in range(count):
+            x = np.sin(x.astype(np.float64))
+        np.testing.assert_allclose(got, x, rtol=1e-4)
+
+
+@pytest.mark.parametrize("count", [256, 257, 70_000])
+def test_concat_of_many(tools, make_model, tmp_path, count):
+    path = make_model([node("Concat", " ".join("x" if i % 2 else "z" for i in range(count)), "y", axis=0)],
+                      [("x", FLOAT, [1]), ("z", FLOAT, [2])], [("y", FLOAT, None)])
+    tools.compile(path, tmp_path / "m.mlc")
+    x, z = np.array([1], np.float32), np.array([2, 3], np.float32)
+    got = tools.infer(tmp_path / "m.mlc", {"x": x, "z": z}, tmp_path)["y"]
+    np.testing.assert_array_equal(got, np.concatenate([x if i % 2 else z for i in range(count)]))
+
+
+def test_many_inputs(tools, make_model, tmp_path):
+    count = 10_000
+    path = make_model([node("Add", f"x0 x{count - 1}", "y")], [(f"x{i}", FLOAT, [1]) for i in range(count)], [("y", FLOAT, [1])])
+    tools.compile(path, tmp_path / "m.mlc")
+
+
+# ---- Numbers that are none, tensors without elements ----
+
+@pytest.mark.parametrize("op,attributes", [("IsInf", {"detect_negative": 0}), ("IsInf", {"detect_positive": 0})])
+def test_infinity_of_integers(tools, make_model, tmp_path, op, attributes):
+    path = make_model([node(op, "x", "y", **attributes)], [("x", TensorProto.UINT32, [3])], [("y", TensorProto.BOOL, None)])
+    tools.refuse(tmp_path, "mlc-opt", path, "-o", tmp_path / "o.mlc", says=["op IsInf", "INF cannot be a constant of 'ui32'"])
+
+
+@pytest.mark.parametrize("scale", ["nan", "inf", "-1", "0", "1e30"])
+def test_scales_of_resize(tools, make_model, tmp_path, scale):
+    scales = [numpy_helper.from_array(np.array([1, 1, scale, 2], np.float32), "s")]
+    path = make_model([helper.make_node("Resize", ["x", "", "s"], ["y"], mode="nearest")], [("x", FLOAT, [1, 1, 4, 4])],
+                      [("y", FLOAT, None)], scales)
+    tools.refuse(tmp_path, "mlc-opt", path, "-o", tmp_path / "o.mlc", says=["op Resize", "its scales must be above 0"])
+
+
+@pytest.mark.parametrize("scale", ["nan", "inf", "0"])
+def test_scales_of_quantisation(tools, make_model, tmp_path, scale):
+    """IEEE says what they give."""
+    tensors = [numpy_helper.from_array(np.float32(scale), "s"), numpy_helper.from_array(np.int8(3), "z")]
+    path = make_model([node("DequantizeLinear", "x s z", "y")], [("x", TensorProto.INT8, [3])], [("y", FLOAT, None)], tensors)
+    tools.compile(path, tmp_path / "m.mlc")
+    x = np.array([-5, 3, 9], np.int8)
+    with np.errstate(invalid="ignore"):
+        expected = (x.astype(np.float32) - 3) * np.float32(scale)
+    np.testing.assert_array_equal(tools.infer(tmp_path / "m.mlc", {"x": x}, tmp_path)["y"], expected)
+
+
+def zeros(name, *shape):
+    return numpy_helper.from_array(np.zeros(shape, np.float32), name)
+
+
+@pytest.mark.parametrize("shape,nodes,tensors,expected", [
+    ((2, 0), [node("MatMul", "x w", "y")], [zeros("w", 0, 4)], np.zeros((2, 4))),
+    ((0, 3), [node("MatMul", "x w", "y")], [zeros("w", 3, 4)], np.zeros((0, 4))),
+    ((2, 0), [node("ReduceMean", "x", "y", axes=[1])], [], np.full((2, 1), np.nan)),
+    ((2, 0), [node("ReduceMax", "x", "y", axes=[1])], [], np.full((2, 1), -np.inf)),
+    ((2, 0), [node("ReduceSum", "x", "y")], [], np.zeros((1, 1))),
+    ((3, 0), [node("Softmax", "x", "y")], [], np.zeros((3, 0))),
+    ((0, 2, 5, 5), [node("Conv", "x w", "y")], [zeros("w", 3, 2, 3, 3)], np.zeros((0, 3, 3, 3))),
+    ((1, 0, 5, 5), [node("Conv", "x w", "y")], [zeros("w", 3, 0, 3, 3)], np.zeros((1, 3, 3, 3))),
+    ((2, 0), [node("LayerNormalization", "x s", "y")], [zeros("s", 0)], np.zeros((2, 0))),
+    ((0, 3), [node("Concat", "x x", "y", axis=0)], [], np.zeros((0, 3))),
+    ((2, 0), [node("Einsum", "x x", "y", equation="ij,ij->i")], [], np.zeros(2)),
+    ((1, 2, 0, 5), [node("GlobalAveragePool", "x", "y")], [], np.full((1, 2, 1, 1), np.nan)),
+])
+def test_tensors_without_elements(tools, make_model, tmp_path, shape, nodes, tensors, expected):
+    path = make_model(nodes, [("x", FLOAT, list(shape))], [("y", FLOAT, None)], tensors)
+    tools.compile(path, tmp_path / "m.mlc")
+    got = tools.infer(tmp_path / "m.mlc", {"x": np.zeros(shape, np.float32)}, tmp_path)["y"]
+    np.testing.assert_array_equal(got, expected.astype(np.float32))
 
 
 def test_a_long_range(tools, make_model, tmp_path):
