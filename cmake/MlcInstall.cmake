@@ -44,3 +44,14 @@ endif()
 # `pip`-less use: PYTHONPATH=<prefix>/share/mlc/python.
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/python/mlc_compiler DESTINATION ${CMAKE_INSTALL_DATADIR}/mlc/python
   PATTERN __pycache__ EXCLUDE)
+
+# The wheel (pyproject.toml): the libraries beside the package's sources, under plain names, as wheels hold no links.
+# Halide is the wheel of that name, MLIR and LLVM are the system's.
+if(SKBUILD)
+  foreach(library mlc_runtime mlc_compiler)
+    set_target_properties(${library} PROPERTIES VERSION "" SOVERSION "" NO_SONAME ON)
+    install(TARGETS ${library} LIBRARY DESTINATION mlc_compiler COMPONENT python)
+  endforeach()
+  set_target_properties(mlc_runtime PROPERTIES INSTALL_RPATH "$ORIGIN")
+  set_target_properties(mlc_compiler PROPERTIES INSTALL_RPATH "$ORIGIN;$ORIGIN/../halide/lib64;${LLVM_LIBRARY_DIR}")
+endif()

@@ -19,12 +19,23 @@ def _folders():
     ]
 
 
+def _open(path: Path) -> ctypes.CDLL:
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError as error:  # "libMLIR.so.22.1: cannot open shared object file: No such file or directory"
+        raise ImportError(
+            f"{path} cannot be loaded: {error}\nThe compiler needs Halide (pip install halide==21.0.0), and of the system "
+            "LLVM and MLIR 22, protobuf and libzip (Debian: libllvm22 libmlir-22 libprotobuf32 libzip4); modules are loaded and "
+            "run without them"
+        ) from error
+
+
 def load(name: str) -> ctypes.CDLL:
     """Loads `name` from the first folder that has it; ImportError says where it was looked for."""
     folders = _folders()
     for folder in folders:
         if (folder / name).exists():
-            return ctypes.CDLL(str(folder / name))
+            return _open(folder / name)
     places = "\n  ".join(map(str, folders))
     raise ImportError(
         f"{name} was not found in\n  {places}\nBuild it (cmake --preset release && ninja -C build/release), "
