@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 build=$1 seconds=$2
 
 export ASAN_OPTIONS=allow_user_poisoning=0 # as test/CMakeLists.txt says of MLIR's allocators
-.venv/bin/python3 test/fuzz/write_node_models.py "$build/corpus/onnx"
+.venv/bin/python3 test/fuzz/write_seeds.py "$build/corpus"
 declare -A running
 for target in onnx checkpoint module; do
   corpus=$build/corpus/$target found=$build/found/$target

@@ -68,12 +68,18 @@ def external_model(make_model, **entries):
                                     "move the file beside the model"]),
     ({"location": "/etc/passwd"}, ["external data '/etc/passwd' is outside of the model's folder"]),
     ({"location": "link.bin"}, ["external data 'link.bin' is outside of the model's folder"]),
+    ({"location": "folder"}, ["folder': not a regular file"]),
+    ({"location": "pipe"}, ["pipe': not a regular file"]),
+    ({"location": "whole.bin", "offset": 2**63}, ["is too short: 16 bytes at offset 9223372036854775808"]),
+    ({"location": "whole.bin", "offset": 2**64}, ["external data has the offset '18446744073709551616', not a number"]),
     ({}, ["tensor 'w': external data has no location"]),
 ])
 def test_external_data(tools, make_model, tmp_path, entries, says):
     (tmp_path / "short.bin").write_bytes(bytes(8))
     (tmp_path / "whole.bin").write_bytes(bytes(16))
     (tmp_path / "link.bin").symlink_to("/etc/passwd")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
     path = external_model(make_model, **entries)
     tools.refuse(tmp_path, "mlc-opt", path, "-o", tmp_path / "o.mlc", says=["cannot import '", *says])
 

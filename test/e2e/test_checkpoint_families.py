@@ -245,10 +245,7 @@ VIT = {"model_type": "vit", "hidden_size": HIDDEN, "num_hidden_layers": LAYERS, 
        "intermediate_size": INNER, "image_size": [32, 24], "patch_size": 8, "num_channels": 3}
 
 
-@pytest.mark.parametrize("head", ["none", "pooler", "image-classification"])
-@pytest.mark.parametrize("qkv_bias", [True, False])
-def test_vision_transformer(tools, tmp_path, head, qkv_bias):
-    prefix = "vit." if head == "image-classification" else ""
+def vit_weights(prefix, qkv_bias):
     w = Weights()
     w.draw(prefix + "embeddings.patch_embeddings.projection.weight", HIDDEN, 3, 8, 8)
     w.draw(prefix + "embeddings.patch_embeddings.projection.bias", HIDDEN)
@@ -266,6 +263,14 @@ def test_vision_transformer(tools, tmp_path, head, qkv_bias):
         w.norm(layer + "layernorm_before", HIDDEN)
         w.norm(layer + "layernorm_after", HIDDEN)
     w.norm(prefix + "layernorm", HIDDEN)
+    return w
+
+
+@pytest.mark.parametrize("head", ["none", "pooler", "image-classification"])
+@pytest.mark.parametrize("qkv_bias", [True, False])
+def test_vision_transformer(tools, tmp_path, head, qkv_bias):
+    prefix = "vit." if head == "image-classification" else ""
+    w = vit_weights(prefix, qkv_bias)
     name = {"none": None, "pooler": "pooler.dense", "image-classification": "classifier"}[head]
     if name:
         w.dense(name, HIDDEN if head == "pooler" else LABELS, HIDDEN)
