@@ -111,6 +111,13 @@ Expr compare(arith::CmpIPredicate predicate, Expr x, Expr y) {
 Expr maximum(Expr x, Expr y) { return Halide::select(x != x, x, Halide::select(x > y, x, y)); }
 Expr minimum(Expr x, Expr y) { return Halide::select(x != x, x, Halide::select(x < y, x, y)); }
 
+// A value that Halide's simplifier takes as it is. It makes a cast from floats to signed integers, and these to
+// unsigned ones, a single cast to unsigned integers, which negative numbers do not survive.
+Expr opaque(Expr x) {
+  using Halide::Internal::Call;
+  return Call::make(x.type(), Call::return_second, {Halide::Internal::make_zero(x.type()), x}, Call::PureIntrinsic);
+}
+
 Expr signBit(Expr bits) { return Halide::Internal::make_const(bits.type(), 1) << (bits.type().bits() - 1); }
 
 } // namespace
@@ -160,8 +167,8 @@ Expr evaluate(Operation *op, const Exprs &v) {
       .Case([&](arith::ExtFOp o) {
         return o.getIn().getType().isBF16() ? ofBF16(v[0], type) : Halide::cast(storedType(type), v[0]);
       })
-      .Case<arith::TruncFOp, arith::FPToSIOp, arith::IndexCastOp>(
-          [&](auto) { return Halide::cast(storedType(type), v[0]); })
+      .Case<arith::TruncFOp, arith::IndexCastOp>([&](auto) { return Halide::cast(storedType(type), v[0]); })
+      .Case<arith::FPToSIOp>([&](auto) { return opaque(Halide::cast(storedType(type), v[0])); })
       .Case<arith::SIToFPOp, arith::ExtSIOp>([&](auto) { return Halide::cast(storedType(type), asSigned(v[0])); })
       .Case<arith::UIToFPOp, arith::ExtUIOp>([&](auto) { return Halide::cast(storedType(type), asUnsigned(v[0])); })
       .Case<arith::TruncIOp>(

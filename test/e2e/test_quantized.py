@@ -210,3 +210,13 @@ def test_dynamic_quantisation(judge, per_channel):
     product = g("Mul", g("Cast", sums, to=TensorProto.FLOAT), g("Mul", scale, scales))
     report = judge(g, g("Add", product, g.rng.standard_normal(40).astype(np.float32)))
     assert "vector" in kernels(report, "packed_matmul")[0]
+
+
+@pytest.mark.parametrize("kind", [U8, I8])
+def test_negative_means_are_quantised(judge, kind):
+    """A float that a row of numbers was summed to, as an integer below 0 for a while: Halide casts it to unsigned integers."""
+    model = Model()
+    x = model.input("x", model.rng.normal(size=(6, 20)).astype(np.float32))
+    zero = DTYPES[kind](90)
+    mean = model("ReduceMean", x, axes=[1])
+    judge(model, model("QuantizeLinear", mean, np.float32(0.007), zero))
