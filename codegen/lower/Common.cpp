@@ -165,7 +165,11 @@ Value padded(OpBuilder &b, Location loc, Value value, ArrayRef<int64_t> low, Arr
   auto to = RankedTensorType::get(shape, type.getElementType());
   if (to == type)
     return value;
-  return tensor::PadOp::create(b, loc, to, value, lows, highs, scalar(b, loc, type.getElementType(), with, isUnsigned));
+  Value filling = scalar(b, loc, type.getElementType(), with, isUnsigned);
+  // A slice at the end of a dimension, of nothing, is no slice to the verifier of memrefs.
+  if (type.getNumElements() == 0)
+    return filled(b, loc, shape, filling);
+  return tensor::PadOp::create(b, loc, to, value, lows, highs, filling);
 }
 
 Value cropped(OpBuilder &b, Location loc, Value value, ArrayRef<int64_t> sizes) {
