@@ -141,6 +141,11 @@ struct CommandLine {
   llvm::cl::opt<bool> check{"check", llvm::cl::desc("Report what is not supported, memory, kernels; compile nothing"),
                             llvm::cl::cat(looking)};
 
+  llvm::cl::opt<bool> listOnnxOps{
+      "list-onnx-ops",
+      llvm::cl::desc("Print the ops of ONNX that are read, the first opset and the limits of "
+                     "each"),
+      llvm::cl::cat(looking)};
   llvm::cl::opt<bool> listZoo{"list-zoo", llvm::cl::desc("Print the models of zoo: and what can be chosen about each"),
                               llvm::cl::cat(looking)};
 

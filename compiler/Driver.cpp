@@ -91,6 +91,10 @@ int checkStdout(int code) {
 int run(const CommandLine &line, DialectRegistry &registry) {
   if (failed(line.validate()))
     return 1;
+  if (line.listOnnxOps) {
+    listOnnxOps(llvm::outs());
+    return 0;
+  }
   if (line.listZoo) {
     listZoo(llvm::outs());
     return 0;

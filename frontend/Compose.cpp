@@ -50,6 +50,14 @@ Value Compose::table(ArrayRef<int64_t> values) {
   return table(HostTensor::from(DType::I64, {static_cast<int64_t>(values.size())}, values.vec()));
 }
 
+Value Compose::reals(ArrayRef<double> values, ArrayRef<int64_t> to, Type elementType) {
+  int64_t count = static_cast<int64_t>(values.size());
+  HostTensor numbers = elementType.isF32()
+                           ? HostTensor::from(DType::F32, {count}, std::vector<float>(values.begin(), values.end()))
+                           : HostTensor::from(DType::F64, {count}, values.vec());
+  return g.reshape(g.cast(table(numbers), elementType), to);
+}
+
 Value Compose::iota(int64_t size, int64_t behind) {
   if (size > kMaxTable) {
     emitError(g.getLocation()) << "it needs a table of " << size << " positions, more than " << kMaxTable;

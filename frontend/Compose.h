@@ -52,6 +52,8 @@ public:
   mlir::Value like(mlir::Value value, double number) { return value ? g.scalar(element(value), number) : value; }
   mlir::Value table(const HostTensor &tensor);
   mlir::Value table(llvm::ArrayRef<int64_t> values);
+  // Numbers in a floating-point or integer type.
+  mlir::Value reals(llvm::ArrayRef<double> values, llvm::ArrayRef<int64_t> shape, mlir::Type elementType);
   mlir::Value iota(int64_t size, int64_t behind = 0);
 
   // Movement.

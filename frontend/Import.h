@@ -62,6 +62,8 @@ using ImportResult = mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>>;
 
 // All problems of a model are reported in one diagnostic.
 ImportResult importOnnx(mlir::MLIRContext &context, llvm::StringRef path, const ImportOptions &options);
+// The ops that it reads, a line each: name, first opset, what of it is not supported.
+void listOnnxOps(llvm::raw_ostream &out);
 // A Hugging Face directory (config.json and safetensors), or a torchvision ResNet's state_dict in safetensors.
 ImportResult importCheckpoint(mlir::MLIRContext &context, llvm::StringRef path, const ImportOptions &options);
 // A model of the zoo, "zoo:NAME[,key=value...]", with weights drawn from a seed.

@@ -1,6 +1,5 @@
 // Attention and rotary position embedding of ONNX.
-#include "frontend/Compose.h"
-#include "frontend/onnx/NodeContext.h"
+#include "frontend/onnx/Contrib.h"
 
 #include <cmath>
 #include <limits>
@@ -223,13 +222,13 @@ LogicalResult rotaryEmbedding(NodeContext &n) {
     x = c.g.reshape(x, {s[0], s[1], heads, s[2] / heads});
   if (!x)
     return failure();
-  int64_t size = Compose::shape(x)[3], rotated = n.intAttr("rotary_embedding_dim", 0);
-  if (rotated == 0)
-    rotated = size;
-  if (rotated > size || rotated % 2 || n.rankOf(1) < 1 || n.shapeOf(1).back() != rotated / 2 ||
+  int64_t size = Compose::shape(x)[3], turned = n.intAttr("rotary_embedding_dim", 0);
+  if (turned == 0)
+    turned = size;
+  if (turned > size || turned % 2 || n.rankOf(1) < 1 || n.shapeOf(1).back() != turned / 2 ||
       n.shapeOf(2) != n.shapeOf(1))
-    return n.unsupported("its caches must have half of the rotated " + Twine(rotated) + " elements");
-  // [batch, sequence, rotated / 2], with the dimension of the heads put in.
+    return n.unsupported("its caches must have half of the rotated " + Twine(turned) + " elements");
+  // [batch, sequence, turned / 2], with the dimension of the heads put in.
   auto cache = [&](size_t index) {
     Value table = n.operand(index);
     if (n.has(3))
@@ -240,28 +239,31 @@ LogicalResult rotaryEmbedding(NodeContext &n) {
     }
     return c.expand(table, threeD ? 2 : 1);
   };
-  Value cosine = cache(1), sine = cache(2);
-  int64_t half = rotated / 2;
+  return n.result(c.g.reshape(rotated(c, x, cache(1), cache(2), turned, interleaved), s));
+}
+
+} // namespace
+
+Value frontend::rotated(Compose &c, Value x, Value cosine, Value sine, int64_t turned, bool interleaved) {
+  if (!x || !cosine || !sine)
+    return {};
+  int64_t size = Compose::shape(x)[3], half = turned / 2;
   Value first = interleaved ? c.slice(x, 3, 0, half, 2) : c.slice(x, 3, 0, half);
   Value second = interleaved ? c.slice(x, 3, 1, half, 2) : c.slice(x, 3, half, half);
   Value real = c.sub(c.mul(cosine, first), c.mul(sine, second));
   Value imaginary = c.add(c.mul(sine, first), c.mul(cosine, second));
   if (!real || !imaginary)
-    return failure();
-  Value turned;
+    return {};
+  Value pairs;
   if (interleaved) {
     Dims shape(Compose::shape(real));
-    shape[3] = rotated;
-    turned = c.g.reshape(c.concat({c.expand(real, 4), c.expand(imaginary, 4)}, 4), shape);
+    shape[3] = turned;
+    pairs = c.g.reshape(c.concat({c.expand(real, 4), c.expand(imaginary, 4)}, 4), shape);
   } else {
-    turned = c.concat({real, imaginary}, 3);
+    pairs = c.concat({real, imaginary}, 3);
   }
-  if (rotated < size)
-    turned = c.concat({turned, c.slice(x, 3, rotated, size - rotated)}, 3);
-  return n.result(c.g.reshape(turned, s));
+  return turned < size ? c.concat({pairs, c.slice(x, 3, turned, size - turned)}, 3) : pairs;
 }
-
-} // namespace
 
 void frontend::addAttentionOps(OpTable &table) {
   table["Attention"] = {attention, 23};

@@ -195,6 +195,10 @@ struct OnnxImporter::Iterations {
         continue;
       }
       ArrayRef<GraphValue *> slices = scanned[i - carried.size()];
+      if (llvm::any_of(slices, [](GraphValue *slice) { return slice->sequence.has_value(); })) {
+        fail("output '" + name + "' would be made of sequences");
+        continue;
+      }
       if (slices.empty()) {
         fail("it runs for no iteration: the shape of output '" + name + "' is not known");
         continue;
@@ -271,6 +275,9 @@ void OnnxImporter::importScan(const Node &node) {
     return (void)iterations.fail("attribute 'num_scan_inputs' = " + Twine(scans) + " does not fit its " +
                                  Twine(node.inputs.size()) + " inputs");
   size_t states = node.inputs.size() - scans;
+  if (llvm::any_of(ArrayRef(node.inputs).drop_front(states),
+                   [](GraphValue *input) { return input->sequence.has_value(); }))
+    return (void)iterations.fail("it scans a sequence; only tensors are scanned");
   if (!iterations.hasOutputs(0, states))
     return;
   size_t outs = static_cast<size_t>(body->output_size()) - states;

@@ -1,4 +1,5 @@
 // Convolutions of ONNX.
+#include "frontend/onnx/Activations.h"
 #include "frontend/onnx/Window.h"
 
 using namespace mlir;
@@ -86,6 +87,23 @@ Value addBias(NodeContext &n, Value value, size_t index) {
 }
 
 LogicalResult conv(NodeContext &n) { return n.result(addBias(n, convolve(n, n.operand(0), n.operand(1)), 2)); }
+
+// Conv, a sum, and an activation, as onnxruntime fuses them.
+LogicalResult fusedConv(NodeContext &n) {
+  Compose c(n.g);
+  std::string name = n.stringAttr("activation", "");
+  const auto *parameters = n.typedAttr("activation_params", onnx::AttributeProto::FLOATS);
+  std::optional<Activation> activation = Activation::named(name);
+  if (!activation)
+    return n.unsupported("attribute 'activation' = '" + name + "' is not known");
+  int given = parameters ? parameters->floats_size() : 0;
+  if (activation->takesAlpha() && given > 0)
+    activation->alpha = parameters->floats(0);
+  if (activation->takesBeta() && given > 1)
+    activation->beta = parameters->floats(1);
+  Value sum = addBias(n, convolve(n, n.operand(0), n.operand(1)), 2);
+  return n.result((*activation)(c, n.has(3) ? c.add(sum, n.operand(3)) : sum));
+}
 
 // Padding and size of the result, spatial dimension by dimension.
 struct TransposedGeometry {
@@ -214,5 +232,6 @@ LogicalResult convTranspose(NodeContext &n) {
 
 void frontend::addConvolutionOps(OpTable &table) {
   table["Conv"] = {conv, 1};
+  table["com.microsoft.FusedConv"] = {fusedConv, 1};
   table["ConvTranspose"] = {convTranspose, 1};
 }

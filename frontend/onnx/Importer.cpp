@@ -14,27 +14,6 @@ constexpr int64_t kOldestOpset = 6, kNewestOpset = 28;
 // number at each step.
 constexpr int64_t kMaxNodes = 1 << 20;
 
-const OpTable &opTable() {
-  static const OpTable table = [] {
-    OpTable ops;
-    addAttentionOps(ops);
-    addConvolutionOps(ops);
-    addEinsumOps(ops);
-    addImageOps(ops);
-    addIndexOps(ops);
-    addLossOps(ops);
-    addMathOps(ops);
-    addNeuralNetOps(ops);
-    addNormalizationOps(ops);
-    addQuantizationOps(ops);
-    addReductionOps(ops);
-    addResizeOps(ops);
-    addShapeOps(ops);
-    return ops;
-  }();
-  return table;
-}
-
 } // namespace
 
 GraphValue *OnnxImporter::define(Scope &scope, const std::string &name, GraphValue value) {
@@ -111,12 +90,20 @@ void OnnxImporter::importNode(const onnx::NodeProto &node, Scope &scope) {
       attributes[attribute.name()] = value;
   }
   std::string domain = normalDomain(node.domain());
-  if (importCall({node, scope, inputs, attributes}))
+  Node imported{node, scope, inputs, attributes};
+  if (importCall(imported) || importSequence(imported))
     return poisonOutputs(node, scope);
+  for (auto [i, input] : llvm::enumerate(inputs))
+    if (input && input->sequence) {
+      problem(label(node, scope) + "operand " + Twine(i) +
+              " is a sequence; take tensors out of it by SequenceAt or "
+              "ConcatFromSequence");
+      return poisonOutputs(node, scope);
+    }
 
   auto opset = scope.opsets.find(domain);
-  auto op = opTable().find(node.op_type());
-  if (!domain.empty() || op == opTable().end() || opset == scope.opsets.end()) {
+  auto op = opTable().find(domain.empty() ? node.op_type() : domain + "." + node.op_type());
+  if (op == opTable().end() || opset == scope.opsets.end()) {
     problem(label(node, scope) +
             "the op is not supported; express it by supported ops, or import a model-local function");
     return poisonOutputs(node, scope);
@@ -131,9 +118,11 @@ void OnnxImporter::importNode(const onnx::NodeProto &node, Scope &scope) {
 
   graph.setLocation(NameLoc::get(
       StringAttr::get(graph.context(), scope.prefix + (node.name().empty() ? node.op_type() : node.name()))));
-  NodeContext context(*file, graph, node, opset->second, inputs, attributes);
+  // Ops of other domains have one version; what they share with ai.onnx is as it is in the newest opset.
+  NodeContext context(*file, graph, node, domain.empty() ? opset->second : kNewestOpset, inputs, attributes);
   LogicalResult done = success();
-  if (std::optional<HostTensor> folded = foldConstants(context)) {
+  std::optional<HostTensor> folded = domain.empty() ? foldConstants(context) : std::nullopt;
+  if (folded) {
     context.results[0].host = std::move(folded);
   } else {
     // Violated constraints come as diagnostics; they join the list.

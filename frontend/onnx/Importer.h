@@ -93,6 +93,10 @@ private:
   GraphValue *stack(Scope &scope, llvm::ArrayRef<GraphValue *> slices, int64_t axis);
   GraphValue *hostValue(HostTensor tensor);
 
+  // Sequences.cpp: sequences and optional values, which no op of the program has. False: the node has none.
+  bool importSequence(const Node &node);
+  struct SequenceNode;
+
   std::string path;
   const ImportOptions &options;
   mlir::Location location;

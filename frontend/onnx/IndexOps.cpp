@@ -156,9 +156,15 @@ LogicalResult topK(NodeContext &n) {
   bool largest = n.intAttr("largest", 1) != 0;
   if (!axis)
     return failure();
-  if (k < 1 || k > n.shapeOf(0)[*axis])
-    return n.unsupported("K = " + Twine(k) + " is not in [1, " + Twine(n.shapeOf(0)[*axis]) + "]");
+  if (k < 0 || k > n.shapeOf(0)[*axis])
+    return n.unsupported("K = " + Twine(k) + " is not in [0, " + Twine(n.shapeOf(0)[*axis]) + "]");
   Compose c(n.g);
+  if (k == 0 || productOf(n.shapeOf(0)) == 0) {
+    Value none = c.slice(n.operand(0), *axis, 0, k);
+    if (failed(n.result(0, none)))
+      return failure();
+    return n.wantsOutput(1) ? n.result(1, c.g.cast(none, c.i64())) : success();
+  }
   Value x = c.moveAxis(n.operand(0), *axis, rank - 1);
   if (!x)
     return failure();
@@ -290,10 +296,10 @@ void frontend::addIndexOps(OpTable &table) {
   table["ScatterElements"] = {scatterElements, 11};
   table["ScatterND"] = {scatterNd, 11};
   table["TensorScatter"] = {tensorScatter, 24};
-  table["OneHot"] = {oneHot, 9};
-  table["TopK"] = {topK, 1};
-  table["Compress"] = {compress, 9};
+  table["OneHot"] = {oneHot, 9, "constant depth"};
+  table["TopK"] = {topK, 1, "constant K; its work is quadratic in the axis"};
+  table["Compress"] = {compress, 9, "constant condition"};
   table["ReverseSequence"] = {reverseSequence, 10};
   table["EyeLike"] = {eyeLike, 9};
-  table["NonZero"] = {nonZero, 9};
+  table["NonZero"] = {nonZero, 9, "constant operand"};
 }

@@ -1,7 +1,6 @@
-// Neural-network ops of ONNX: matrix products, pooling, softmax.
-#include "frontend/onnx/Window.h"
-
-#include <numeric>
+// Neural-network ops of ONNX: matrix products, softmax, dropout.
+#include "frontend/Compose.h"
+#include "frontend/onnx/NodeContext.h"
 
 using namespace mlir;
 using namespace mlc;
@@ -49,71 +48,63 @@ LogicalResult gemm(NodeContext &n) {
   return n.result(value);
 }
 
-template <PoolKind kind> LogicalResult pool(NodeContext &n) {
-  ArrayRef<int64_t> input = n.shapeOf(0);
-  if (input.size() < 3)
-    return n.unsupported("its input must have a rank of at least 3");
-  if (n.wantsOutput(1))
-    return n.unsupported("the output of indices is not supported");
-  if (kind == PoolKind::Max && !n.requireInt("storage_order", 0, 0))
-    return failure();
-  ArrayRef<int64_t> spatial = input.drop_front(2);
-  std::optional<Window> window = readWindow(n, spatial, std::nullopt);
-  if (!window)
-    return failure();
-  bool includePad = kind == PoolKind::Average && n.intAttr("count_include_pad", 0) != 0;
-  SmallVector<int64_t> ceilPad(spatial.size(), 0);
-  if (n.intAttr("ceil_mode", 0)) {
-    for (size_t d = 0; d < spatial.size(); ++d) {
-      int64_t stride = window->strides[d], extent = window->dilations[d] * (window->size[d] - 1) + 1;
-      int64_t padded = spatial[d] + window->padLow[d] + window->padHigh[d];
-      if (stride < 1 || padded < extent)
-        continue;
-      int64_t out = (padded - extent + stride - 1) / stride + 1;
-      // A window must start inside the input or the low padding.
-      if ((out - 1) * stride >= spatial[d] + window->padLow[d])
-        --out;
-      ceilPad[d] = std::max<int64_t>(0, (out - 1) * stride + extent - padded);
-      window->padHigh[d] += ceilPad[d];
-    }
-  }
-  SmallVector<NamedAttribute> attributes = {n.g.attr("kind", PoolKindAttr::get(n.g.context(), kind)),
-                                            n.g.ints("window", window->size),
-                                            n.g.ints("strides", window->strides),
-                                            n.g.ints("pad_low", window->padLow),
-                                            n.g.ints("pad_high", window->padHigh),
-                                            n.g.ints("dilations", window->dilations)};
-  if (llvm::any_of(ceilPad, [](int64_t pad) { return pad != 0; }))
-    attributes.push_back(n.g.ints("ceil_pad", ceilPad));
-  if (includePad)
-    attributes.push_back(n.g.unit("count_include_pad"));
-  return n.result(n.g.make<PoolOp>(n.operand(0), attributes));
-}
-
-template <ReduceKind kind> LogicalResult globalPool(NodeContext &n) {
-  if (n.rankOf(0) < 3)
-    return n.unsupported("its input must have a rank of at least 3");
-  return n.result(n.g.make<ReduceOp>(
-      n.operand(0), {n.g.attr("kind", ReduceKindAttr::get(n.g.context(), kind)),
-                     n.g.ints("axes", llvm::to_vector(llvm::seq<int64_t>(2, n.rankOf(0)))), n.g.unit("keep_dims")}));
-}
-
-template <typename OpT> LogicalResult softmax(NodeContext &n) {
+// A function along `axis`; before opset 13 all dimensions from `axis` on are one.
+LogicalResult alongAxis(NodeContext &n, llvm::function_ref<Value(Value, int64_t)> function) {
   SmallVector<int64_t> shape(n.shapeOf(0));
   int64_t rank = static_cast<int64_t>(shape.size());
   std::optional<int64_t> axis = n.axis(n.intAttr("axis", n.opset < 13 ? 1 : -1), rank);
   if (!axis)
     return failure();
   if (n.opset >= 13 || *axis == rank - 1)
-    return n.result(n.g.make<OpT>(n.operand(0), n.g.integer("axis", *axis)));
-  // Before opset 13 all dimensions from `axis` on are one.
-  auto product = [](ArrayRef<int64_t> dims) {
-    return std::accumulate(dims.begin(), dims.end(), int64_t{1}, std::multiplies<>());
-  };
+    return n.result(function(n.operand(0), *axis));
   ArrayRef<int64_t> dims = shape;
-  Value flat = n.g.reshape(n.operand(0), {product(dims.take_front(static_cast<size_t>(*axis))),
-                                          product(dims.drop_front(static_cast<size_t>(*axis)))});
-  return n.result(n.g.reshape(n.g.make<OpT>(flat, n.g.integer("axis", 1)), shape));
+  Value flat = n.g.reshape(n.operand(0), {productOf(dims.take_front(static_cast<size_t>(*axis))),
+                                          productOf(dims.drop_front(static_cast<size_t>(*axis)))});
+  return n.result(n.g.reshape(function(flat, 1), shape));
+}
+
+template <typename OpT> LogicalResult softmax(NodeContext &n) {
+  return alongAxis(n, [&](Value x, int64_t axis) { return n.g.make<OpT>(x, n.g.integer("axis", axis)); });
+}
+
+// 1 at the first maximum, 0 elsewhere.
+LogicalResult hardmax(NodeContext &n) {
+  Compose c(n.g);
+  return alongAxis(n, [&](Value x, int64_t axis) {
+    Value at = c.g.make<ArgMaxOp>(x, {c.g.integer("axis", axis), c.g.unit("keep_dims")});
+    if (!at)
+      return at;
+    Value position = c.iota(Compose::shape(x)[axis], Compose::type(x).getRank() - 1 - axis);
+    return c.g.cast(c.compare(ComparePredicate::EQ, position, at), Compose::element(x));
+  });
+}
+
+// Elimination with the largest pivot of each column, unrolled: what is left has a row and a column less after each
+// step.
+LogicalResult determinant(NodeContext &n) {
+  constexpr int64_t kMaxSize = 64;
+  ArrayRef<int64_t> shape = n.shapeOf(0);
+  int64_t rank = n.rankOf(0), row = rank - 2, column = rank - 1;
+  if (rank < 2 || shape[row] != shape[column] || shape[row] < 1 || shape[row] > kMaxSize)
+    return n.unsupported("it needs square matrices of 1 to " + Twine(kMaxSize) + " rows");
+  Compose c(n.g);
+  Dims one(static_cast<size_t>(rank), 1);
+  Value rest = n.operand(0), result = c.g.reshape(c.like(rest, 1), one);
+  for (int64_t size = shape[row]; size > 0 && rest; --size) {
+    Value magnitudes = c.apply<AbsOp>(c.slice(rest, column, 0, 1));
+    Value at = c.g.make<ArgMaxOp>(magnitudes, {c.g.integer("axis", row), c.g.unit("keep_dims")});
+    Value isPivot = c.compare(ComparePredicate::EQ, c.iota(size, 1), at);
+    Value pivotRow = c.reduce(ReduceKind::Sum, c.select(isPivot, rest, c.like(rest, 0)), row, true);
+    Value pivot = c.slice(pivotRow, column, 0, 1);
+    // The first row takes the place of the pivot's: another sign, where they differ.
+    Value sign = c.select(c.compare(ComparePredicate::EQ, at, 0), c.like(rest, 1), c.like(rest, -1));
+    result = c.mul(result, c.mul(pivot, sign));
+    Value others = c.slice(c.select(isPivot, c.slice(rest, row, 0, 1), rest), row, 1, size - 1);
+    Value divisor = c.select(c.compare(ComparePredicate::EQ, pivot, 0), c.like(rest, 1), pivot);
+    Value factors = c.div(c.slice(others, column, 0, 1), divisor);
+    rest = c.sub(c.slice(others, column, 1, size - 1), c.mul(factors, c.slice(pivotRow, column, 1, size - 1)));
+  }
+  return n.result(c.g.reshape(result, shape.drop_back(2)));
 }
 
 // In inference dropout passes its operand on, and the mask is true everywhere.
@@ -137,11 +128,9 @@ LogicalResult dropout(NodeContext &n) {
 void frontend::addNeuralNetOps(OpTable &table) {
   table["MatMul"] = {matmul, 1};
   table["Gemm"] = {gemm, 7};
-  table["MaxPool"] = {pool<PoolKind::Max>, 1};
-  table["AveragePool"] = {pool<PoolKind::Average>, 1};
-  table["GlobalAveragePool"] = {globalPool<ReduceKind::Mean>, 1};
-  table["GlobalMaxPool"] = {globalPool<ReduceKind::Max>, 1};
   table["Softmax"] = {softmax<SoftmaxOp>, 1};
   table["LogSoftmax"] = {softmax<LogSoftmaxOp>, 1};
-  table["Dropout"] = {dropout, 1};
+  table["Det"] = {determinant, 11, "matrices of 1 to 64 rows"};
+  table["Hardmax"] = {hardmax, 1};
+  table["Dropout"] = {dropout, 1, "inference: training_mode is false"};
 }

@@ -17,6 +17,8 @@ struct GraphValue {
   // Place of a constant's bytes.
   std::string file;
   uint64_t offset = 0;
+  // A sequence has tensors instead of a value of its own.
+  std::optional<std::vector<GraphValue *>> sequence;
   // Its node could not be imported; users are skipped without another message.
   bool poisoned = false;
   // Of a poisoned constant: why it cannot be read. No matter, where nothing uses it.
@@ -99,10 +101,17 @@ using OpHandler = mlir::LogicalResult (*)(NodeContext &);
 struct OpImport {
   OpHandler handler;
   int64_t sinceOpset;
+  // What of the op is not imported, in words, for docs/onnx-ops.md.
+  const char *limits = "";
 };
+// By name; by domain, a dot and name outside of ai.onnx.
 using OpTable = llvm::StringMap<OpImport>;
+const OpTable &opTable();
 
 void addAttentionOps(OpTable &table);
+void addContribAttentionOps(OpTable &table);
+void addContribOps(OpTable &table);
+void addContribQuantizationOps(OpTable &table);
 void addConvolutionOps(OpTable &table);
 void addEinsumOps(OpTable &table);
 void addImageOps(OpTable &table);
@@ -111,10 +120,15 @@ void addLossOps(OpTable &table);
 void addMathOps(OpTable &table);
 void addNeuralNetOps(OpTable &table);
 void addNormalizationOps(OpTable &table);
+void addPoolingOps(OpTable &table);
 void addQuantizationOps(OpTable &table);
+void addRecurrentOps(OpTable &table);
 void addReductionOps(OpTable &table);
 void addResizeOps(OpTable &table);
+void addSamplingOps(OpTable &table);
 void addShapeOps(OpTable &table);
+void addSignalOps(OpTable &table);
+void addTrigonometryOps(OpTable &table);
 
 // Evaluates a node of shape arithmetic whose operands are small constants. Nothing when it is none.
 std::optional<HostTensor> foldConstants(NodeContext &node);

@@ -212,11 +212,12 @@ LogicalResult localResponseNorm(NodeContext &n) {
 
 void frontend::addNormalizationOps(OpTable &table) {
   table["BatchNormalization"] = {batchNorm, 6};
-  table["LayerNormalization"] = {layerNorm, 17};
-  table["RMSNormalization"] = {rmsNorm, 23};
+  table["LayerNormalization"] = {layerNorm, 1, "stash_type is 1"}; // onnxruntime writes it into models of any opset.
+  table["RMSNormalization"] = {rmsNorm, 23, "stash_type is 1"};
+  table["SimplifiedLayerNormalization"] = {rmsNorm, 1}; // Its name in models of onnxruntime.
   table["InstanceNormalization"] = {instanceNorm, 6};
-  table["GroupNormalization"] = {groupNorm, 18};
-  table["LpNormalization"] = {lpNorm, 1};
+  table["GroupNormalization"] = {groupNorm, 18, "stash_type is 1"};
+  table["LpNormalization"] = {lpNorm, 1, "p is 1 or 2"};
   table["MeanVarianceNormalization"] = {meanVarianceNorm, 9};
   table["LRN"] = {localResponseNorm, 1};
 }

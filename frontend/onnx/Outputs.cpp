@@ -28,6 +28,11 @@ void OnnxImporter::collectOutputs(const onnx::GraphProto &proto, Scope &scope, N
       problem(value->unreadable);
     if (value->poisoned)
       continue;
+    if (value->sequence) {
+      problem("output '" + output.name() +
+              "' is a sequence; return its tensors one by one, or joined by ConcatFromSequence");
+      continue;
+    }
     Value result = valueOf(*value, output.name());
     // The declared type, where it says anything, must agree.
     const onnx::TypeProto_Tensor &declared = output.type().tensor_type();
@@ -82,6 +87,8 @@ void OnnxImporter::collectKept(Scope &scope, NamedValues &results) {
     if (!value)
       problem("--keep names '" + name + "', which is no node and no value of the model" +
               describeNear(name, {keepable.begin(), keepable.end()}));
+    else if (value->sequence)
+      problem("--keep names '" + name + "', which is a sequence; name a tensor that it is made of");
     else if (!value->poisoned)
       results.push_back({name, valueOf(*value, name)});
   }

@@ -1,4 +1,5 @@
 // Quantised ops of ONNX, with exact integer semantics: products of 8-bit integers are summed in i32.
+#include "frontend/onnx/Contrib.h"
 #include "frontend/onnx/Window.h"
 
 using namespace mlir;
@@ -22,6 +23,53 @@ std::optional<int64_t> uniformInt(NodeContext &n, size_t index) {
 
 // A zero point that is none: it is absent, or zeros.
 bool isZeroPointAtZero(NodeContext &n, size_t index) { return !n.has(index) || uniformInt(n, index) == 0; }
+
+} // namespace
+
+Value frontend::quantized(Compose &c, Value ratio, Value zero, Type type) {
+  return ratio ? c.apply<QuantizeOp>(ratio, zero ? zero : c.g.scalar(type, 0)) : ratio;
+}
+
+DynamicallyQuantized frontend::dynamicallyQuantized(Compose &c, Value x) {
+  if (!x)
+    return {};
+  Dims all = llvm::to_vector(llvm::seq<int64_t>(0, Compose::type(x).getRank()));
+  Value high = c.apply<MaxOp>(c.reduce(ReduceKind::Max, x, all, false), 0.0);
+  Value low = c.apply<MinOp>(c.reduce(ReduceKind::Min, x, all, false), 0.0);
+  Value scale = c.apply<DivOp>(c.sub(high, low), 255.0);
+  if (!scale)
+    return {};
+  Type u8 = IntegerType::get(c.g.context(), 8, IntegerType::Unsigned);
+  // A tensor of zeros has the scale 0 and the zero point 0.
+  Value isZero = c.compare(ComparePredicate::EQ, scale, 0), divisor = c.select(isZero, c.like(scale, 1), scale);
+  Value zero = c.g.cast(c.apply<RoundOp>(c.clamp(c.apply<NegOp>(c.div(low, divisor)), 0, 255)), u8);
+  return {quantized(c, c.div(x, divisor), zero, u8), scale, zero};
+}
+
+Value frontend::centred(NodeContext &n, size_t operand, size_t zeroPoint, ArrayRef<int64_t> line) {
+  Compose c(n.g);
+  Value x = c.g.cast(n.operand(operand), c.i32());
+  if (isZeroPointAtZero(n, zeroPoint))
+    return x;
+  if (std::optional<int64_t> same = uniformInt(n, zeroPoint))
+    return c.sub(x, c.g.scalar(c.i32(), static_cast<double>(*same)));
+  Value zero = c.g.cast(n.operand(zeroPoint), c.i32());
+  if (n.rankOf(zeroPoint) <= 1)
+    zero = c.g.reshape(zero, n.typeOf(zeroPoint).getNumElements() == 1 ? ArrayRef<int64_t>() : line);
+  return c.sub(x, zero);
+}
+
+Value frontend::integerMatmul(NodeContext &n, size_t b, size_t aZero, size_t bZero) {
+  Compose c(n.g);
+  if (n.rankOf(0) < 2 || n.rankOf(b) < 2) {
+    (void)n.unsupported("its operands must have a rank of at least 2");
+    return {};
+  }
+  Value left = centred(n, 0, aZero, {n.shapeOf(0).drop_back().back(), 1});
+  return c.matmul(left, centred(n, b, bZero, {n.shapeOf(b).back()}));
+}
+
+namespace {
 
 // Scales and zero points: one; one for each element of `axis`; or one for each block along it.
 Value granular(NodeContext &n, size_t index, ArrayRef<int64_t> shape, int64_t axis, int64_t block) {
@@ -49,11 +97,6 @@ Value granular(NodeContext &n, size_t index, ArrayRef<int64_t> shape, int64_t ax
   Dims line(shape.size(), 1);
   line[axis] = own[0];
   return c.g.reshape(value, line);
-}
-
-// saturate(round(ratio) + zero) as elements of `type`.
-Value quantized(Compose &c, Value ratio, Value zero, Type type) {
-  return ratio ? c.apply<QuantizeOp>(ratio, zero ? zero : c.g.scalar(type, 0)) : ratio;
 }
 
 std::optional<Type> typeAttr(NodeContext &n, StringRef name, Type otherwise) {
@@ -112,44 +155,10 @@ LogicalResult dequantizeLinear(NodeContext &n) {
 
 LogicalResult dynamicQuantizeLinear(NodeContext &n) {
   Compose c(n.g);
-  Value x = n.operand(0);
-  Dims all = llvm::to_vector(llvm::seq<int64_t>(0, n.rankOf(0)));
-  Value high = c.apply<MaxOp>(c.reduce(ReduceKind::Max, x, all, false), 0.0);
-  Value low = c.apply<MinOp>(c.reduce(ReduceKind::Min, x, all, false), 0.0);
-  Value scale = c.apply<DivOp>(c.sub(high, low), 255.0);
-  if (!scale)
-    return failure();
-  Type u8 = IntegerType::get(n.g.context(), 8, IntegerType::Unsigned);
-  // A tensor of zeros has the scale 0 and the zero point 0.
-  Value isZero = c.compare(ComparePredicate::EQ, scale, 0), divisor = c.select(isZero, c.like(scale, 1), scale);
-  Value zero = c.g.cast(c.apply<RoundOp>(c.clamp(c.apply<NegOp>(c.div(low, divisor)), 0, 255)), u8);
-  if (failed(n.result(0, quantized(c, c.div(x, divisor), zero, u8))) || failed(n.result(1, scale)))
+  auto [numbers, scale, zero] = dynamicallyQuantized(c, n.operand(0));
+  if (failed(n.result(0, numbers)) || failed(n.result(1, scale)))
     return failure();
   return n.result(2, zero);
-}
-
-// An operand less its zero point, in i32. `line` is the shape in which a vector of zero points stands.
-Value centred(NodeContext &n, size_t operand, size_t zeroPoint, ArrayRef<int64_t> line) {
-  Compose c(n.g);
-  Value x = c.g.cast(n.operand(operand), c.i32());
-  if (isZeroPointAtZero(n, zeroPoint))
-    return x;
-  if (std::optional<int64_t> same = uniformInt(n, zeroPoint))
-    return c.sub(x, c.g.scalar(c.i32(), static_cast<double>(*same)));
-  Value zero = c.g.cast(n.operand(zeroPoint), c.i32());
-  if (n.rankOf(zeroPoint) <= 1)
-    zero = c.g.reshape(zero, n.typeOf(zeroPoint).getNumElements() == 1 ? ArrayRef<int64_t>() : line);
-  return c.sub(x, zero);
-}
-
-Value integerMatmul(NodeContext &n, size_t b, size_t aZero, size_t bZero) {
-  Compose c(n.g);
-  if (n.rankOf(0) < 2 || n.rankOf(b) < 2) {
-    (void)n.unsupported("its operands must have a rank of at least 2");
-    return {};
-  }
-  Value left = centred(n, 0, aZero, {n.shapeOf(0).drop_back().back(), 1});
-  return c.matmul(left, centred(n, b, bZero, {n.shapeOf(b).back()}));
 }
 
 LogicalResult matMulInteger(NodeContext &n) { return n.result(integerMatmul(n, 1, 2, 3)); }
@@ -209,10 +218,12 @@ LogicalResult qLinearConv(NodeContext &n) {
 } // namespace
 
 void frontend::addQuantizationOps(OpTable &table) {
-  table["QuantizeLinear"] = {quantizeLinear, 10};
+  table["QuantizeLinear"] = {quantizeLinear, 10, "to integers of 8 and 16 bits"};
   table["DequantizeLinear"] = {dequantizeLinear, 10};
   table["DynamicQuantizeLinear"] = {dynamicQuantizeLinear, 11};
   table["MatMulInteger"] = {matMulInteger, 10};
+  table["com.microsoft.QuantizeLinear"] = {quantizeLinear, 1};
+  table["com.microsoft.DequantizeLinear"] = {dequantizeLinear, 1};
   table["ConvInteger"] = {convInteger, 10};
   table["QLinearMatMul"] = {qLinearMatMul, 10};
   table["QLinearConv"] = {qLinearConv, 10};

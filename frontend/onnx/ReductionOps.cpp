@@ -107,11 +107,18 @@ template <typename OpT> LogicalResult argReduce(NodeContext &n) {
   return n.result(n.g.make<OpT>(n.operand(0), attributes));
 }
 
+// The constant scalar operand that names the axis of a scan.
+std::optional<int64_t> scanAxis(NodeContext &n) {
+  std::optional<std::vector<int64_t>> axis = n.constantInts(1, "axis");
+  if (axis && axis->size() == 1)
+    return n.axis(axis->front(), n.rankOf(0));
+  if (axis)
+    (void)n.unsupported("its axis must be a scalar");
+  return std::nullopt;
+}
+
 LogicalResult cumSum(NodeContext &n) {
-  std::optional<std::vector<int64_t>> axisValue = n.constantInts(1, "axis");
-  if (!axisValue || axisValue->size() != 1)
-    return axisValue ? n.unsupported("its axis must be a scalar") : failure();
-  std::optional<int64_t> axis = n.axis(axisValue->front(), n.rankOf(0));
+  std::optional<int64_t> axis = scanAxis(n);
   if (!axis)
     return failure();
   SmallVector<NamedAttribute> attributes = {n.g.integer("axis", *axis)};
@@ -120,6 +127,29 @@ LogicalResult cumSum(NodeContext &n) {
   if (n.intAttr("reverse", 0))
     attributes.push_back(n.g.unit("reverse"));
   return n.result(n.g.make<CumSumOp>(n.operand(0), attributes));
+}
+
+// Products over 1, 2, 4, ... neighbours: log2(size) steps of whole tensors (Hillis and Steele, "Data parallel
+// algorithms", 1986).
+LogicalResult cumProd(NodeContext &n) {
+  std::optional<int64_t> axis = scanAxis(n);
+  bool exclusive = n.intAttr("exclusive", 0) != 0, reverse = n.intAttr("reverse", 0) != 0;
+  if (!axis)
+    return failure();
+  Compose c(n.g);
+  int64_t size = n.shapeOf(0)[static_cast<size_t>(*axis)];
+  // What stands `distance` before; 1 where there is none.
+  auto before = [&](Value x, int64_t distance) {
+    Dims low(static_cast<size_t>(n.rankOf(0)), 0), high = low;
+    (reverse ? high : low)[static_cast<size_t>(*axis)] = distance;
+    return c.pad(c.slice(x, *axis, reverse ? distance : 0, size - distance), low, high, 1);
+  };
+  Value x = n.operand(0);
+  if (exclusive && size > 0)
+    x = before(x, 1);
+  for (int64_t distance = 1; distance < size; distance *= 2)
+    x = c.mul(x, before(x, distance));
+  return n.result(x);
 }
 
 } // namespace
@@ -137,5 +167,6 @@ void frontend::addReductionOps(OpTable &table) {
   table["ReduceLogSumExp"] = {reduceLogSumExp, 1};
   table["ArgMax"] = {argReduce<ArgMaxOp>, 1};
   table["ArgMin"] = {argReduce<ArgMinOp>, 1};
-  table["CumSum"] = {cumSum, 11};
+  table["CumSum"] = {cumSum, 11, "constant axis"};
+  table["CumProd"] = {cumProd, 26, "constant axis"};
 }

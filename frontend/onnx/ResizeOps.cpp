@@ -1,4 +1,4 @@
-// Resampling: Resize, Upsample, GridSample, AffineGrid. With static shapes the source positions and weights of Resize
+// Resampling: Resize, Upsample. With static shapes the source positions and weights of Resize
 // are tables; along each axis it is a weighted sum of a few shifted operands.
 #include "frontend/Compose.h"
 #include "frontend/onnx/NodeContext.h"
@@ -102,10 +102,7 @@ Taps interpolationTaps(const ResizeSpec &spec, const ResizeAxis &a, ArrayRef<dou
 Value axisTable(Compose &c, const std::vector<double> &values, Type type, int64_t axis, int64_t rank) {
   Dims shape(static_cast<size_t>(rank), 1);
   shape[axis] = static_cast<int64_t>(values.size());
-  HostTensor table =
-      type.isF64() ? HostTensor::from(DType::F64, {shape[axis]}, values)
-                   : HostTensor::from(DType::F32, {shape[axis]}, std::vector<float>(values.begin(), values.end()));
-  return c.g.reshape(c.g.cast(c.table(table), type), shape);
+  return c.reals(values, shape, type);
 }
 
 Value applyTaps(Compose &c, Value x, const ResizeAxis &a, const Taps &taps) {
@@ -117,7 +114,7 @@ Value applyTaps(Compose &c, Value x, const ResizeAxis &a, const Taps &taps) {
     for (size_t t = 0; t < taps.positions.size(); ++t)
       for (int64_t i = 0; i < a.out; ++i)
         matrix[static_cast<size_t>(taps.positions[t][i] * a.out + i)] += taps.weights[t][static_cast<size_t>(i)];
-    Value weights = c.g.reshape(axisTable(c, matrix, type, 0, 1), {a.in, a.out});
+    Value weights = c.reals(matrix, {a.in, a.out}, type);
     return c.moveAxis(c.matmul(c.moveAxis(x, a.axis, rank - 1), weights), rank - 1, a.axis);
   }
   Value sum;
@@ -344,6 +341,6 @@ LogicalResult upsample(NodeContext &n) {
 } // namespace
 
 void frontend::addResizeOps(OpTable &table) {
-  table["Resize"] = {resize, 10};
-  table["Upsample"] = {upsample, 7};
+  table["Resize"] = {resize, 10, "constant scales, sizes and roi; integers: mode nearest"};
+  table["Upsample"] = {upsample, 7, "constant scales; integers: mode nearest"};
 }

@@ -17,6 +17,12 @@ struct Window {
 std::optional<Window> readWindow(NodeContext &n, llvm::ArrayRef<int64_t> spatial,
                                  std::optional<llvm::ArrayRef<int64_t>> kernel);
 
+struct PoolWindow : Window {
+  Dims ceilPad; // The part of padHigh that only 'ceil_mode' adds.
+};
+std::optional<PoolWindow> readPoolWindow(NodeContext &n, llvm::ArrayRef<int64_t> spatial);
+mlir::Value pooled(NodeContext &n, PoolKind kind, mlir::Value x, const PoolWindow &window, bool countPad);
+
 // The convolution of a node whose attributes are Conv's, of any element type.
 mlir::Value convolve(NodeContext &n, mlir::Value input, mlir::Value filter);
 

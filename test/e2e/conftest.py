@@ -8,8 +8,9 @@ import subprocess
 import sys
 
 import numpy as np
+import onnxruntime
 import pytest
-from onnx import TensorProto, helper, save
+from onnx import TensorProto, helper, numpy_helper, save
 
 ROOT = pathlib.Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
@@ -91,6 +92,33 @@ def make_model(tmp_path):
         return tmp_path / name
 
     return make
+
+
+@pytest.fixture
+def beside_onnxruntime(tools, tmp_path):
+    """Runs one node, or a list of them, in mlc and onnxruntime: operands that are arrays in `feeds` are inputs, all other
+    arrays are constants. Results of both are compared, and those of mlc returned."""
+
+    def run(nodes, feeds, outputs=("y",), constants=None, opset=17, rtol=1e-5, atol=1e-5, options=()):
+        info = lambda name, array: helper.make_tensor_value_info(
+            name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape)
+        tensors = [numpy_helper.from_array(np.asarray(array), name) for name, array in (constants or {}).items()]
+        graph = helper.make_graph(nodes if isinstance(nodes, list) else [nodes], "g",
+                                  [info(name, array) for name, array in feeds.items()],
+                                  [helper.make_empty_tensor_value_info(name) for name in outputs], tensors)
+        opsets = [helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)]
+        path = tmp_path / "m.onnx"
+        save(helper.make_model(graph, opset_imports=opsets, ir_version=9), str(path))
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        expected = dict(zip(outputs, session.run(list(outputs), feeds)))
+        tools.compile(path, tmp_path / "m.mlc", *options)
+        results = tools.infer(tmp_path / "m.mlc", feeds, tmp_path)
+        for name in outputs:
+            assert results[name].dtype == expected[name].dtype and results[name].shape == expected[name].shape, name
+            np.testing.assert_allclose(results[name], expected[name], rtol=rtol, atol=atol, err_msg=name)
+        return results
+
+    return run
 
 
 @pytest.fixture
