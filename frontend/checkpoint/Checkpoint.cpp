@@ -3,6 +3,7 @@
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
+#include <limits>
 
 using namespace mlir;
 using namespace mlc;
@@ -57,19 +58,24 @@ bool Checkpoint::has(const char *key) const {
   return config.is_object() && config.contains(key) && !config[key].is_null();
 }
 
+// Whether it is a size or a number of things. No network has 2^31 of any; so products of two do not overflow.
+static bool isCount(const Json &value, int64_t least) {
+  return value.is_number_integer() && value >= least && value <= std::numeric_limits<int32_t>::max();
+}
+
 int64_t Checkpoint::positive(const char *key) {
-  if (has(key) && config[key].is_number_integer() && config[key] > 0)
+  if (has(key) && isCount(config[key], 1))
     return config[key];
-  problem(Twine("config.json: '") + key + "' must be a positive integer");
+  problem(Twine("config.json: '") + key + "' must be a positive integer below 2^31");
   return 0;
 }
 
 int64_t Checkpoint::natural(const char *key, int64_t otherwise) {
   if (!has(key))
     return otherwise;
-  if (config[key].is_number_integer() && config[key] >= 0)
+  if (isCount(config[key], 0))
     return config[key];
-  problem(Twine("config.json: '") + key + "' must be an integer of at least 0");
+  problem(Twine("config.json: '") + key + "' must be an integer from 0 to 2^31 - 1");
   return otherwise;
 }
 
@@ -77,10 +83,10 @@ std::vector<int64_t> Checkpoint::positives(const char *key) {
   std::vector<int64_t> values;
   if (has(key) && config[key].is_array())
     for (const Json &value : config[key])
-      if (value.is_number_integer() && value > 0)
+      if (isCount(value, 1))
         values.push_back(value);
   if (values.empty() || values.size() != config[key].size()) {
-    problem(Twine("config.json: '") + key + "' must be a list of positive integers");
+    problem(Twine("config.json: '") + key + "' must be a list of positive integers below 2^31");
     values.clear();
   }
   return values;

@@ -120,7 +120,7 @@ Value Layers::conv(Value x, const std::string &name, const ConvShape &shape) {
   Dims window(rank, shape.window), strides(rank, shape.stride), pads(rank, shape.pad.value_or(shape.window / 2)),
       ones(rank, 1), filter = {shape.out, Compose::shape(x)[1] / shape.groups};
   filter.append(window);
-  Value w = weights.get(name + ".weight", filter, scaled(productOf(filter) / shape.out, 2));
+  Value w = weights.get(name + ".weight", filter, scaled(filter[1] * productOf(window), 2));
   Value y =
       c.g.make<ConvOp>({x, w}, {c.g.ints("strides", strides), c.g.ints("pad_low", pads), c.g.ints("pad_high", pads),
                                 c.g.ints("dilations", ones), c.g.integer("groups", shape.groups)});

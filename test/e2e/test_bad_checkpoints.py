@@ -65,8 +65,10 @@ def test_the_checkpoint_itself_is_good(tools, tmp_path, checkpoint):
     ({"model_type": None}, "config.json: model_type '(none)' is not supported"),
     ({"hidden_size": None}, "config.json: 'hidden_size' must be a positive integer"),
     ({"hidden_size": "4"}, "config.json: 'hidden_size' must be a positive integer"),
+    ({"hidden_size": 2**31}, "config.json: 'hidden_size' must be a positive integer below 2^31"),
+    ({"hidden_size": 2**64 - 4}, "config.json: 'hidden_size' must be a positive integer below 2^31"),
     ({"num_attention_heads": 3}, "config.json: num_attention_heads 3 does not divide hidden_size 4"),
-    ({"num_hidden_layers": 10**15}, "config.json: num_hidden_layers is 1000000000000000, but tensors of 1 layers are stored; "
+    ({"num_hidden_layers": 10**9}, "config.json: num_hidden_layers is 1000000000, but tensors of 1 layers are stored; "
      "config.json and the tensors are of different models"),
     ({"layer_norm_eps": "1e-1"}, "config.json: 'layer_norm_eps' must be a positive number"),
     ({"layer_norm_eps": -1}, "config.json: 'layer_norm_eps' must be a positive number"),
