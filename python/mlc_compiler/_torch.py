@@ -75,7 +75,8 @@ def _flatten(value, name: str, tensors: dict):
         return {key: _flatten(item, f"{prefix}{key}", tensors) for key, item in value.items() if item is not None}
     if isinstance(value, (tuple, list)):
         return tuple(_flatten(item, f"{name}_{i}", tensors) for i, item in enumerate(value) if item is not None)
-    raise CompileError(f"the network gives a {type(value).__name__} ('{name}'); a module gives tensors, and tuples and dicts of them")
+    kind = type(value).__name__
+    raise CompileError(f"the network gives a {kind} ('{name}'); a module gives tensors, and tuples and dicts of them")
 
 
 def _rebuild(structure, outputs: Mapping):
@@ -157,7 +158,8 @@ def export(network, example_inputs, shapes, folder: Path) -> Exported:
     torch = sys.modules["torch"]
     if example_inputs is None:
         raise TypeError("a torch.nn.Module needs example_inputs: the arguments of a call")
-    examples = [_named_example(e, _parameters(network)) for e in (example_inputs if isinstance(example_inputs, list) else [example_inputs])]
+    given = example_inputs if isinstance(example_inputs, list) else [example_inputs]
+    examples = [_named_example(example, _parameters(network)) for example in given]
     if not examples or not examples[0]:
         raise TypeError("example_inputs is empty; a network needs at least one input")
     for example in examples[1:]:

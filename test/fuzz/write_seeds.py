@@ -29,8 +29,8 @@ def write_node_models(folder):
 def checkpoints():
     for family, config in families.CONFIGS.items():
         prefix = families.PREFIXES.get(family, family + ".")
-        for name, weights in ("plain", families.encoder_weights(family, "")), ("prefixed", families.encoder_weights(family, prefix)):
-            yield f"{family}_{name}", {"model_type": family, **config}, weights
+        for name, start in ("plain", ""), ("prefixed", prefix):
+            yield f"{family}_{name}", {"model_type": family, **config}, families.encoder_weights(family, start)
     yield "vit", families.VIT, families.vit_weights("", qkv_bias=True)
     for bottleneck in (True, False):
         layer, widths = ("bottleneck", [16, 24]) if bottleneck else ("basic", [8, 24])
