@@ -37,7 +37,7 @@ def test_runs_may_be_smaller_than_a_bucket(source, tmp_path):
     buckets = [path.read_text().replace('"x"}', '"x", mlc.padded = ["n"]}').replace('"y"}', '"y", mlc.padded = ["n"]}')
                for path in paths]  # fmt: skip
     (tmp_path / "m.mlir").write_text(buckets[0] + buckets[1].replace("@f", "@g"))
-    module = mlc.load(mlc.compile(tmp_path / "m.mlir", tmp_path / "o.mlc"), threads=1)
+    module = mlc.load(mlc.compile_file(tmp_path / "m.mlir", tmp_path / "o.mlc"), threads=1)
     assert [[spec.padded for spec in bucket] for bucket in module.buckets] == [[("n",)], [("n",)]]
     for size in range(1, 10):
         x = np.arange(size, dtype=np.float32) - 3
