@@ -99,7 +99,8 @@ bool refuseCache(NodeContext &n, ArrayRef<size_t> inputs, ArrayRef<int> outputs)
 }
 
 LogicalResult attention(NodeContext &n) {
-  if (refuseCache(n, {4, 6}, {1}) | !n.requireInt("do_rotary", 0, 0))
+  bool whole = n.requireInt("do_rotary", 0, 0);
+  if (refuseCache(n, {4, 6}, {1}) || !whole)
     return failure();
   (void)n.intAttr("past_present_share_buffer", 0);
   ArrayRef<int64_t> input = n.shapeOf(0), weights = n.shapeOf(1);
@@ -115,7 +116,8 @@ LogicalResult attention(NodeContext &n) {
 
 // The product with the weights in integers; the rest in floats.
 LogicalResult quantizedAttention(NodeContext &n) {
-  if (refuseCache(n, {8}, {1}) | !n.requireInt("do_rotary", 0, 0))
+  bool whole = n.requireInt("do_rotary", 0, 0);
+  if (refuseCache(n, {8}, {1}) || !whole)
     return failure();
   (void)n.intAttr("past_present_share_buffer", 0);
   Compose c(n.g);
@@ -177,20 +179,23 @@ LogicalResult multiHeadAttention(NodeContext &n) {
 // As of ai.onnx, but for the order of the operands, and one position that may stand for all that follow it.
 LogicalResult rotaryEmbedding(NodeContext &n) {
   Compose c(n.g);
-  bool interleaved = n.intAttr("interleaved", 0) != 0, whole = n.requireInt("is_packed_batching", 0, 0);
+  bool interleaved = n.intAttr("interleaved", 0) != 0;
+  (void)n.requireInt("is_packed_batching", 0, 0);
   double scale = n.floatAttr("scale", 1);
   int64_t heads = n.intAttr("num_heads", 0), turned = n.intAttr("rotary_embedding_dim", 0);
   ArrayRef<int64_t> s = n.shapeOf(0), cache = n.shapeOf(2);
   if (scale != 1)
-    whole = succeeded(n.unsupported("attribute 'scale' is not supported"));
+    (void)n.unsupported("attribute 'scale' is not supported");
   bool threeD = s.size() == 3;
   if (cache.size() != 2 || n.shapeOf(3) != cache || (!threeD && s.size() != 4))
     return n.unsupported("it needs an operand of rank 3 or 4, and caches of rank 2");
   // Without the attributes, a head is as large as the caches say.
   int64_t size = !threeD ? s[3] : heads ? s[2] / heads : 2 * cache[1];
   turned = turned ? turned : size;
-  if (!whole || turned > size || cache[1] != turned / 2 || size < 1 || (threeD && s[2] % size))
-    return whole ? n.unsupported("its caches must have half of the rotated " + Twine(turned) + " elements") : failure();
+  if (turned > size || cache[1] != turned / 2 || size < 1 || (threeD && s[2] % size))
+    (void)n.unsupported("its caches must have half of the rotated " + Twine(turned) + " elements");
+  if (!n.problems.empty())
+    return failure();
   int64_t sequence = threeD ? s[1] : s[2];
   Value positions = n.operand(1),
         x = threeD ? c.g.reshape(n.operand(0), {s[0], s[1], s[2] / size, size}) : n.operand(0);
@@ -208,12 +213,13 @@ LogicalResult frontend::selfAttention(NodeContext &n, Value projected, ArrayRef<
   int64_t heads = n.intAttr("num_heads", 0), offset = 0;
   if (!projected)
     return failure();
-  bool fits = heads > 0 && hiddenSizes.size() == 3 && productOf(hiddenSizes) > 0;
+  int64_t columns = Compose::shape(projected)[2];
+  bool fits = heads > 0 && hiddenSizes.size() == 3;
   for (int64_t size : hiddenSizes) {
-    fits = fits && size > 0 && size % heads == 0;
-    offset += size;
+    fits = fits && size > 0 && size <= columns && size % heads == 0;
+    offset += fits ? size : 0;
   }
-  if (!fits || offset != Compose::shape(projected)[2])
+  if (!fits || offset != columns)
     return n.unsupported("attribute 'num_heads' = " + Twine(heads) +
                          " must divide the sizes of query, key and value, which add up to the weights' columns");
   offset = 0;

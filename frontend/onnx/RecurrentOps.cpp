@@ -16,9 +16,9 @@ constexpr int64_t kMaxSteps = 4096;
 struct Direction {
   bool reverse;
   ArrayRef<Activation> activations;
-  double clip; // of what goes into an activation; 0: none
-  bool option; // linear_before_reset of GRU, input_forget of LSTM
-  Value recurrent, recurrentBias, peepholes;
+  double clip;                               // of what goes into an activation; 0: none
+  bool option;                               // linear_before_reset of GRU, input_forget of LSTM
+  Value recurrent, recurrentBias, peepholes; // recurrentBias: of GRU
 
   Value f(Compose &c, size_t index, Value x) const {
     return activations[index](c, clip > 0 ? c.clamp(x, -clip, clip) : x);
@@ -39,9 +39,10 @@ Value blend(Compose &c, Value weight, Value a, Value b) { // weight * a + (1 - w
   return c.add(c.mul(weight, a), c.mul(c.add(c.apply<NegOp>(weight), 1), b));
 }
 
-// `x`: the product of the step's input with the weights, all biases of it added; [batch, gates * hidden].
+// `x`: the product of the step's input with the weights, and biases; [batch, gates * hidden]. GRU adds those of the
+// state itself, to what it multiplies by its reset gate.
 State stepRnn(Compose &c, const Direction &d, Value x, State s) {
-  return {d.f(c, 0, c.add(c.add(x, d.recurrentBias), c.matmul(s.hidden, d.recurrent, false, true))), {}};
+  return {d.f(c, 0, c.add(x, c.matmul(s.hidden, d.recurrent, false, true))), {}};
 }
 
 // Cho et al., https://arxiv.org/abs/1406.1078. Gates in the order update, reset, hidden.
@@ -63,7 +64,7 @@ State stepGru(Compose &c, const Direction &d, Value x, State s) {
 // Hochreiter and Schmidhuber, 1997. Gates in the order input, output, forget, cell; peepholes input, output, forget.
 State stepLstm(Compose &c, const Direction &d, Value x, State s) {
   int64_t hidden = Compose::shape(s.hidden)[1];
-  Value gates = c.add(c.add(x, d.recurrentBias), c.matmul(s.hidden, d.recurrent, false, true));
+  Value gates = c.add(x, c.matmul(s.hidden, d.recurrent, false, true));
   auto gateOf = [&](int64_t i, Value cell) {
     Value value = gate(c, gates, i, hidden);
     return d.f(c, 0, d.peepholes ? c.add(value, c.mul(gate(c, d.peepholes, i, hidden), cell)) : value);
@@ -80,7 +81,7 @@ struct Kind {
   int64_t gates;
   std::vector<std::string> activations;
   State (*step)(Compose &, const Direction &, Value, State);
-  bool hasCell;
+  bool hasCell, addsStateBias;
 };
 
 std::optional<std::vector<Activation>> readActivations(NodeContext &n, const Kind &kind, size_t directions) {
@@ -149,15 +150,18 @@ LogicalResult recurrent(NodeContext &n, const Kind &kind, bool option) {
   SmallVector<Value> outputs(static_cast<size_t>(steps), Value()), finalHidden, finalCell;
   for (int64_t d = 0; d < count; ++d) {
     Value bias = part(3, d, {2 * rows});
-    Direction one{
-        direction == "reverse" || d == 1,
-        ArrayRef(*activations).slice(static_cast<size_t>(d) * kind.activations.size(), kind.activations.size()),
-        clip,
-        option,
-        part(2, d, {rows, hidden}),
-        c.slice(bias, 0, rows, rows),
-        kind.hasCell && n.has(7) ? part(7, d, {3 * hidden}) : Value()};
-    Value products = c.add(c.matmul(x, part(1, d, {rows, input[2]}), false, true), c.slice(bias, 0, 0, rows));
+    Value inputBias = c.slice(bias, 0, 0, rows), stateBias = c.slice(bias, 0, rows, rows);
+    if (!kind.addsStateBias)
+      inputBias = c.add(inputBias, stateBias);
+    size_t functions = kind.activations.size();
+    Direction one{direction == "reverse" || d == 1,
+                  ArrayRef(*activations).slice(static_cast<size_t>(d) * functions, functions),
+                  clip,
+                  option,
+                  part(2, d, {rows, hidden}),
+                  stateBias,
+                  kind.hasCell && n.has(7) ? part(7, d, {3 * hidden}) : Value()};
+    Value products = c.add(c.matmul(x, part(1, d, {rows, input[2]}), false, true), inputBias);
     State state{part(5, d, {batch, hidden}, true), kind.hasCell ? part(6, d, {batch, hidden}, true) : Value()};
     for (int64_t i = 0; i < steps; ++i) {
       int64_t step = one.reverse ? steps - 1 - i : i;
@@ -196,12 +200,12 @@ LogicalResult recurrent(NodeContext &n, const Kind &kind, bool option) {
   return success();
 }
 
-LogicalResult rnn(NodeContext &n) { return recurrent(n, {1, {"Tanh"}, stepRnn, false}, false); }
+LogicalResult rnn(NodeContext &n) { return recurrent(n, {1, {"Tanh"}, stepRnn, false, false}, false); }
 LogicalResult gru(NodeContext &n) {
-  return recurrent(n, {3, {"Sigmoid", "Tanh"}, stepGru, false}, n.intAttr("linear_before_reset", 0) != 0);
+  return recurrent(n, {3, {"Sigmoid", "Tanh"}, stepGru, false, true}, n.intAttr("linear_before_reset", 0) != 0);
 }
 LogicalResult lstm(NodeContext &n) {
-  return recurrent(n, {4, {"Sigmoid", "Tanh", "Tanh"}, stepLstm, true}, n.intAttr("input_forget", 0) != 0);
+  return recurrent(n, {4, {"Sigmoid", "Tanh", "Tanh"}, stepLstm, true, false}, n.intAttr("input_forget", 0) != 0);
 }
 
 } // namespace

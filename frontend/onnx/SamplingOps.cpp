@@ -246,8 +246,11 @@ LogicalResult affineGrid(NodeContext &n) {
   if ((spatial != 2 && spatial != 3) || theta != ArrayRef<int64_t>{size[0], spatial, spatial + 1})
     return n.unsupported("it needs a size [N, C, H, W] and a matrix [N, 2, 3], or [N, C, D, H, W] and [N, 3, 4]");
   size = size.drop_front(2);
-  if (llvm::any_of(size, [](int64_t s) { return s < 1 || s > kMaxTable; }) ||
-      productOf(size) > kMaxTable / (spatial + 1))
+  double positions = 1;
+  for (int64_t extent : size)
+    positions *= static_cast<double>(extent);
+  if (llvm::any_of(size, [](int64_t s) { return s < 1; }) ||
+      positions * static_cast<double>(spatial + 1) > static_cast<double>(kMaxTable))
     return n.unsupported("its size has a dimension below 1, or more than " + Twine(kMaxTable) + " positions");
   // Rows of homogeneous coordinates, the last dimension's first.
   std::vector<double> grid;

@@ -30,8 +30,8 @@ struct OnnxImporter::SequenceNode {
     fail("operand " + Twine(index) + " must be a tensor");
     return nullptr;
   }
-  // A constant place in a sequence; without the operand `otherwise`.
-  std::optional<int64_t> position(size_t index, int64_t size, int64_t otherwise) {
+  // A constant place in a sequence, or behind it too; without the operand `otherwise`.
+  std::optional<int64_t> position(size_t index, int64_t size, int64_t otherwise, bool orBehind = false) {
     if (!input(index))
       return otherwise;
     const GraphValue &value = *input(index);
@@ -40,7 +40,7 @@ struct OnnxImporter::SequenceNode {
       return std::nullopt;
     }
     int64_t at = value.host->intAt(0);
-    if (at >= -size && at < size)
+    if (at >= -size && (at < size || (orBehind && at == size)))
       return at < 0 ? at + size : at;
     fail("position " + Twine(at) + " is outside of a sequence of " + Twine(size) + " tensors");
     return std::nullopt;
@@ -74,7 +74,7 @@ struct OnnxImporter::SequenceNode {
     const Sequence *from = sequence(0);
     GraphValue *added = tensor(1);
     int64_t size = from ? static_cast<int64_t>(from->size()) : 0;
-    std::optional<int64_t> index = from && added ? position(2, size + 1, size) : std::nullopt;
+    std::optional<int64_t> index = from && added ? position(2, size, size, /*orBehind=*/true) : std::nullopt;
     if (!index)
       return;
     Sequence tensors = *from;

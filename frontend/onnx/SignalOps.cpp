@@ -186,7 +186,8 @@ LogicalResult stft(NodeContext &n) {
   }
   if (!step)
     return failure();
-  if (shape.size() != 3 || (shape[2] != 1 && shape[2] != 2) || length < 1 || length > shape[1] || *step < 1)
+  if (shape.size() != 3 || (shape[2] != 1 && shape[2] != 2) || length < 1 || length > shape[1] || !(*step >= 1) ||
+      *step > static_cast<double>(kMaxTable))
     return n.unsupported(
         "it needs a signal [batch, length, 1 or 2], and a frame_step and frame_length of at least 1 and "
         "at most its length");

@@ -27,13 +27,17 @@ CONSTANTS = {name: np.array(value, np.int64) for name, value in {
     [node("SequenceConstruct", ["x", "z"], "s"), node("SequenceErase", ["s", "zero"], "t"), node("SequenceAt", ["t", "zero"])],
     [node("SequenceEmpty", [], "e"), node("SequenceInsert", ["e", "x"], "s"), node("SequenceInsert", ["s", "z", "zero"], "t"),
      node("ConcatFromSequence", ["t"], axis=0)],
+    [node("SequenceConstruct", ["x", "z"], "s"), node("SequenceInsert", ["s", "w", "minus"], "t"),
+     node("SequenceAt", ["t", "minus"])],
+    [node("SequenceConstruct", ["x", "z"], "s"), node("SequenceInsert", ["s", "w", "two"], "t"),
+     node("SequenceAt", ["t", "minus"])],
     [node("SequenceConstruct", ["x", "z", "x"], "s"), node("Identity", ["s"], "t"), node("SequenceLength", ["t"], "n"),
      node("Cast", ["n"], "f", to=TensorProto.FLOAT), node("Mul", ["x", "f"])],
     [node("SequenceConstruct", ["x", "z"], "s"), node("SequenceErase", ["s"], "t"), node("ConcatFromSequence", ["t"], axis=0)],
 ], ids=lambda nodes: "-".join(n.op_type for n in nodes))  # fmt: skip
 def test_sequences(beside_onnxruntime, nodes):
     used = {name for n in nodes for name in n.input}
-    feeds = {name: array for name, array in {"x": X, "z": -X}.items() if name in used}
+    feeds = {name: array for name, array in {"x": X, "z": -X, "w": X + 1}.items() if name in used}
     beside_onnxruntime(nodes, feeds, constants={name: CONSTANTS[name] for name in CONSTANTS if name in used})
 
 
