@@ -42,6 +42,10 @@ HEADER = """\
 # of a decomposition, what mlc computes was not.
 HALF_TOLERANCE = {"float16": 2.0**-9, "bfloat16": 2.0**-6}
 
+# The wheel's Fourier transforms are NumPy's in f32, whose rounding errors are as large beside a small element as beside
+# the largest.
+TRANSFORM_TOLERANCE = 2.0**-22
+
 
 def compare(name, got, want, rtol, atol):
     if got.dtype != want.dtype:
@@ -96,7 +100,10 @@ def run_case(case, work):
         loaded = mlc_compiler.load(module, threads=1)
         results = loaded.run({name: array for name, array in arrays.items()})
         for info, want in zip(model.graph.output, outputs):
-            if problem := compare(info.name, results[info.name], np.asarray(want), case.rtol, case.atol):
+            want, atol = np.asarray(want), case.atol
+            if model.graph.node[0].op_type == "DFT":
+                atol = max(atol, TRANSFORM_TOLERANCE * float(np.max(np.abs(want))))
+            if problem := compare(info.name, results[info.name], want, case.rtol, atol):
                 return "failed", problem
     return "passed", ""
 
