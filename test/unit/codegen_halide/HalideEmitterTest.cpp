@@ -145,6 +145,25 @@ TEST(Kernels, MaskedMeanPooling) {
         1e-5);
 }
 
+// A negative number becomes an integer of its sign before that is narrowed: Halide would cast floats to unsigned ones.
+TEST(Kernels, NegativeMeansAsIntegers) {
+  for (std::string type : {"i8", "ui8"})
+    checkAgainstReference(*createHalideEmitter(),
+                          "func.func @k(%x: tensor<6x20xf32>) -> tensor<6x" + type +
+                              "> {"
+                              " %z = mlc.constant dense<90> : tensor<" +
+                              type +
+                              ">"
+                              " %s = mlc.constant dense<1.5e-2> : tensor<f32>"
+                              " %0 = mlc.reduce mean %x {axes = array<i64: 1>} : (tensor<6x20xf32>) -> tensor<6xf32>"
+                              " %1 = mlc.div %0, %s : (tensor<6xf32>, tensor<f32>) -> tensor<6xf32>"
+                              " %2 = mlc.quantize %1, %z : (tensor<6xf32>, tensor<" +
+                              type + ">) -> tensor<6x" + type +
+                              ">"
+                              " return %2 : tensor<6x" +
+                              type + "> }");
+}
+
 // Integers are signed between ops, whatever they were; a cast must know.
 TEST(Kernels, CastsOfUnsigned) {
   for (std::string bits : {"8", "32", "64"}) {
