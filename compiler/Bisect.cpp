@@ -32,17 +32,12 @@ public:
 
   // Fails where the model cannot be evaluated as it is.
   LogicalResult begin() {
-    auto buckets = findBuckets(*c.module, request.entry);
     auto given = readInputs(c.context, request.inputs);
-    if (failed(buckets) || failed(given))
+    if (failed(given))
       return failure();
-    // Tensors have the shapes of one bucket; without any, all are looked at.
-    if (!given->tensors.empty()) {
-      auto chosen = chooseBucket(*buckets, *given);
-      if (failed(chosen))
-        return failure();
-      buckets->assign(1, *chosen);
-    }
+    auto buckets = findBuckets(*c.module, request.entry, *given);
+    if (failed(buckets))
+      return failure();
     for (func::FuncOp bucket : *buckets) {
       auto inputs = bindInputs(bucket, *given, Missing::IsRandom);
       if (failed(inputs))

@@ -207,4 +207,15 @@ FailureOr<std::vector<HostTensor>> bindInputs(func::FuncOp function, GivenInputs
   return inputs;
 }
 
+FailureOr<SmallVector<func::FuncOp>> findBuckets(ModuleOp module, StringRef name, const GivenInputs &given) {
+  auto buckets = findBuckets(module, name);
+  if (failed(buckets) || given.tensors.empty())
+    return buckets;
+  auto chosen = chooseBucket(*buckets, given);
+  if (failed(chosen))
+    return failure();
+  buckets->assign(1, *chosen);
+  return buckets;
+}
+
 } // namespace mlc

@@ -29,6 +29,10 @@ struct GivenInputs {
 // first that fits.
 mlir::FailureOr<mlir::func::FuncOp> chooseBucket(llvm::ArrayRef<mlir::func::FuncOp> buckets, const GivenInputs &given);
 
+// The buckets of the entry point that a comparison is about: tensors have the shapes of one; without any, all are.
+mlir::FailureOr<llvm::SmallVector<mlir::func::FuncOp>> findBuckets(mlir::ModuleOp module, llvm::StringRef name,
+                                                                   const GivenInputs &given);
+
 // Reads NAME=FILE.npy, NAME=random:SEED, and FILE.npz, which names its tensors.
 mlir::FailureOr<GivenInputs> readInputs(mlir::MLIRContext &context, llvm::ArrayRef<std::string> texts);
 

@@ -11,17 +11,12 @@ LogicalResult comparePerOp(MLIRContext &context, const CompileOptions &options, 
   Compilation model(context, options);
   if (failed(runPhases(model, "fuse")))
     return failure();
-  auto buckets = findBuckets(*model.module, request.entry);
   auto given = readInputs(context, request.inputs);
-  if (failed(buckets) || failed(given))
+  if (failed(given))
     return failure();
-  // Tensors have the shapes of one bucket; without any, all buckets are compared.
-  if (!given->tensors.empty()) {
-    auto chosen = chooseBucket(*buckets, *given);
-    if (failed(chosen))
-      return failure();
-    buckets->assign(1, *chosen);
-  }
+  auto buckets = findBuckets(*model.module, request.entry, *given);
+  if (failed(buckets))
+    return failure();
   auto compile = [&](OwningOpRef<ModuleOp> probes, const std::string &path) {
     PipelineOptions probeOptions = options;
     probeOptions.from = "fuse";

@@ -3,6 +3,7 @@
 #include "codegen/target/MachineCode.h"
 #include "dialects/mlc/ConstantTensor.h"
 #include "mlc/kernel_abi.h"
+#include "support/LastLevelCache.h"
 #include "support/MemoryFile.h"
 #include "support/RandomTensor.h"
 
@@ -10,7 +11,6 @@
 #include "llvm/Support/MemAlloc.h"
 #include <chrono>
 #include <dlfcn.h>
-#include <fstream>
 
 using namespace mlir;
 
@@ -25,16 +25,6 @@ constexpr int kPartsOfTurn = 3;
 constexpr uint64_t kMostCopies = 64, kMostCopyBytes = uint64_t(512) << 20;
 
 double secondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-uint64_t lastLevelCacheBytes() {
-  uint64_t largest = 0, kib;
-  for (int index = 0; index < 8; ++index) {
-    std::ifstream file("/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index) + "/size"); // "32768K"
-    if (file >> kib)
-      largest = std::max(largest, kib << 10);
-  }
-  return largest ? largest : uint64_t(32) << 20;
-}
 
 class Buffer {
 public:

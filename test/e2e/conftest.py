@@ -1,5 +1,6 @@
 """Tools, data packages and small ONNX models for the end-to-end tests."""
 import importlib.util
+import json
 import os
 import pathlib
 import pty
@@ -125,3 +126,15 @@ def beside_onnxruntime(tools, tmp_path):
 def relu_model(make_model):
     return make_model([helper.make_node("Relu", ["x"], ["y"])], [("x", TensorProto.FLOAT, ["n", 3])],
                       [("y", TensorProto.FLOAT, ["n", 3])])
+
+
+@pytest.fixture(scope="module")
+def bert_checkpoint(tmp_path_factory):
+    """The folder of test_checkpoint.py's model."""
+    from safetensors.numpy import save_file
+    from test_checkpoint import CONFIG, seeded_weights
+
+    folder = tmp_path_factory.mktemp("bert")
+    (folder / "config.json").write_text(json.dumps(CONFIG))
+    save_file(seeded_weights(), folder / "model.safetensors")
+    return folder

@@ -27,16 +27,6 @@ def inputs(batch, seq, seed=3):
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    from safetensors.numpy import save_file
-
-    folder = tmp_path_factory.mktemp("bert")
-    (folder / "config.json").write_text(json.dumps(CONFIG))
-    save_file(seeded_weights(), folder / "model.safetensors")
-    return folder
-
-
-@pytest.fixture(scope="module")
 def onnx_model(tmp_path_factory):
     path = tmp_path_factory.mktemp("onnx") / "bert.onnx"
     save(encoder(seeded_weights(), CONFIG, True), str(path))
@@ -44,9 +34,9 @@ def onnx_model(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def module(tools, checkpoint):
-    tools.compile(checkpoint, checkpoint / "m.mlc", *BUCKETS, PAD)
-    return checkpoint / "m.mlc"
+def module(tools, bert_checkpoint):
+    tools.compile(bert_checkpoint, bert_checkpoint / "m.mlc", *BUCKETS, PAD)
+    return bert_checkpoint / "m.mlc"
 
 
 def check(got, given, expected):
@@ -77,9 +67,9 @@ def test_onnx(tools, onnx_model, tmp_path):
             assert rel_l2(got[name][kept], expected[kept].astype(float)) < 2e-6
 
 
-def test_unpad(tools, checkpoint, tmp_path):
+def test_unpad(tools, bert_checkpoint, tmp_path):
     """Of each shape a bucket for each number of tokens."""
-    tools.compile(checkpoint, tmp_path / "m.mlc", *BUCKETS[1:], PAD, "--unpad=6,40")
+    tools.compile(bert_checkpoint, tmp_path / "m.mlc", *BUCKETS[1:], PAD, "--unpad=6,40")
     description = json.loads(tools.run("mlc-run", tmp_path / "m.mlc", "--inspect")[0])
     assert [bucket["inputs"][1]["capacity"] for bucket in description["entry_points"][0]["buckets"]] == [6, 18, 6, 40]
     for shape in [(1, 1), (2, 9), (2, 7), (3, 12), (5, 5)]:
@@ -116,20 +106,20 @@ def test_random_inputs(tools, module, tmp_path):
                  says=["the inputs fit several buckets; choose one with --bucket"])
 
 
-def test_inspect_and_report(tools, checkpoint, module, tmp_path):
+def test_inspect_and_report(tools, bert_checkpoint, module, tmp_path):
     description = json.loads(tools.run("mlc-run", module, "--inspect")[0])
     assert description["options"]["pad"] == PAD.removeprefix("--pad=")
     bucket = description["entry_points"][0]["buckets"][2]
     assert all(spec["padded"] == ["batch", "seq"] for spec in bucket["inputs"])
     padded = {spec["name"]: spec["padded"] for spec in bucket["outputs"]}
     assert padded == {"last_hidden_state": ["batch", "seq", ""], "pooler_output": ["batch", ""]}
-    out, _ = tools.run("mlc-opt", checkpoint, *BUCKETS, PAD, "--report")
+    out, _ = tools.run("mlc-opt", bert_checkpoint, *BUCKETS, PAD, "--report")
     assert "input    input_ids: i64[batch<=5,seq<=16]" in out
     assert f"output   last_hidden_state: f32[batch<=5,seq<=16,{CONFIG['hidden_size']}]" in out
 
 
-def test_same_bytes(tools, checkpoint, module, tmp_path):
-    tools.compile(checkpoint, tmp_path / "m.mlc", *BUCKETS, PAD)
+def test_same_bytes(tools, bert_checkpoint, module, tmp_path):
+    tools.compile(bert_checkpoint, tmp_path / "m.mlc", *BUCKETS, PAD)
     assert (tmp_path / "m.mlc").read_bytes() == module.read_bytes()
 
 
@@ -149,8 +139,8 @@ def test_same_bytes(tools, checkpoint, module, tmp_path):
     ([BUCKETS[0], "--pad=seq"], "--pad=seq: 'mlc.attention' is not known to keep apart what stands at different positions "
      "of 'seq', so that zeros behind its end could change what is before; name the input that hides them (mask=INPUT)"),
 ])
-def test_wrong_values(tools, checkpoint, tmp_path, options, says):
-    tools.refuse(tmp_path, "mlc-opt", checkpoint, *options, "-o", tmp_path / "m.mlc", says=[says])
+def test_wrong_values(tools, bert_checkpoint, tmp_path, options, says):
+    tools.refuse(tmp_path, "mlc-opt", bert_checkpoint, *options, "-o", tmp_path / "m.mlc", says=[says])
 
 
 def node(kind, *inputs, out="y", **attributes):
@@ -227,8 +217,8 @@ def test_shapes_that_cannot_be_cut(tools, make, tmp_path, name):
                  says=["--pad=n: output 'y' is [", "with n=5, but [", "it cannot be cut to the sizes of a run; leave 'n' out"])
 
 
-def test_batch_without_mask(tools, onnx_model, checkpoint, tmp_path):
-    for model in (onnx_model, checkpoint):
+def test_batch_without_mask(tools, onnx_model, bert_checkpoint, tmp_path):
+    for model in (onnx_model, bert_checkpoint):
         tools.compile(model, tmp_path / "m.mlc", "--shape=batch=4,seq=6", "--shape=batch=2,seq=6", "--pad=batch")
         for batch in (1, 2, 3):
             given = inputs(batch, 6)

@@ -37,23 +37,13 @@ def inputs(mask):
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    from safetensors.numpy import save_file
-
-    folder = tmp_path_factory.mktemp("bert")
-    (folder / "config.json").write_text(json.dumps(CONFIG))
-    save_file(seeded_weights(), folder / "model.safetensors")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def modules(tools, checkpoint):
+def modules(tools, bert_checkpoint):
     """The module with buckets and the padded one, of each head."""
     made = {}
     for head in ("pooler", "mean", "cls"):
-        made[head] = checkpoint / f"{head}.mlc", checkpoint / f"{head}_padded.mlc"
+        made[head] = bert_checkpoint / f"{head}.mlc", bert_checkpoint / f"{head}_padded.mlc"
         for path, options in zip(made[head], ([BUCKETS], [])):
-            tools.compile(checkpoint, path, "--shape", SHAPE, "--head", head, *options)
+            tools.compile(bert_checkpoint, path, "--shape", SHAPE, "--head", head, *options)
     return made
 
 
@@ -95,9 +85,9 @@ def test_buckets_share_parameters(tools, modules):
     assert capacities == [20, 33, 60]
 
 
-def test_more_tokens_than_any_bucket(tools, checkpoint, tmp_path):
+def test_more_tokens_than_any_bucket(tools, bert_checkpoint, tmp_path):
     module = tmp_path / "small.mlc"
-    tools.compile(checkpoint, module, "--shape", SHAPE, "--unpad=8,20")
+    tools.compile(bert_checkpoint, module, "--shape", SHAPE, "--unpad=8,20")
     given = inputs(MASKS["one more"])
     np.savez(tmp_path / "i.npz", **given)
     tools.refuse(tmp_path, "mlc-run", module, "--inputs", tmp_path / "i.npz", "--output", tmp_path / "o.npz", says=[
@@ -123,19 +113,19 @@ def test_onnx(tools, tmp_path, pooled, name):
     assert not got["last_hidden_state"][mask == 0].any()
 
 
-def test_kernels_are_right(tools, checkpoint):
-    out, _ = tools.run("mlc-opt", checkpoint, "--shape", SHAPE, BUCKETS, "--per-op-compare")
+def test_kernels_are_right(tools, bert_checkpoint):
+    out, _ = tools.run("mlc-opt", bert_checkpoint, "--shape", SHAPE, BUCKETS, "--per-op-compare")
     assert out.count("kernels agree with the interpreter") == 3
     assert "varlen_attention" in out and "cu_seqlens" in out and "repad" in out
 
 
-def test_auto(tools, checkpoint, tmp_path):
-    tools.compile(checkpoint, tmp_path / "a.mlc", "--shape", SHAPE, "--unpad")
+def test_auto(tools, bert_checkpoint, tmp_path):
+    tools.compile(bert_checkpoint, tmp_path / "a.mlc", "--shape", SHAPE, "--unpad")
     description = json.loads(tools.run("mlc-run", tmp_path / "a.mlc", "--inspect")[0])
     capacities = [bucket["inputs"][1]["capacity"] for bucket in description["entry_points"][0]["buckets"]]
     assert capacities == sorted(set(capacities)) and capacities[-1] == BATCH * SEQ and capacities[0] <= BATCH * SEQ // 6
     # The module says how it was made; a second one is the same.
-    tools.compile(checkpoint, tmp_path / "b.mlc", "--shape", SHAPE, "--unpad=auto")
+    tools.compile(bert_checkpoint, tmp_path / "b.mlc", "--shape", SHAPE, "--unpad=auto")
     assert (tmp_path / "a.mlc").read_bytes() == (tmp_path / "b.mlc").read_bytes()
 
 
@@ -146,12 +136,12 @@ def test_auto(tools, checkpoint, tmp_path):
     ("--unpad=-5", "'-5' is no number of tokens"),
     ("--unpad=99999999999999999999", "'99999999999999999999' is no number of tokens"),
 ])
-def test_wrong_values(tools, checkpoint, tmp_path, option, says):
-    tools.refuse(tmp_path, "mlc-opt", checkpoint, "--shape", SHAPE, option, "-o", tmp_path / "m.mlc", says=[says])
+def test_wrong_values(tools, bert_checkpoint, tmp_path, option, says):
+    tools.refuse(tmp_path, "mlc-opt", bert_checkpoint, "--shape", SHAPE, option, "-o", tmp_path / "m.mlc", says=[says])
 
 
-def test_given_twice(tools, checkpoint, tmp_path):
-    tools.refuse(tmp_path, "mlc-opt", checkpoint, "--shape", SHAPE, "--unpad", "--unpad=5", "-o", tmp_path / "m.mlc",
+def test_given_twice(tools, bert_checkpoint, tmp_path):
+    tools.refuse(tmp_path, "mlc-opt", bert_checkpoint, "--shape", SHAPE, "--unpad", "--unpad=5", "-o", tmp_path / "m.mlc",
                  says=["--unpad is given 2 times; give it once"])
 
 

@@ -1,5 +1,6 @@
 #include "tools/mlc-bench/Laboratory.h"
 
+#include "support/LastLevelCache.h"
 #include "tools/common/Inspect.h"
 #include "tools/common/Main.h"
 #include "tools/mlc-bench/Compiler.h"

@@ -1,11 +1,11 @@
 #include "tools/mlc-bench/Peaks.h"
 
+#include "support/LastLevelCache.h"
 #include "tools/mlc-bench/PeakLoops.h"
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstring>
-#include <fstream>
 #include <functional>
 #include <memory>
 #include <thread>
@@ -68,17 +68,6 @@ uint64_t readAll(const uint64_t *data, size_t count) {
 }
 
 } // namespace
-
-uint64_t lastLevelCacheBytes() {
-  // Not sysconf(): in virtual machines it multiplies by CPUs that are not there.
-  uint64_t largest = 0, kib;
-  for (int index = 0; index < 8; ++index) {
-    std::ifstream file("/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index) + "/size"); // "32768K"
-    if (file >> kib)
-      largest = std::max(largest, kib << 10);
-  }
-  return largest ? largest : uint64_t(32) << 20;
-}
 
 double Peaks::ofArithmetic(const std::string &elementType) const {
   if (elementType == "bf16" && bf16 > 0)

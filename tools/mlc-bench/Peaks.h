@@ -24,9 +24,6 @@ struct Peaks {
 // Takes about a tenth of a second and 128 MiB or more, more than the last-level cache holds.
 Peaks measurePeaks(uint32_t threads);
 
-// Bytes of the last-level cache, as the operating system tells; 32 MiB where it does not.
-uint64_t lastLevelCacheBytes();
-
 } // namespace mlc::tools
 
 #endif // MLC_TOOLS_BENCH_PEAKS_H
