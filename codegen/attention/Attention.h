@@ -9,6 +9,7 @@
 //      in registers at a time, adds the mask, and stores them to scratch, where they stay in the first-level cache;
 //   3. replaces the scores by exp(score - highest of the row), and sums them;
 //   4. multiplies them with the values, which are read in place, and divides by the sums.
+// By AMX the products of steps 2 and 4 are stored to scratch as they are, and go through vector registers from there.
 // With several blocks of keys the highest score, the sum and the product so far are kept in scratch and rescaled, as in
 // Milakov and Gimelshein, https://arxiv.org/abs/1805.02867, and Dao et al., https://arxiv.org/abs/2205.14135.
 // Queries, keys, values and result are found by strides: either head layout, slices of one wider tensor, and heads that
@@ -21,6 +22,7 @@
 #define MLC_CODEGEN_ATTENTION_ATTENTION_H
 
 #include "codegen/Kernel.h"
+#include "codegen/cpu/AmxProduct.h"
 #include "codegen/cpu/BodyEvaluator.h"
 #include "dialects/mlc/MlcDialect.h"
 #include <optional>
@@ -49,8 +51,11 @@ struct Attention {
 // How the work is cut. Rows of queries come in blocks of `rows` or `rows - 1`, so that all are nearly equal: the first
 // `largerBlocks` have `rows`. Of packed sequences, all have `rows`.
 struct AttentionBlocking {
-  int64_t lanes;   // floats of a vector register
-  bool dots;       // products are those of pairs of bf16; scores are scaled behind them, weights rounded in front
+  int64_t lanes; // floats of a vector register
+  bool dots;     // products are those of pairs of bf16; scores are scaled behind them, weights rounded in front
+  // Of `dots`, those by AMX: blocks of rows are as high as its tiles. The last one begins earlier where it is not full,
+  // and computes rows again, which it does not store.
+  std::optional<cpu::AmxProductShape> amx;
   int64_t rows;    // queries of a micro-kernel
   int64_t vectors; // of keys, or of a value's elements, of a micro-kernel
   int64_t rowBlocks, largerBlocks;
@@ -58,10 +63,15 @@ struct AttentionBlocking {
   int64_t keyBlock, keyBlocks;      // keys of a block, a multiple of a panel where there are several
   int64_t scoreStride;              // floats between rows of scores
   // Offsets into scratch, in bytes; the keys come first, then values where they are copied. The last three are for
-  // several blocks of keys.
+  // several blocks of keys, the very last one for AMX too.
   int64_t valuesAt, scoresAt, highestAt, sumAt, correctionAt, stateAt, productAt, scratchBytes;
+  int64_t configAt = 0; // of AMX's tiles
 
   int64_t panel() const { return vectors * lanes; }
+  int64_t keyPairs() const { // of values, with zeros behind the last key
+    int64_t pairs = (keyBlock + 1) / 2;
+    return amx ? int64_t(llvm::alignTo(pairs, amx->words)) : pairs;
+  }
   int64_t valueStride(const Attention &a) const { return llvm::alignTo(a.valueSize, lanes); } // of copied values, words
   int64_t tiles(const Attention &a) const { return a.batches * a.heads * tilesPerHead; }
 };

@@ -22,6 +22,21 @@ bool isFusedAttention(Operation *op) {
   return !isEmpty && (element.isF32() || element.isF16() || element.isBF16());
 }
 
+// Tiles for the rows of queries and the words of their elements. Few rows leave most of a tile idle.
+static std::optional<cpu::AmxProductShape> chooseAmxShape(const Attention &a, const TargetDesc &target) {
+  constexpr int64_t tileRows = 16, fewestRows = 4;
+  std::optional<int64_t> words = cpu::wordsOfAmxTile(a.size / 2);
+  if (!target.has("amx_tile") || !target.has("amx_bf16") || !words || a.queries < fewestRows)
+    return std::nullopt;
+  cpu::AmxProductShape shape{0, *words, a.queries > tileRows ? 2 : 1};
+  int64_t blocks = llvm::divideCeil(a.queries, tileRows * shape.rowTiles);
+  shape.rows = llvm::divideCeil(a.queries, blocks * shape.rowTiles);
+  // Two tiles of rows are in the matrix together.
+  if (shape.rows * shape.rowTiles > a.queries)
+    shape.rows = a.queries / shape.rowTiles;
+  return shape;
+}
+
 AttentionBlocking chooseBlocking(const Attention &a, const TargetDesc &target) {
   AttentionBlocking b;
   // Accumulators, a row of keys or values, and a broadcast element: 24 + 4 + 1 of 32 registers, or 12 + 2 + 1 of 16.
@@ -31,8 +46,15 @@ AttentionBlocking chooseBlocking(const Attention &a, const TargetDesc &target) {
   b.dots = isBF16 && !a.cuSeqlens && a.size % 2 == 0 && a.query.sequence % 2 == 0 && cpu::multipliesPairsOfBF16(target);
   b.rows = std::min<int64_t>(6, a.queries);
   b.vectors = wide ? 4 : 2;
+  // Keys and values of a block take half of the second-level cache.
+  int64_t elementBytes = b.dots ? 2 : 4;
+  int64_t fitting = std::max<int64_t>(target.l2_bytes / 2 / (elementBytes * (a.size + a.valueSize)), 1);
+  if (b.dots && a.keys <= fitting)
+    b.amx = chooseAmxShape(a, target);
+  if (b.amx)
+    b.rows = b.amx->rowTiles * b.amx->rows;
   b.rowBlocks = llvm::divideCeil(a.queries, b.rows);
-  if (a.cuSeqlens) { // lengths are not known: full blocks
+  if (a.cuSeqlens || b.amx) { // full blocks
     b.largerBlocks = b.rowBlocks;
   } else {
     b.rows = llvm::divideCeil(a.queries, b.rowBlocks);
@@ -46,9 +68,6 @@ AttentionBlocking chooseBlocking(const Attention &a, const TargetDesc &target) {
     perHead *= 2;
   b.tileBlocks = llvm::divideCeil(b.rowBlocks, perHead);
   b.tilesPerHead = llvm::divideCeil(b.rowBlocks, b.tileBlocks);
-  // Keys and values of a block take half of the second-level cache.
-  int64_t elementBytes = b.dots ? 2 : 4;
-  int64_t fitting = std::max<int64_t>(target.l2_bytes / 2 / (elementBytes * (a.size + a.valueSize)), 1);
   b.keyBlocks = 1;
   b.keyBlock = a.keys;
   if (a.keys > fitting) {
@@ -62,13 +81,14 @@ AttentionBlocking chooseBlocking(const Attention &a, const TargetDesc &target) {
   int64_t at = llvm::alignTo(padded * a.size * elementBytes, 64);
   auto place = [&](int64_t floats) { return std::exchange(at, at + int64_t(llvm::alignTo(floats * 4, 64))); };
   int64_t tileRows = b.keyBlocks > 1 ? b.tileBlocks * b.rows : 0;
-  b.valuesAt = place(b.dots ? llvm::divideCeil(b.keyBlock, 2) * b.valueStride(a) : 0);
+  b.valuesAt = place(b.dots ? b.keyPairs() * b.valueStride(a) : 0);
   b.scoresAt = place(b.rows * b.scoreStride);
   b.highestAt = place(b.rows * b.lanes);
   b.sumAt = place(std::max(b.rows, tileRows));
   b.correctionAt = place(b.rows);
   b.stateAt = place(tileRows);
-  b.productAt = place(tileRows * int64_t(llvm::alignTo(a.valueSize, b.lanes)));
+  b.productAt = place((b.amx ? b.rows : tileRows) * int64_t(llvm::alignTo(a.valueSize, b.lanes)));
+  b.configAt = place(b.amx ? cpu::AmxTiles::configBytes / 4 : 0);
   b.scratchBytes = at;
   return b;
 }
@@ -91,7 +111,10 @@ private:
     AttentionBlocking blocking = chooseBlocking(*attention, target);
     emitted.schedule =
         llvm::formatv("{0}x{1}{2}, {3}{4} queries a tile, {5} x {6} keys", blocking.rows, blocking.panel(),
-                      blocking.dots ? " of pairs" : "", attention->cuSeqlens ? "up to " : "",
+                      blocking.amx    ? " by AMX"
+                      : blocking.dots ? " of pairs"
+                                      : "",
+                      attention->cuSeqlens ? "up to " : "",
                       std::min(blocking.tileBlocks * blocking.rows, attention->queries), blocking.keyBlocks,
                       blocking.keyBlock)
             .str();
@@ -115,12 +138,17 @@ private:
         auto code = [&](int code) { return arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(code)); };
         frame.status = arith::SelectOp::create(b, loc, right, code(MLC_KERNEL_OK), code(MLC_KERNEL_INDEX_OUT_OF_RANGE));
       }
+      cpu::AmxTiles tiles(b, loc);
+      if (blocking.amx)
+        configure(tiles, *blocking.amx, e.element(frame.scratch, b.getI8Type(), e.constant(blocking.configAt)));
       bool ok = true;
       scf::ForOp::create(b, loc, frame.begin, end, e.constant(1), ValueRange{},
                          [&](OpBuilder &, Location, Value tile, ValueRange) {
                            ok = emitAttentionTile(e, *attention, blocking, output, frame.scratch, tile);
                            scf::YieldOp::create(b, loc);
                          });
+      if (blocking.amx)
+        tiles.release();
       return ok;
     });
   }

@@ -118,6 +118,8 @@ private:
       copyValues();
     if (a.cuSeqlens)
       return packedRows();
+    if (t.amx)
+      return amxRows();
     bool allLarger = t.largerBlocks == t.rowBlocks;
     Value larger = allLarger ? lastBlock : minimum(lastBlock, t.largerBlocks, t.rowBlocks);
     loop(firstBlock, larger, 1, {}, [&](Value block, ValueRange) {
@@ -152,6 +154,69 @@ private:
     Value done = arith::MinSIOp::create(b, loc, e.add(firstRow, e.mul(blocks, t.rows)), endRow);
     loop(done, endRow, 1, {}, [&](Value row, ValueRange) {
       rowBlock(row, 1);
+      return Values();
+    });
+  }
+
+  // Blocks of whole tiles.
+  void amxRows() {
+    loop(firstBlock, lastBlock, 1, {}, [&](Value block, ValueRange) {
+      Value wanted = e.mul(block, t.rows), row = minimum(wanted, a.queries - t.rows, (t.rowBlocks - 1) * t.rows);
+      amxRowBlock(row, arith::SubIOp::create(b, loc, wanted, row));
+      return Values();
+    });
+  }
+
+  // The rows below `known` are another block's.
+  void amxRowBlock(Value row, Value known) {
+    constexpr int64_t wordBytes = 4;
+    cpu::AmxMatrix scores{region(t.scoresAt), wordBytes * t.scoreStride};
+    cpu::AmxMatrix queries{e.element(query, outside, e.mul(row, a.query.sequence)), wordBytes / 2 * a.query.sequence};
+    int64_t steps = a.size / 2 / t.amx->words, keyTiles = llvm::divideCeil(a.keys, t.lanes);
+    emitAmxProduct(e, *t.amx, queries,
+                   {{scratch, wordBytes * t.panel()}, t.vectors, wordBytes * a.size / 2 * t.panel()}, scores, steps,
+                   keyTiles);
+    loop(e.constant(0), e.constant(t.rows), 1, {}, [&](Value i, ValueRange) {
+      Value line = at(region(t.scoresAt), e.mul(i, t.scoreStride));
+      Value highest =
+          overPanels(keys, a.keys, lowest(), [&](Value panel, int64_t vectors, Value inside, ValueRange so) {
+            Value highest = so[0];
+            for (int64_t j = 0; j < vectors; ++j) {
+              Value place = at(line, e.add(panel, j * t.lanes));
+              Value position = e.add(panel, j * t.lanes), mask = j + 1 == vectors ? inside : Value();
+              Value score = finished(load(place), e.add(row, i), position, mask, {});
+              store(score, place);
+              highest = higher(score, highest);
+            }
+            return Values{highest};
+          })[0];
+      store(highest, at(region(t.highestAt), e.mul(i, t.lanes)));
+      softmax(i);
+      // Weights of keys that are there for whole tiles alone.
+      Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(VectorType::get({t.lanes}, b.getI16Type())));
+      for (int64_t key = keyTiles * t.lanes; key < 2 * t.keyPairs(); key += t.lanes)
+        storeAs(outside, zero, e.element(line, outside, e.constant(key)), {});
+      return Values();
+    });
+    cpu::AmxMatrix product{region(t.productAt), wordBytes * productStride()};
+    emitAmxProduct(e, *t.amx, scores, {{region(t.valuesAt), wordBytes * t.valueStride(a)}, productStride(), 0}, product,
+                   t.keyPairs() / t.amx->words, productStride() / t.lanes);
+    loop(known, e.constant(t.rows), 1, {}, [&](Value i, ValueRange) {
+      writeRow(at(product.first, e.mul(i, productStride())), i, e.add(row, i));
+      return Values();
+    });
+  }
+
+  // Row `row` of the result: of the products at `from`, divided by the sum of weights i.
+  void writeRow(Value from, Value i, Value row) {
+    Value inverse = inverseOfSum(i);
+    Value to = e.element(result, outside, e.mul(row, a.result.sequence));
+    overPanels(e.constant(a.valueSize), a.valueSize, {}, [&](Value column, int64_t vectors, Value inside, ValueRange) {
+      for (int64_t j = 0; j < vectors; ++j) {
+        Value offset = e.add(column, j * t.lanes);
+        write(mul(load(at(from, offset)), inverse), e.element(to, outside, offset),
+              j + 1 == vectors ? inside : Value());
+      }
       return Values();
     });
   }
@@ -218,6 +283,12 @@ private:
       pairs(pair, true);
       return Values();
     });
+    if (t.amx) // pairs that are there for whole tiles alone
+      loop(e.constant((a.keys + 1) / 2), e.constant(t.keyPairs()), 1, {}, [&](Value pair, ValueRange) {
+        for (int64_t d = 0; d < t.valueStride(a); d += t.lanes)
+          store(number(0), at(region(t.valuesAt), e.add(e.mul(pair, t.valueStride(a)), d)));
+        return Values();
+      });
     if (a.keys % 2) // blocks of keys are even, but for the last
       loop(e.div(keys, 2), e.div(e.add(keys, 1), 2), 1, {}, [&](Value pair, ValueRange) {
         pairs(pair, false);
@@ -285,22 +356,25 @@ private:
       Value inside = j + 1 == vectors ? lastInside : Value();
       Value shared = a.mask && !maskVariesByQuery() ? maskAt(e.constant(0), position, inside) : Value();
       for (int64_t i = 0; i < rows; ++i) {
-        Value score = acc[i * vectors + j];
-        if (t.dots)
-          score = mul(score, number(a.scale));
-        if (a.mask)
-          score = plus(score, shared ? shared : maskAt(e.add(row, i), position, inside));
-        if (a.causal) {
-          Value visible = arith::SubIOp::create(b, loc, e.add(row, i + 1), position);
-          score = plus(score, select(e.maskOfFirst(visible), number(0), lowest()));
-        }
-        if (inside)
-          score = select(inside, score, lowest());
+        Value score = finished(acc[i * vectors + j], e.add(row, i), position, inside, shared);
         store(score, at(target, i * t.scoreStride + j * t.lanes));
         highest[i] = higher(score, highest[i]);
       }
     }
     return highest;
+  }
+
+  // The score of a query's product with the keys from `position` on; `shared`: the mask of all queries, or null.
+  Value finished(Value score, Value row, Value position, Value inside, Value shared) {
+    if (t.dots)
+      score = mul(score, number(a.scale));
+    if (a.mask)
+      score = plus(score, shared ? shared : maskAt(row, position, inside));
+    if (a.causal) {
+      Value visible = arith::SubIOp::create(b, loc, e.add(row, 1), position);
+      score = plus(score, select(e.maskOfFirst(visible), number(0), lowest()));
+    }
+    return inside ? select(inside, score, lowest()) : score;
   }
 
   bool maskVariesByQuery() const { return maskShape.size() >= 2 && maskShape[maskShape.size() - 2] != 1; }
@@ -424,18 +498,7 @@ private:
   void divideBySums() {
     Value rows = arith::SubIOp::create(b, loc, endRow, firstRow);
     loop(e.constant(0), rows, 1, {}, [&](Value i, ValueRange) {
-      Value inverse = inverseOfSum(i);
-      Value from = at(region(t.productAt), e.mul(i, productStride()));
-      Value to = e.element(result, outside, e.mul(e.add(firstRow, i), a.result.sequence));
-      overPanels(e.constant(a.valueSize), a.valueSize, {},
-                 [&](Value column, int64_t vectors, Value inside, ValueRange) {
-                   for (int64_t j = 0; j < vectors; ++j) {
-                     Value offset = e.add(column, j * t.lanes);
-                     write(mul(load(at(from, offset)), inverse), e.element(to, outside, offset),
-                           j + 1 == vectors ? inside : Value());
-                   }
-                   return Values();
-                 });
+      writeRow(at(region(t.productAt), e.mul(i, productStride())), i, e.add(firstRow, i));
       return Values();
     });
   }

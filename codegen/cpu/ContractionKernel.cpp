@@ -1,4 +1,5 @@
 #include "codegen/cpu/ContractionKernel.h"
+#include "codegen/cpu/AmxKernel.h"
 #include "codegen/cpu/Epilogue.h"
 #include "codegen/cpu/MicroKernel.h"
 
@@ -204,31 +205,49 @@ private:
   bool ok = true;
 };
 
-// The one that the kernel asks for; nothing where there is none of the name.
-std::optional<Blocking> blockingOf(func::FuncOp kernel, const Contraction &contraction, const TargetDesc &target,
-                                   bool sumsInScratch) {
+// The one that the kernel asks for, or `first`, where it asks for none; nothing where there is none of the name.
+template <typename Plan>
+std::optional<Plan> planOf(func::FuncOp kernel, const Plan &first, llvm::function_ref<std::vector<Plan>()> candidates) {
   auto wanted = kernel->getAttrOfType<StringAttr>(kScheduleAttr);
   if (!wanted)
-    return chooseBlocking(contraction, target, sumsInScratch);
-  for (const Blocking &blocking : candidateBlockings(contraction, target, sumsInScratch))
-    if (nameOf(blocking) == wanted.getValue())
-      return blocking;
+    return first;
+  for (const Plan &plan : candidates())
+    if (nameOf(plan) == wanted.getValue())
+      return plan;
   return std::nullopt;
+}
+
+std::vector<std::string> namesOf(const auto &plans) {
+  std::vector<std::string> names;
+  for (const auto &plan : plans)
+    names.push_back(nameOf(plan));
+  return names;
 }
 
 } // namespace
 
 std::vector<std::string> schedulesOf(func::FuncOp kernel, const Contraction &contraction, const TargetDesc &target) {
-  std::vector<std::string> names;
-  for (const Blocking &blocking : candidateBlockings(contraction, target, Epilogue(kernel, contraction).isLong()))
-    names.push_back(nameOf(blocking));
-  return names;
+  if (std::vector<AmxBlocking> plans = candidateAmxBlockings(contraction, target); !plans.empty())
+    return namesOf(plans);
+  return namesOf(candidateBlockings(contraction, target, Epilogue(kernel, contraction).isLong()));
 }
 
 bool emitContraction(OpBuilder &builder, func::FuncOp kernel, const Contraction &contraction, const TargetDesc &target,
                      const KernelFrame &frame, EmittedKernel &emitted) {
   Epilogue epilogue(kernel, contraction);
-  std::optional<Blocking> chosen = blockingOf(kernel, contraction, target, epilogue.isLong());
+  if (std::optional<AmxBlocking> amx = chooseAmxBlocking(contraction, target)) {
+    amx = planOf<AmxBlocking>(kernel, *amx, [&] { return candidateAmxBlockings(contraction, target); });
+    if (!amx)
+      return false;
+    emitted.tiles = amx->tiles;
+    emitted.scratch_bytes = amx->scratchBytes;
+    emitted.schedule = nameOf(*amx);
+    return emitAmxContraction(builder, kernel, contraction, target, *amx, epilogue, frame);
+  }
+  bool sumsInScratch = epilogue.isLong();
+  std::optional<Blocking> chosen = planOf<Blocking>(kernel, chooseBlocking(contraction, target, sumsInScratch), [&] {
+    return candidateBlockings(contraction, target, sumsInScratch);
+  });
   if (!chosen)
     return false;
   const Blocking &blocking = *chosen;

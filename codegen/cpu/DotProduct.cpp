@@ -29,6 +29,21 @@ Dot dotInstruction(const Contraction &c, const TargetDesc &target) {
   return Dot::None;
 }
 
+StringRef amxInstruction(const Contraction &c, const TargetDesc &target) {
+  if (!target.has("amx_tile") || target.vector_bytes != 64)
+    return {};
+  auto holds = [&](auto is) { return is(c.lhs.type.getElementType()) && is(c.rhs.type.getElementType()); };
+  linalg::GenericOp op = c.op;
+  Type sums = getElementTypeOrSelf(op.getResult(0));
+  if (c.interleave == 2 && holds([](Type type) { return type.isBF16(); }) && sums.isF32() && target.has("amx_bf16"))
+    return "llvm.x86.tdpbf16ps";
+  if (c.interleave != 4 || !holds([](Type type) { return type.isInteger(8); }) || !sums.isInteger(32) ||
+      !target.has("amx_int8"))
+    return {};
+  bool left = isUnsigned(op, c.swapped ? 1 : 0), right = isUnsigned(op, c.swapped ? 0 : 1);
+  return left ? right ? "llvm.x86.tdpbuud" : "llvm.x86.tdpbusd" : right ? "llvm.x86.tdpbsud" : "llvm.x86.tdpbssd";
+}
+
 // Words of four bytes as two words of pairs of i16: bytes 0 and 2, bytes 1 and 3.
 static SmallVector<Value> pairsOfWords(BodyEvaluator &e, Value words, bool isUnsigned) {
   OpBuilder &b = e.b;

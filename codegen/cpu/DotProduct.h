@@ -12,6 +12,9 @@ bool multipliesPairsOfBF16(const TargetDesc &target);
 // The instruction of `target` that multiplies and adds the contraction's words.
 Dot dotInstruction(const Contraction &contraction, const TargetDesc &target);
 
+// The AMX instruction of `target` that multiplies tiles of the contraction's words, by its name in LLVM; empty: none.
+llvm::StringRef amxInstruction(const Contraction &contraction, const TargetDesc &target);
+
 // A vector of words as a vector for each of their elements; an instruction takes one whole.
 llvm::SmallVector<mlir::Value> partsOfWords(BodyEvaluator &evaluator, const Contraction &contraction,
                                             const ContractionOperand &operand, mlir::Value words);

@@ -34,6 +34,32 @@ MLC_PEAK_LOOP(dot_bf16, "avx512f,avx512bf16", __m512, _mm512_setzero_ps(),
 MLC_PEAK_LOOP(dot_int8, "avx512f,avx512vnni", __m512i, _mm512_setzero_si512(), _mm512_dpbusd_epi32(one, x, y))
 #undef MLC_PEAK_LOOP
 
+// Tiles of zeros; four of sums are as many as a product's latency asks for (52 cycles, one in 16).
+constexpr unsigned kTileProducts = 4;
+
+struct alignas(64) TileConfig {
+  uint8_t palette = 1, startRow = 0, reserved[14] = {};
+  uint16_t rowBytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+
+#define MLC_TILE_LOOP(name, features, product)                                                                         \
+  [[gnu::target(features)]] void name(uint64_t rounds) {                                                               \
+    const TileConfig config;                                                                                           \
+    _tile_loadconfig(&config);                                                                                         \
+    for (uint64_t round = 0; round < rounds; ++round) {                                                                \
+      product(0, 4, 6);                                                                                                \
+      product(1, 4, 7);                                                                                                \
+      product(2, 5, 6);                                                                                                \
+      product(3, 5, 7);                                                                                                \
+    }                                                                                                                  \
+    _tile_release();                                                                                                   \
+  }
+
+MLC_TILE_LOOP(tiles_bf16, "amx-tile,amx-bf16", _tile_dpbf16ps)
+MLC_TILE_LOOP(tiles_int8, "amx-tile,amx-int8", _tile_dpbusd)
+#undef MLC_TILE_LOOP
+
 } // namespace
 
 PeakLoop f32Loop() {
@@ -44,9 +70,17 @@ PeakLoop f32Loop() {
   return {};
 }
 
-PeakLoop bf16Loop() { return mlc_cpu_has_feature("avx512_bf16") ? PeakLoop{dot_bf16, kChains * 32 * 2} : PeakLoop{}; }
+PeakLoop bf16Loop() {
+  if (mlc_cpu_has_feature("amx_bf16"))
+    return {tiles_bf16, kTileProducts * 16 * 16 * 32 * 2};
+  return mlc_cpu_has_feature("avx512_bf16") ? PeakLoop{dot_bf16, kChains * 32 * 2} : PeakLoop{};
+}
 
-PeakLoop int8Loop() { return mlc_cpu_has_feature("avx512_vnni") ? PeakLoop{dot_int8, kChains * 64 * 2} : PeakLoop{}; }
+PeakLoop int8Loop() {
+  if (mlc_cpu_has_feature("amx_int8"))
+    return {tiles_int8, kTileProducts * 16 * 16 * 64 * 2};
+  return mlc_cpu_has_feature("avx512_vnni") ? PeakLoop{dot_int8, kChains * 64 * 2} : PeakLoop{};
+}
 #else
 PeakLoop f32Loop() { return {}; }
 PeakLoop bf16Loop() { return {}; }

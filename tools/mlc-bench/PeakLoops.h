@@ -1,4 +1,4 @@
-// Loops that keep one core's vector units busy and do nothing else.
+// Loops that keep one core's vector or tile units busy and do nothing else.
 #ifndef MLC_TOOLS_BENCH_PEAKLOOPS_H
 #define MLC_TOOLS_BENCH_PEAKLOOPS_H
 
