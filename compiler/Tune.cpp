@@ -1,11 +1,11 @@
 #include "compiler/Tune.h"
 
+#include "codegen/target/Target.h"
 #include "codegen/tune/Tuner.h"
 #include "compiler/Input.h"
 #include "compiler/Schedules.h"
 #include "support/FileWriter.h"
 
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/TargetParser/Host.h"
 
 #include <cmath>
@@ -14,16 +14,6 @@ using namespace mlir;
 
 namespace mlc {
 namespace {
-
-// Features of the target that this machine lacks, with commas.
-std::string missingFeatures(const codegen::TargetDesc &target) {
-  llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
-  std::vector<std::string> missing;
-  for (StringRef feature : llvm::split(target.features, ','))
-    if (feature.consume_front("+") && !host.lookup(feature))
-      missing.push_back(feature.str());
-  return llvm::join(missing, ", ");
-}
 
 // For --timing.
 std::string noteOf(const Compilation &c) {
@@ -79,7 +69,7 @@ LogicalResult tuneKernels(Compilation &c) {
     return success();
   for (TargetCode &code : c.codes) {
     code.choices = codegen::choicesOf(*code.schedule, code.target);
-    if (std::string missing = missingFeatures(code.target); request->seconds > 0 && !missing.empty())
+    if (std::string missing = codegen::missingFeatures(code.target); request->seconds > 0 && !missing.empty())
       return fail(c.context, "--tune measures on this machine, which cannot run code for the target '" +
                                  code.target.name + "': it lacks " + missing +
                                  ". Tune on one that has it, with --export-schedules=FILE, and give --schedules=FILE "

@@ -1,4 +1,5 @@
 #include "codegen/target/Target.h"
+#include "mlc/runtime.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/TargetParser/Host.h"
 #include <cpuid.h>
@@ -77,8 +78,7 @@ bool isIntel() {
 }
 
 llvm::Expected<TargetDesc> native() {
-  llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
-  auto has = [&](const Feature &feature) { return host.lookup(feature.llvmName); };
+  auto has = [](const Feature &feature) { return mlc_cpu_has_feature(feature.cpuinfoName.data()) != 0; };
   for (const Feature &feature : kLevel3)
     if (!has(feature))
       return llvm::createStringError("target 'native': this machine lacks '%s'; code for x86-64-v3 is the least that "
@@ -113,6 +113,15 @@ llvm::Expected<TargetDesc> resolveTarget(llvm::StringRef name) {
   if (name == "native")
     return native();
   return llvm::createStringError("unknown target '" + name + "'; known are " + llvm::join(knownTargets(), ", "));
+}
+
+std::string missingFeatures(const TargetDesc &target) {
+  llvm::SmallVector<llvm::StringRef> names, missing;
+  llvm::StringRef(target.features).split(names, ','); // "+avx2"
+  for (auto [name, cpuinfoName] : llvm::zip_equal(names, target.required_features))
+    if (!mlc_cpu_has_feature(cpuinfoName.c_str()))
+      missing.push_back(name.drop_front());
+  return llvm::join(missing, ", ");
 }
 
 std::string describe(const TargetDesc &target) {

@@ -62,9 +62,14 @@ const char *text(const flatbuffers::String *string) { return string ? string->c_
 std::string missingFeatures(const program::Target &target) {
   std::string missing;
   if (target.required_features())
-    for (const flatbuffers::String *feature : *target.required_features())
-      if (!cpuHasFeature(feature->string_view()))
-        missing += (missing.empty() ? "" : ", ") + feature->str();
+    for (const flatbuffers::String *feature : *target.required_features()) {
+      CpuSupport support = cpuSupport(feature->string_view());
+      if (support == CpuSupport::usable)
+        continue;
+      missing += (missing.empty() ? "" : ", ") + feature->str();
+      if (support == CpuSupport::refused)
+        missing += " (the kernel refused the state of its tiles)";
+    }
   return missing;
 }
 

@@ -4,6 +4,10 @@
 
 #include <cpuid.h>
 #include <cstdint>
+#include <dlfcn.h>
+
+// libc has it, but no header does.
+extern "C" int arch_prctl(int code, unsigned long address);
 
 namespace mlc::runtime {
 namespace {
@@ -67,19 +71,42 @@ uint64_t enabledStates() {
   return uint64_t(high) << 32 | low;
 }
 
+bool cpuHas(const Feature &feature) {
+  uint32_t registers[4];
+  if (!__get_cpuid_count(feature.leaf, feature.subleaf, &registers[eax], &registers[ebx], &registers[ecx],
+                         &registers[edx]))
+    return false;
+  return (registers[feature.reg] >> feature.bit & 1) && (enabledStates() & feature.state) == feature.state;
+}
+
+// An emulator that lies in the process (LD_PRELOAD) executes what the CPU does not, and cannot change what CPUID says.
+// It says so by this function of its own; no process without one has it.
+bool isEmulated(const Feature &feature) {
+  using EmulatedFn = bool (*)(const char *);
+  static const auto emulated = reinterpret_cast<EmulatedFn>(dlsym(RTLD_DEFAULT, "mlc_emulated_cpu_feature"));
+  return emulated && emulated(feature.name);
+}
+
+// Linux gives the state of AMX's tiles, 8 KB a thread, to processes that ask for it, and then to all of their threads
+// (Documentation/arch/x86/xstate.rst).
+bool getTiles() {
+  constexpr int requestPermission = 0x1023; // ARCH_REQ_XCOMP_PERM
+  constexpr unsigned long tileData = 18;    // XFEATURE_XTILE_DATA
+  static const bool isGranted = arch_prctl(requestPermission, tileData) == 0;
+  return isGranted;
+}
+
 } // namespace
 
-bool cpuHasFeature(std::string_view name) {
+CpuSupport cpuSupport(std::string_view name) {
   for (const Feature &feature : features) {
     if (name != feature.name)
       continue;
-    uint32_t registers[4];
-    if (!__get_cpuid_count(feature.leaf, feature.subleaf, &registers[eax], &registers[ebx], &registers[ecx],
-                           &registers[edx]))
-      return false;
-    return (registers[feature.reg] >> feature.bit & 1) && (enabledStates() & feature.state) == feature.state;
+    if (!cpuHas(feature) && !isEmulated(feature))
+      return CpuSupport::absent;
+    return feature.state != amx || getTiles() ? CpuSupport::usable : CpuSupport::refused;
   }
-  return false;
+  return CpuSupport::absent;
 }
 
 } // namespace mlc::runtime

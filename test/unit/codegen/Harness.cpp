@@ -14,9 +14,7 @@
 
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/TargetParser/Host.h"
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -26,13 +24,9 @@
 namespace mlc::codegen::test {
 
 std::vector<std::string> runnableTargets(const std::vector<std::string> &more) {
-  llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
   std::vector<std::string> targets{"x86-64-v3", "x86-64-v4"};
   targets.insert(targets.end(), more.begin(), more.end());
-  llvm::erase_if(targets, [&](const std::string &name) {
-    std::string features = targetOf(name).features; // "+avx2,+fma"
-    return !llvm::all_of(llvm::split(features, ','), [&](llvm::StringRef f) { return host.lookup(f.drop_front()); });
-  });
+  llvm::erase_if(targets, [](const std::string &name) { return !missingFeatures(targetOf(name)).empty(); });
   return targets;
 }
 
