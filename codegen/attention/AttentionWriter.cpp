@@ -169,6 +169,7 @@ private:
 
   // The rows below `known` are another block's.
   void amxRowBlock(Value row, Value known) {
+    localRow = arith::SubIOp::create(b, loc, row, firstRow);
     constexpr int64_t wordBytes = 4;
     cpu::AmxMatrix scores{region(t.scoresAt), wordBytes * t.scoreStride};
     cpu::AmxMatrix queries{e.element(query, outside, e.mul(row, a.query.sequence)), wordBytes / 2 * a.query.sequence};

@@ -14,7 +14,7 @@ CheckOptions options(double tolerance) {
   CheckOptions result;
   result.tolerance = tolerance;
   result.subnormals = false; // are 0 to the instruction
-  result.moreTargets = {"x86-64-v4+avx512bf16"};
+  result.moreTargets = {"x86-64-v4+avx512bf16", "x86-64-v4+avx512bf16+amx-tile+amx-bf16"};
   return result;
 }
 
@@ -33,9 +33,9 @@ void checkMatmul(int64_t m, int64_t n, int64_t k, bool wide) {
 }
 
 TEST(DotProduct, MatmulOfOddShapes) {
-  const int64_t shapes[][3] = {{1, 1, 2},     {1, 768, 64}, {3, 15, 6},    {7, 16, 300}, {8, 17, 4},
-                               {9, 100, 2},   {128, 1, 30}, {12, 65, 10},  {17, 49, 6},  {6, 64, 128},
-                               {13, 130, 22}, {1, 16, 2},   {5, 48, 1030}, {2, 33, 770}};
+  const int64_t shapes[][3] = {{1, 1, 2},     {1, 768, 64}, {3, 15, 6},   {7, 16, 300},  {8, 17, 4},    {9, 100, 2},
+                               {128, 1, 30},  {12, 65, 10}, {17, 49, 6},  {6, 64, 128},  {13, 130, 22}, {1, 16, 2},
+                               {5, 48, 1030}, {2, 33, 770}, {33, 40, 96}, {100, 70, 48}, {47, 80, 1600}};
   for (auto [m, n, k] : shapes)
     for (bool wide : {true, false})
       checkMatmul(m, n, k, wide);

@@ -14,15 +14,16 @@ CheckOptions exact() {
   CheckOptions result;
   result.tolerance = 0;
   result.bound = 256; // all elements of 8 bits, the extreme ones among them
-  result.moreTargets = {"x86-64-v4+avx512vnni"};
+  result.moreTargets = {"x86-64-v4+avx512vnni", "x86-64-v4+avx512vnni+amx-tile+amx-int8"};
   return result;
 }
 
 TEST(IntegerProduct, MatmulOfOddShapes) {
-  const int64_t shapes[][3] = {{1, 1, 4},   {1, 768, 64}, {3, 15, 12}, {7, 16, 300},  {8, 17, 8},   {9, 100, 4},
-                               {17, 49, 8}, {6, 64, 256}, {128, 1, 4}, {13, 130, 20}, {5, 48, 1028}};
+  const int64_t shapes[][3] = {{1, 1, 4},     {1, 768, 64}, {3, 15, 12},   {7, 16, 300},  {8, 17, 8},
+                               {9, 100, 4},   {17, 49, 8},  {6, 64, 256},  {128, 1, 4},   {13, 130, 20},
+                               {5, 48, 1028}, {33, 40, 64}, {100, 70, 96}, {47, 80, 3200}};
   for (auto [m, n, k] : shapes)
-    for (const char *types : {"ui8,i8", "i8,i8", "i8,ui8"}) {
+    for (const char *types : {"ui8,i8", "i8,i8", "i8,ui8", "ui8,ui8"}) {
       auto [left, right] = llvm::StringRef(types).split(',');
       auto lhs = llvm::formatv("tensor<{0}x{1}x{2}>", m, k, left).str();
       auto rhs = llvm::formatv("tensor<{0}x{1}x16x4x{2}>", (n + 15) / 16, k / 4, right).str();

@@ -53,11 +53,15 @@ TEST(Schedules, PlainProducts) {
 TEST(Schedules, Convolutions) {
   for (const std::string &text : packedConvolutions("bf16", "bf16", "f32", 2))
     checkSchedules(*createVectorEmitter(), text,
-                   {.tolerance = 1e-4, .moreTargets = {"x86-64-v4+avx512bf16"}, .subnormals = false});
+                   {.tolerance = 1e-4,
+                    .moreTargets = {"x86-64-v4+avx512bf16", "x86-64-v4+avx512bf16+amx-tile+amx-bf16"},
+                    .subnormals = false});
   const std::vector<std::string> ofIntegers = packedConvolutions("ui8", "i8", "i32", 4);
   for (const std::string &text : llvm::ArrayRef(ofIntegers).take_front(2))
     checkSchedules(*createVectorEmitter(), text,
-                   {.tolerance = 0, .bound = 256, .moreTargets = {"x86-64-v4+avx512vnni"}});
+                   {.tolerance = 0,
+                    .bound = 256,
+                    .moreTargets = {"x86-64-v4+avx512vnni", "x86-64-v4+avx512vnni+amx-tile+amx-int8"}});
 }
 
 // One that there is not is an error with its name, and those that there are.
