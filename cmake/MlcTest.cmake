@@ -28,3 +28,10 @@ function(mlc_sanitize_test test target)
   endif()
   add_dependencies(mlc-sanitize-tests ${target})
 endfunction()
+
+# mlc_emulate_amx(TEST [VARIABLE=value ...]): TEST, of this folder, runs AMX instructions on CPUs that have none, too.
+function(mlc_emulate_amx test)
+  if(NOT MLC_SANITIZE) # sanitizers want to be loaded first
+    set_property(TEST ${test} APPEND PROPERTY ENVIRONMENT "LD_PRELOAD=$<TARGET_FILE:mlc_amx_emulator>" ${ARGN})
+  endif()
+endfunction()

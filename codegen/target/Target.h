@@ -16,8 +16,8 @@ llvm::ArrayRef<llvm::StringLiteral> knownTargets();
 
 llvm::Expected<TargetDesc> resolveTarget(llvm::StringRef name);
 
-// Features that code for the target needs and this process cannot use, with commas. One that is said to be usable is: for
-// AMX the kernel was asked. Code for a target that misses nothing may be run here.
+// Features that code for the target needs and this process cannot use, with commas. One that is said to be usable is:
+// for AMX the kernel was asked. Code for a target that misses nothing may be run here.
 std::string missingFeatures(const TargetDesc &target);
 
 // All of a description as text: equal ones, and no others, are spelled alike.

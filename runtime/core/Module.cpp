@@ -61,15 +61,17 @@ const char *text(const flatbuffers::String *string) { return string ? string->c_
 // Features of the target that this machine lacks, comma-separated.
 std::string missingFeatures(const program::Target &target) {
   std::string missing;
+  bool isRefused = false;
   if (target.required_features())
     for (const flatbuffers::String *feature : *target.required_features()) {
       CpuSupport support = cpuSupport(feature->string_view());
       if (support == CpuSupport::usable)
         continue;
       missing += (missing.empty() ? "" : ", ") + feature->str();
-      if (support == CpuSupport::refused)
-        missing += " (the kernel refused the state of its tiles)";
+      isRefused |= support == CpuSupport::refused;
     }
+  if (isRefused)
+    missing += " (it has AMX, but Linux refuses this process the state of tiles)";
   return missing;
 }
 

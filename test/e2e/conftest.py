@@ -82,6 +82,15 @@ def tools():
 
 
 @pytest.fixture
+def amx(tools, monkeypatch):
+    """Tools run AMX instructions: on the CPU, or where it has none by the emulator."""
+    emulator = tools.directory.parent / "lib/libmlc_amx_emulator.so"
+    if not emulator.exists():
+        pytest.skip("this build has no emulator of AMX")
+    monkeypatch.setenv("LD_PRELOAD", str(emulator))
+
+
+@pytest.fixture
 def make_model(tmp_path):
     """Writes an ONNX model of nodes between named inputs and outputs; returns its path."""
 

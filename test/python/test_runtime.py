@@ -113,6 +113,19 @@ def test_missing_library_says_where_it_looked():
             "ninja -C build/release), or set MLC_LIBRARY_DIR to the folder that holds it" in result.stderr)
 
 
+def test_module_for_amx(tmp_path):
+    """Where the CPU has no AMX, by the emulator; beside a handler of Python's own for the same signal."""
+    emulator = os.path.join(os.environ["MLC_LIBRARY_DIR"], "libmlc_amx_emulator.so")
+    if not os.path.exists(emulator):
+        pytest.skip("this build has no emulator of AMX")
+    subprocess.run([os.environ["MLC_WRITE_EXAMPLE"], tmp_path / "m.mlc", "amx_tile"], check=True)
+    code = ("import mlc_compiler as m, numpy as np; "
+            "print(m.load('m.mlc')(x=np.ones(8, np.float32), ids=np.array([0, 15, 7, 1]))['z'])")
+    done = subprocess.run([sys.executable, "-X", "faulthandler", "-c", code], cwd=tmp_path, capture_output=True, text=True,
+                          env=dict(os.environ, LD_PRELOAD=emulator))
+    assert done.returncode == 0 and "7.5" in done.stdout, done.stderr
+
+
 def test_cannot_be_copied_or_pickled(path):
     module = mlc.load(path, threads=1)
     for duplicate in (copy.copy, copy.deepcopy, pickle.dumps):

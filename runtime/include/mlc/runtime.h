@@ -57,8 +57,9 @@ MLC_API const char *mlc_last_error(void);
 MLC_API const char *mlc_runtime_version(void);
 
 /* Whether this process can use a CPU feature, by its name in Linux's /proc/cpuinfo; 0 for names that are not known.
- * Linux gives AMX to processes that ask for it. This function asks when it is called for amx_tile, amx_bf16 or amx_int8,
- * and so does loading a module with a target that requires one of them; frames of signals grow by 8 KB from then on. */
+ * Linux gives AMX to processes that ask for it. This function asks when it is called for amx_tile, amx_bf16 or
+ * amx_int8, and so does loading a module with a target that requires one of them; frames of signals grow by 8 KB from
+ * then on. */
 MLC_API int mlc_cpu_has_feature(const char *name);
 
 /* Nothing is logged as INFO today. */

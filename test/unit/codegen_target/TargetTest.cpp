@@ -62,6 +62,14 @@ TEST(Target, NativeIsExplicit) {
   EXPECT_FALSE(target->required_features.empty());
 }
 
+TEST(Target, MissingFeatures) {
+  EXPECT_EQ(missingFeatures(llvm::cantFail(resolveTarget("native"))), "");
+  TargetDesc target;
+  target.features = "+avx1024,+avx2,+quantum-tile";
+  target.required_features = {"avx1024", "avx2", "quantum_tile"};
+  EXPECT_EQ(missingFeatures(target), "avx1024, quantum-tile");
+}
+
 TEST(MachineCode, NeedsNothingAndRuns) {
   llvm::LLVMContext contexts[2];
   std::vector<EmittedKernel> kernels;
