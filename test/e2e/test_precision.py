@@ -57,10 +57,17 @@ def has_no_dots():
         return "avx512_bf16" not in info.read()
 
 
-TARGETS = ["x86-64-v3", pytest.param("x86-64-v4+avx512bf16", marks=pytest.mark.skipif(has_no_dots(), reason="no AVX-512-BF16"))]
+HAS_DOTS = pytest.mark.skipif(has_no_dots(), reason="no AVX-512-BF16")
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.fixture(params=["x86-64-v3", pytest.param("x86-64-v4+avx512bf16", marks=HAS_DOTS),
+                        pytest.param("x86-64-v4+avx512bf16+amx-tile+amx-bf16", marks=HAS_DOTS)])
+def target(request):
+    if "amx" in request.param:
+        request.getfixturevalue("amx")
+    return request.param
+
+
 def test_encoder(tools, encoder, tmp_path, target):
     rng = np.random.default_rng(0)
     mask = np.ones((2, 13), np.int64)
@@ -83,7 +90,6 @@ def test_beside_other_options(tools, encoder, tmp_path, option):
     assert 0 < rel_l2(outputs[1], outputs[0]) < 0.02
 
 
-@pytest.mark.parametrize("target", TARGETS)
 def test_network(tools, network, tmp_path, target):
     inputs = {"x": np.random.default_rng(1).normal(size=(2, 3, 45, 38)).astype(np.float32)}
     check(tools, network, "n=2", inputs, tmp_path, 0.02, target)
