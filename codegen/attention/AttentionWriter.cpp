@@ -1,6 +1,5 @@
 // One tile of an attention kernel, as vector code. See Attention.h for its structure.
-#include "codegen/attention/TileBuilder.h"
-#include "codegen/cpu/TransposeSquare.h"
+#include "codegen/attention/KeyBlock.h"
 
 using namespace mlir;
 
@@ -10,11 +9,11 @@ namespace {
 using cpu::BodyEvaluator;
 using cpu::Coord;
 
-class AttentionWriter : TileBuilder {
+class AttentionWriter : KeyBlock {
 public:
   AttentionWriter(BodyEvaluator &evaluator, const Attention &attention, const AttentionBlocking &blocking, Value output,
                   Value scratch)
-      : TileBuilder(evaluator, attention, blocking, output, scratch) {
+      : KeyBlock(evaluator, attention, blocking, output, scratch) {
     e.width = t.lanes;
     if (a.mask)
       maskShape.assign(cast<RankedTensorType>(a.mask.getType()).getShape());
@@ -220,81 +219,6 @@ private:
       }
       return Values();
     });
-  }
-
-  // Step 1: keys * scale, transposed, in squares of one vector. Pairs are moved as they are.
-  void copyKeys() {
-    Value scale = number(a.scale);
-    Type element = t.dots ? word : outside;
-    int64_t size = t.dots ? a.size / 2 : a.size;
-    Value groups = e.div(e.add(keys, t.lanes - 1), t.lanes);
-    loop(e.constant(0), groups, 1, {}, [&](Value group, ValueRange) {
-      Values rows;
-      for (int64_t i = 0; i < t.lanes; ++i) {
-        Value row = e.add(firstKey, e.add(e.mul(group, t.lanes), i));
-        // Lanes behind the last key repeat it; their scores are dropped.
-        if (a.cuSeqlens || a.keys % t.lanes)
-          row = arith::MinSIOp::create(b, loc, row, e.add(allKeys, -1));
-        rows.push_back(e.element(key, outside, e.mul(row, a.key.sequence)));
-      }
-      Value target =
-          at(scratch, e.add(e.mul(e.div(group, t.vectors), size * t.panel()), e.mul(e.rem(group, t.vectors), t.lanes)));
-      auto square = [&](Value d, int64_t columns) {
-        Value mask = columns < t.lanes ? e.maskOfFirst(e.constant(columns)) : Value();
-        Values loaded;
-        for (Value row : rows)
-          loaded.push_back(widened(e.loadVector(e.element(row, element, d), element, mask)));
-        transposeSquare(b, loc, loaded);
-        for (int64_t i = 0; i < columns; ++i)
-          store(t.dots ? loaded[i] : mul(loaded[i], scale), at(at(target, e.mul(d, t.panel())), i * t.panel()));
-      };
-      int64_t whole = size / t.lanes * t.lanes;
-      if (whole)
-        loop(e.constant(0), e.constant(whole), t.lanes, {}, [&](Value d, ValueRange) {
-          square(d, t.lanes);
-          return Values();
-        });
-      if (size > whole)
-        square(e.constant(whole), size - whole);
-      return Values();
-    });
-  }
-
-  // The same of values: rows of two keys as pairs; behind an odd number of keys comes a zero.
-  void copyValues() {
-    auto pairs = [&](Value pair, bool hasSecond) {
-      Value row = e.add(firstKey, e.mul(pair, 2));
-      for (int64_t d = 0; d < a.valueSize; d += t.lanes) {
-        Value mask = a.valueSize - d < t.lanes ? e.maskOfFirst(e.constant(a.valueSize - d)) : Value();
-        auto bits = [&](int64_t i) {
-          Value from = e.element(value, outside, e.add(e.mul(e.add(row, i), a.value.sequence), d));
-          Value half = e.loadVector(from, b.getI16Type(), mask);
-          return arith::ExtUIOp::create(b, loc, VectorType::get({t.lanes}, word), half).getResult();
-        };
-        Value words = bits(0);
-        if (hasSecond) {
-          Value sixteen = arith::ConstantOp::create(
-              b, loc, DenseElementsAttr::get(cast<ShapedType>(words.getType()), b.getI32IntegerAttr(16)));
-          words = arith::OrIOp::create(b, loc, words, arith::ShLIOp::create(b, loc, bits(1), sixteen));
-        }
-        store(words, at(region(t.valuesAt), e.add(e.mul(pair, t.valueStride(a)), d)));
-      }
-    };
-    loop(e.constant(0), e.div(keys, 2), 1, {}, [&](Value pair, ValueRange) {
-      pairs(pair, true);
-      return Values();
-    });
-    if (t.amx) // pairs that are there for whole tiles alone
-      loop(e.constant((a.keys + 1) / 2), e.constant(t.keyPairs()), 1, {}, [&](Value pair, ValueRange) {
-        for (int64_t d = 0; d < t.valueStride(a); d += t.lanes)
-          store(number(0), at(region(t.valuesAt), e.add(e.mul(pair, t.valueStride(a)), d)));
-        return Values();
-      });
-    if (a.keys % 2) // blocks of keys are even, but for the last
-      loop(e.div(keys, 2), e.div(e.add(keys, 1), 2), 1, {}, [&](Value pair, ValueRange) {
-        pairs(pair, false);
-        return Values();
-      });
   }
 
   void rowBlock(Value row, int64_t rows) {
@@ -505,10 +429,9 @@ private:
   }
 
   SmallVector<int64_t> maskShape;
-  // Of the tile: its place, where its head's matrices begin, and its rows; the keys that they meet.
-  Value batch, head, query, key, value, result, firstBlock, lastBlock, firstRow, endRow, allKeys;
-  // Of the block of keys.
-  Value isFirst, firstKey, keys;
+  // Of the tile: its place, where its head's matrices begin, and its rows.
+  Value batch, head, query, result, firstBlock, lastBlock, firstRow, endRow;
+  Value isFirst; // is the block of keys the first one?
   // Of the block of rows: the first one's number in the tile.
   Value localRow;
   bool ok = true;
