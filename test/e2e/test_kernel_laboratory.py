@@ -53,6 +53,23 @@ def test_inner_loop(tools):
     assert f"inner loop of {loop['multiplies']} multiply-adds, " in text
 
 
+def test_inner_loop_of_tiles(tools, amx):
+    target = "--target-cpu=x86-64-v4+avx512bf16+amx-tile+amx-bf16"
+    report = laboratory(tools, "matmul", "64x256x64", "--dtype", "bf16", "--asm", "--compile-with", target)
+    loop = report["candidates"][1]["inner_loop"]
+    assert report["candidates"][1]["schedule"].startswith("vector: amx 16x16,block=2x2")
+    assert loop["multiplies"] == sum("tdpbf16ps" in line for line in loop["lines"]) > 0
+
+
+def test_int8(tools):
+    """Products are integers' for the peak, and what follows is f32."""
+    for arguments in (["matmul", "33x64x96"], ["conv", "1x14x14x32", "--filter", "3x3x64", "--stride", "2"]):
+        report = laboratory(tools, *arguments, "--dtype", "int8", "--epilogue", "bias,residual,relu")
+        assert report["candidates"][0]["arithmetic"] == "ui8"
+    tools.refuse(pathlib.Path(__file__).parent, "mlc-bench", "kernel", "attention", "1x2x32x16", "--dtype", "int8",
+                 says=["attention has no kernel in int8"])
+
+
 def test_candidates_take_turns(tools):
     report = laboratory(tools, "matmul", "48x64x64", "--compile-with", "--target-cpu=x86-64-v3 --jobs=1")
     assert [candidate["options"] for candidate in report["candidates"]] == ["", "--target-cpu=x86-64-v3 --jobs=1"]
@@ -87,7 +104,7 @@ def test_a_kernel_without_a_choice(tools):
     (["conv", "1x8x8"], 1, "conv '1x8x8': expected NxHxWxC, as 1x56x56x64"),
     (["conv", "1x8x8x4", "--filter", "3"], 1, "--filter '3': expected HxWxO"),
     (["attention", "8x8x8"], 1, "attention '8x8x8': expected BATCHxHEADSxTOKENSxSIZE"),
-    (["matmul", "8x8x8", "--dtype", "f8"], 2, "--dtype: f8 not in {f32,bf16}"),
+    (["matmul", "8x8x8", "--dtype", "f8"], 2, "--dtype: f8 not in {f32,bf16,int8}"),
     (["matmul", "8x8x8", "--epilogue", "tanh"], 1, "--epilogue 'tanh': 'tanh' is none of bias, residual, relu, gelu"),
     (["matmul", "8x8x8", "--stride", "0"], 2, "--stride"),
     (["matmul", "8x8x8", "--seconds", "0"], 2, "--seconds: '0': expected a number above 0"),

@@ -41,7 +41,7 @@ InnerLoop describe(const std::string &function, const std::vector<std::string> &
     if (multiplies(mnemonic)) {
       ++loop.multiplies;
       ++sums[destination];
-    } else {
+    } else if (mnemonic != "tilezero") { // in front of unrolled steps
       others.insert(destination);
     }
     loop.prefetches += mnemonic.starts_with("prefetch");
@@ -55,7 +55,7 @@ InnerLoop describe(const std::string &function, const std::vector<std::string> &
 } // namespace
 
 InnerLoop findInnerLoop(const std::string &assembly) {
-  InnerLoop best;
+  InnerLoop best, longest; // of loops; of all blocks
   std::string function, label;
   std::vector<std::string> block;
   std::stringstream stream(assembly);
@@ -76,12 +76,14 @@ InnerLoop findInnerLoop(const std::string &assembly) {
     if (mnemonic[0] != 'j')
       continue;
     const size_t target = line.find_last_of(" \t");
-    if (line.substr(target + 1) == label)
-      if (InnerLoop loop = describe(function, block); loop.accumulations > best.accumulations)
-        best = loop;
+    const InnerLoop loop = describe(function, block);
+    if (line.substr(target + 1) == label && loop.accumulations > best.accumulations)
+      best = loop;
+    if (loop.accumulations > longest.accumulations)
+      longest = loop;
     block.clear(); // what follows is another block, without a label of its own
   }
-  return best;
+  return best.accumulations ? best : longest; // steps that are unrolled are no loop
 }
 
 } // namespace mlc::tools

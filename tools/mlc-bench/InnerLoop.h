@@ -17,7 +17,7 @@ struct InnerLoop {
 };
 
 // Of all basic blocks that end in a jump to their own label, the one with most accumulations: the polynomials of an
-// epilogue have many multiply-adds, too, but begin each sum anew.
+// epilogue have many multiply-adds, too, but begin each sum anew. Where no loop has any, of all basic blocks.
 InnerLoop findInnerLoop(const std::string &assembly);
 
 } // namespace mlc::tools

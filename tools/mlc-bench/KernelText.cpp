@@ -48,29 +48,48 @@ uint64_t product(const Dims &dims) {
 // Writes one entry point.
 class Writer {
 public:
-  Writer(const KernelSpec &spec, uint64_t copy) : spec(spec), copy(std::to_string(copy)) {}
+  Writer(const KernelSpec &spec, uint64_t copy)
+      : spec(spec), copy(std::to_string(copy)), isQuantized(spec.dtype == "int8"),
+        inside(isQuantized ? "f32" : spec.dtype) {}
 
   void input(const std::string &name, const Dims &dims) {
-    arguments += (arguments.empty() ? "" : ", ") + ("%" + name) + ": " + tensor(dims, spec.dtype) + " {mlc.name = \"" +
+    arguments += (arguments.empty() ? "" : ", ") + ("%" + name) + ": " + tensor(dims, outside()) + " {mlc.name = \"" +
                  name + "\"}";
   }
   // Drawn with the deviation that keeps the result's size about that of the input.
   void weight(const std::string &name, const Dims &dims, double deviation) {
-    const std::string type = tensor(dims, spec.dtype);
-    params << "mlc.param @" << name << copy << " : " << type << " = #mlc.seeded<" << copy << ", normal, 0.0 : f64, "
-           << std::scientific << deviation << " : f64>\n";
-    body << "  %" << name << " = mlc.load_param @" << name << copy << " : " << type << "\n";
+    param(name, tensor(dims, inside), "normal, 0.0", deviation);
+  }
+  // lhs times weights by the op, which become numbers that the epilogue takes.
+  void multiply(const std::string &name, const std::string &lhs, const Dims &lhsDims, const Dims &weights,
+                uint64_t depth, const std::string &attributes, const Dims &result) {
+    if (!isQuantized) {
+      weight("w", weights, 1 / std::sqrt(double(depth)));
+      op(name, {{lhs, lhsDims}, {"w", weights}}, attributes.empty() ? "" : " {" + attributes + "}", result);
+      return;
+    }
+    // Stored in i8: what is computed from parameters alone is computed by the compiler.
+    param("drawn", tensor(weights, inside), "uniform, -127.0", 127);
+    body << "  %none = mlc.constant dense<0> : tensor<i8>\n  %w = mlc.quantize %drawn, %none : ("
+         << tensor(weights, inside) << ", tensor<i8>) -> " << tensor(weights, "i8") << "\n";
+    const std::string sums = tensor(result, "i32"), numbers = tensor(result, inside);
+    body << "  %sums = mlc." << name << " %" << lhs << ", %w {" << attributes << (attributes.empty() ? "" : ", ")
+         << "wide_result} : (" << tensor(lhsDims, outside()) << ", " << tensor(weights, "i8") << ") -> " << sums
+         << "\n  %wide = mlc.cast %sums to f32 : " << sums << " -> " << numbers << "\n  %scale = mlc.constant dense<"
+         << std::scientific << 0.01 / std::sqrt(double(depth)) << "> : tensor<f32>\n";
+    last = "product";
+    body << "  %product = mlc.mul %wide, %scale : (" << numbers << ", tensor<f32>) -> " << numbers << "\n";
   }
   void op(const std::string &name, const std::vector<std::pair<std::string, Dims>> &operands,
           const std::string &attributes, const Dims &result) {
     std::string values, types;
     for (const auto &[operand, dims] : operands) {
       values += (values.empty() ? "%" : ", %") + operand;
-      types += (types.empty() ? "" : ", ") + tensor(dims, spec.dtype);
+      types += (types.empty() ? "" : ", ") + tensor(dims, inside);
     }
     last = "r" + std::to_string(results++);
     body << "  %" << last << " = mlc." << name << " " << values << attributes << " : (" << types << ") -> "
-         << tensor(result, spec.dtype) << "\n";
+         << tensor(result, inside) << "\n";
   }
   void epilogue(const Dims &result) {
     std::stringstream stream(spec.epilogue);
@@ -80,7 +99,13 @@ public:
         op("add", {{last, result}, {"bias", {result.back()}}}, "", result);
       } else if (part == "residual") {
         input("residual", result);
-        op("add", {{last, result}, {"residual", result}}, "", result);
+        std::string residual = "residual";
+        if (isQuantized) {
+          body << "  %numbers = mlc.cast %residual to f32 : " << tensor(result, outside()) << " -> "
+               << tensor(result, inside) << "\n";
+          residual = "numbers";
+        }
+        op("add", {{last, result}, {residual, result}}, "", result);
       } else if (part == "relu" || part == "gelu") {
         op(part, {{last, result}}, "", result);
       } else {
@@ -89,15 +114,31 @@ public:
     }
   }
   std::string finish(const Dims &result) {
-    const std::string type = tensor(result, spec.dtype);
+    const std::string type = tensor(result, outside());
+    if (isQuantized) {
+      body << "  %zero = mlc.constant dense<128> : tensor<ui8>\n  %y = mlc.quantize %" << last << ", %zero : ("
+           << tensor(result, inside) << ", tensor<ui8>) -> " << type << "\n";
+      last = "y";
+    }
     return params.str() + "func.func @main" + copy + "(" + arguments + ") -> (" + type +
            " {mlc.name = \"y\"}) attributes {mlc.entry = \"main" + copy + "\"} {\n" + body.str() + "  return %" + last +
            " : " + type + "\n}\n";
   }
 
 private:
+  // Element type of inputs and the result.
+  std::string outside() const { return isQuantized ? "ui8" : spec.dtype; }
+  // `distribution`: its name and first number; `second` is the deviation, or the upper bound.
+  void param(const std::string &name, const std::string &type, const std::string &distribution, double second) {
+    params << "mlc.param @" << name << copy << " : " << type << " = #mlc.seeded<" << copy << ", " << distribution
+           << " : f64, " << std::scientific << second << " : f64>\n";
+    body << "  %" << name << " = mlc.load_param @" << name << copy << " : " << type << "\n";
+  }
+
   const KernelSpec &spec;
   std::string copy, arguments, last;
+  bool isQuantized;
+  std::string inside; // element type of what an epilogue computes
   std::stringstream params, body;
   unsigned results = 0;
 };
@@ -114,8 +155,7 @@ Kind matmul(const KernelSpec &spec) {
   const Dims x = {d[0], d[1]}, w = {d[1], d[2]}, y = {d[0], d[2]};
   return {product(w), y, [=](Writer &writer) {
             writer.input("x", x);
-            writer.weight("w", w, 1 / std::sqrt(double(d[1])));
-            writer.op("matmul", {{"x", x}, {"w", w}}, "", y);
+            writer.multiply("matmul", "x", x, w, d[1], "", y);
           }};
 }
 
@@ -135,18 +175,19 @@ Kind conv(const KernelSpec &spec) {
     y[axis + 1] = (padded - w[axis]) / spec.stride + 1;
     low += (axis ? ", " : "") + std::to_string(pad);
   }
-  const std::string attributes = " {dilations = array<i64: 1, 1>, layout = #mlc<layout channels_last>, pad_high = "
+  const std::string attributes = "dilations = array<i64: 1, 1>, layout = #mlc<layout channels_last>, pad_high = "
                                  "array<i64: " +
-                                 low + ">, pad_low = array<i64: " + low + ">, strides = array<i64: " + strides + ">}";
+                                 low + ">, pad_low = array<i64: " + low + ">, strides = array<i64: " + strides + ">";
   return {product(w), y, [=](Writer &writer) {
             writer.input("x", x);
-            writer.weight("w", w, 1 / std::sqrt(double(w[0] * w[1] * w[2])));
-            writer.op("conv", {{"x", x}, {"w", w}}, attributes, y);
+            writer.multiply("conv", "x", x, w, w[0] * w[1] * w[2], attributes, y);
           }};
 }
 
 Kind attention(const KernelSpec &spec) {
   const Dims d = parseDims("attention", spec.shape, 4, 4, "BATCHxHEADSxTOKENSxSIZE, as 1x12x128x64");
+  if (spec.dtype == "int8")
+    fail("attention has no kernel in int8; --dtype f32 or bf16");
   std::ostringstream scale;
   scale << std::scientific << 1 / std::sqrt(double(d[3]));
   const std::string attributes = " {scale = " + scale.str() + " : f64}";
@@ -172,7 +213,7 @@ Kind kindOf(const KernelSpec &spec) {
 KernelText kernelText(const KernelSpec &spec, uint64_t coldBytes, uint64_t mostCopies) {
   const Kind kind = kindOf(spec);
   KernelText text;
-  text.weightBytes = kind.weights * (spec.dtype == "f32" ? 4 : 2);
+  text.weightBytes = kind.weights * (spec.dtype == "f32" ? 4 : spec.dtype == "bf16" ? 2 : 1);
   if (text.weightBytes)
     text.copies = std::clamp<uint64_t>((coldBytes + text.weightBytes - 1) / text.weightBytes, 1, mostCopies);
   for (uint64_t copy = 0; copy < text.copies; ++copy) {

@@ -12,6 +12,7 @@ struct KernelSpec {
   std::string kind;           // matmul, conv, attention
   std::string shape;          // matmul: MxKxN; conv: NxHxWxC; attention: batch x heads x tokens x size
   std::string filter = "3x3"; // conv: HxWxO, or HxW for as many channels as there are
+  // int8: u8 by i8, summed in i32, whose f32 multiple goes through the epilogue, and is quantised to u8.
   std::string dtype = "f32";
   std::string epilogue; // of bias, residual, relu, gelu, with commas, in the order of the work
   uint64_t stride = 1;

@@ -221,9 +221,10 @@ CLI::App *addLaboratory(CLI::App &app, LaboratoryOptions &options) {
   expectName(lab->add_option("--filter", options.spec.filter, "conv: HxWxO; padded by half of the window")
                  ->capture_default_str());
   lab->add_option("--stride", options.spec.stride, "conv")->capture_default_str()->check(CLI::Range(1, 64));
-  lab->add_option("--dtype", options.spec.dtype, "f32 or bf16")
+  lab->add_option("--dtype", options.spec.dtype,
+                  "f32, bf16, or int8: u8 times weights in i8, scaled, and quantised to u8 behind the epilogue")
       ->capture_default_str()
-      ->check(CLI::IsMember({"f32", "bf16"}));
+      ->check(CLI::IsMember({"f32", "bf16", "int8"}));
   expectName(
       lab->add_option("--epilogue", options.spec.epilogue, "What follows: of bias, residual, relu, gelu, with commas"));
   lab->add_option(
