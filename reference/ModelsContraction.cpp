@@ -212,11 +212,17 @@ std::vector<double> transformSquare(std::span<const double> matrix, int64_t rows
 HostTensor evaluateWinogradConv(WinogradConvOp op, Operands operands) {
   Winograd w(op.getTile());
   int64_t outputs = op.getOutChannels(), m = w.tile, n = w.taps;
-  Values input = unpack(operands[0]), filter = unpack(unpackPanels(operands[1], outputs));
-  Values result = emptyResult(op, operands);
+  Values input = unpack(operands[0]);
   int64_t height = input.shape[1], width = input.shape[2], channels = input.shape[3];
+  PanelShape panels = op.panels();
+  panels.depth = channels; // without what pads the last word
+  Values filter = unpack(unpackPanels(plainPanels(panels, operands[1]), outputs));
+  Values result = emptyResult(op, operands);
   int64_t rows = result.shape[1], columns = result.shape[2];
   int64_t down = (rows + m - 1) / m, across = (columns + m - 1) / m;
+  // What is multiplied has the operands' type, by definition of the op: in f64 as well.
+  DType declared = dtypeOf(op.getInput().getType());
+  bool isNarrow = declared == DType::BF16 || declared == DType::F16;
   parallelFor(input.shape[0] * down * across, [&](int64_t index) {
     int64_t image = index / (down * across), y = index / across % down * m, x = index % across * m;
     std::vector<double> piece(static_cast<size_t>(n * n * channels)), sums(static_cast<size_t>(n * n * outputs));
@@ -227,6 +233,11 @@ HostTensor evaluateWinogradConv(WinogradConvOp op, Operands operands) {
                     piece.begin() + i * channels);
     }
     piece = transformSquare(w.input, n, std::move(piece), n, channels);
+    if (isNarrow) {
+      Values transformed(declared, {n * n * channels});
+      transformed.reals = std::move(piece);
+      piece = unpack(pack(transformed)).reals;
+    }
     for (int64_t i = 0; i < n * n; ++i)
       for (int64_t c = 0; c < channels; ++c)
         for (int64_t o = 0; o < outputs; ++o)

@@ -2,10 +2,12 @@
 #include "codegen/cpu/VectorEmitter.h"
 #include "codegen/cpu/ContractionKernel.h"
 #include "codegen/cpu/Depthwise.h"
+#include "codegen/cpu/DotProduct.h"
 #include "codegen/cpu/Elementwise.h"
 #include "codegen/cpu/ModuleEmitter.h"
 #include "codegen/cpu/StrassenKernel.h"
 #include "codegen/cpu/Transpose.h"
+#include "dialects/mlc/MlcDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
@@ -133,6 +135,9 @@ MathInstructions mathInstructionsOf(func::FuncOp kernel, const TargetDesc &targe
   bool has16Lanes = target.vector_bytes == 64;
   if (matchStrassen(kernel, target))
     return {.looksUp = has16Lanes};
+  // codegen/winograd rounds as the products of bf16 do.
+  for (auto conv : kernel.getBody().front().getOps<WinogradConvOp>())
+    return {.roundsToBF16 = conv.getInput().getType().getElementType().isBF16() && multipliesPairsOfBF16(target)};
   std::optional<Contraction> contraction = matchContraction(kernel, target);
   if (!contraction)
     return {};

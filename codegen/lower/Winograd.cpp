@@ -19,13 +19,15 @@ Value constantMatrix(OpBuilder &b, Location loc, ArrayRef<double> values, int64_
   return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(type, elements));
 }
 
-// Loops of the transforms: image, tile down, tile across, row, column, channel or (panel, lane), and the sum's.
+// Loops of the transforms: image, tile down, tile across, row, column, channel or (panel, lane), and the sum's, which
+// are two where channels are interleaved.
 Value lower(OpBuilder &b, WinogradConvOp op) {
   Location loc = op.getLoc();
   auto shape = [](Value value) { return cast<RankedTensorType>(value.getType()).getShape(); };
-  ArrayRef<int64_t> image = shape(op.getInput()), filter = shape(op.getFilter()), result = op.getType().getShape();
+  ArrayRef<int64_t> image = shape(op.getInput()), result = op.getType().getShape();
   Winograd w(op.getTile());
-  int64_t m = w.tile, n = w.taps, images = image[0], channels = image[3], panels = filter[0], lanes = filter[3];
+  auto [panels, depth, lanes, interleave] = op.panels();
+  int64_t m = w.tile, n = w.taps, images = image[0], channels = image[3];
   int64_t down = llvm::divideCeil(result[1], m), across = llvm::divideCeil(result[2], m);
   Type element = computeType(op.getType().getElementType());
   Value inputMatrix = constantMatrix(b, loc, w.input, n, element),
@@ -48,10 +50,27 @@ Value lower(OpBuilder &b, WinogradConvOp op) {
     exprs.append({dim(5), dim(6)});
     return map(8, exprs);
   };
-  Value sums = contract(b, op, pieces, map(8, {dim(0), dim(1), dim(2), dim(3), dim(4), dim(7)}),
-                        reshaped(b, loc, op.getFilter(), {panels, n, n, channels, lanes}),
-                        map(8, {dim(5), dim(3), dim(4), dim(7), dim(6)}), {images, down, across, n, n, panels, lanes},
-                        outputs({dim(0), dim(1), dim(2), dim(3), dim(4)}));
+  // What is multiplied has the operands' type.
+  auto piecesType = cast<RankedTensorType>(pieces.getType()).clone(op.getInput().getType().getElementType());
+  if (piecesType != pieces.getType())
+    pieces =
+        mapElements(b, loc, pieces, piecesType, [](OpBuilder &, Location, ValueRange values) { return values[0]; });
+  SmallVector<int64_t> filterShape{panels, n, n, depth, lanes};
+  SmallVector<AffineExpr> left{dim(0), dim(1), dim(2), dim(3), dim(4), dim(7)},
+      right{dim(5), dim(3), dim(4), dim(7), dim(6)};
+  int64_t loops = 8;
+  if (interleave > 1) {
+    SmallVector<int64_t> none(6, 0), behind(none), words{images, down, across, n, n, depth / interleave, interleave};
+    behind.back() = depth - channels;
+    pieces = reshaped(b, loc, codegen::padded(b, loc, pieces, none, behind, 0), words);
+    filterShape = {panels, n, n, depth / interleave, lanes, interleave};
+    left.push_back(dim(8));
+    right.push_back(dim(8));
+    loops = 9;
+  }
+  Value sums = contract(b, op, pieces, map(loops, left), reshaped(b, loc, op.getFilter(), filterShape),
+                        map(loops, right), {images, down, across, n, n, panels, lanes},
+                        map(loops, {dim(0), dim(1), dim(2), dim(3), dim(4), dim(5), dim(6)}));
   rows =
       contract(b, op, outputMatrix, map(8, {dim(3), dim(7)}), sums, outputs({dim(0), dim(1), dim(2), dim(7), dim(4)}),
                {images, down, across, m, n, panels, lanes}, outputs({dim(0), dim(1), dim(2), dim(3), dim(4)}));

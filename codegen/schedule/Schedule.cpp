@@ -133,8 +133,11 @@ private:
     }
     const Emitter *emitter = options.emitters->choose(function, kernel.root, target);
     // What is behind a convolution may be more than its own emitter evaluates.
-    if (!emitter && lowerWinograd(function))
+    if (!emitter && lowerWinograd(function)) {
+      if (options.expandMath) // roundings between the products
+        options.expandMath(function);
       emitter = options.emitters->choose(function, kernel.root, target);
+    }
     if (emitter)
       return emitter;
     return op->emitError("no emitter accepts this region (") << kernel.description << ")";
@@ -196,10 +199,8 @@ private:
         addPanels(product.panels());
       if (auto conv = dyn_cast<PackedConvOp>(inner))
         addPanels(conv.panels());
-      if (auto conv = dyn_cast<WinogradConvOp>(inner)) {
-        ArrayRef<int64_t> filter = cast<ShapedType>(conv.getFilter().getType()).getShape();
-        addPanels({filter[0], filter[2], filter[3], 1});
-      }
+      if (auto conv = dyn_cast<WinogradConvOp>(inner))
+        addPanels(conv.panels());
       if (auto product = dyn_cast<StrassenMatmulOp>(inner))
         add("panels of " + std::to_string(cast<ShapedType>(product->getOperand(1).getType()).getShape().back()));
     }

@@ -14,7 +14,8 @@ void cutPanels(WinogradBlocking &b, const WinogradKernel &k, const TargetDesc &t
   b.groups = llvm::divideCeil(k.panels, mostPanels);
   b.groupPanels = llvm::divideCeil(k.panels, b.groups);
   int64_t vectors = b.groupPanels * panelVectors;
-  b.mostRows = std::clamp<int64_t>((target.vector_registers - 1 - vectors) / vectors, 1, 8);
+  int64_t parts = k.sums.dot == cpu::Dot::None ? k.interleave : 1; // that words are taken apart in
+  b.mostRows = std::clamp<int64_t>((target.vector_registers - (1 + vectors) * parts) / vectors, 1, 8);
 }
 
 // Sums, a row of the filter, and an element of V: 6 x 4 + 4 + 1 of 32 registers, or 6 x 2 + 2 + 1 of 16.
@@ -27,7 +28,7 @@ int64_t mostPanels(const WinogradBlocking &b, const WinogradKernel &k, const Tar
 // element of the filter.
 int64_t chooseBlocks(const WinogradBlocking &b, const WinogradKernel &k, const TargetDesc &target) {
   constexpr int64_t fewestTiles = 32;
-  int64_t tileBytes = 4 * k.positions() * (b.channelStride + b.groupPanels * k.panelWidth);
+  int64_t tileBytes = 4 * k.positions() * (b.wordStride + b.groupPanels * k.panelWidth);
   int64_t fitting = std::max(target.l2_bytes / 2 / tileBytes, fewestTiles);
   int64_t blocks = llvm::divideCeil(k.tiles(), fitting);
   // Tiles of the launch that many numbers of threads share evenly.
@@ -41,7 +42,7 @@ WinogradBlocking layOut(WinogradBlocking b, const WinogradKernel &k, int64_t blo
   b.blocks = Split(k.tiles(), blocks);
   // Positions at a distance of a page would fall on the same sets of the cache.
   constexpr int64_t apart = 16;
-  b.inputStride = b.largestBlock() * b.channelStride + apart;
+  b.inputStride = b.largestBlock() * b.wordStride + apart;
   b.sumStride = b.largestBlock() * b.groupPanels * k.panelWidth + apart;
   b.sumsAt = 4 * k.positions() * b.inputStride;
   b.pixelsAt = b.sumsAt + 4 * k.positions() * b.sumStride;
@@ -52,7 +53,7 @@ WinogradBlocking layOut(WinogradBlocking b, const WinogradKernel &k, int64_t blo
 WinogradBlocking startOf(const WinogradKernel &k, const TargetDesc &target) {
   WinogradBlocking b;
   b.lanes = target.vector_bytes / 4;
-  b.channelStride = llvm::alignTo(k.channels, b.lanes);
+  b.wordStride = llvm::alignTo(k.channels, b.lanes) / k.interleave;
   return b;
 }
 

@@ -8,6 +8,8 @@
 //   3. each tile of S is transformed, and what the region computes from it is stored.
 // A tile of the launch is a block and a group of panels. Those of one block follow each other, so that who computes
 // several transforms the image once.
+//
+// V and the filter are words of four bytes: a channel in f32, or two in bf16, which are multiplied in pairs.
 #ifndef MLC_CODEGEN_WINOGRAD_KERNEL_H
 #define MLC_CODEGEN_WINOGRAD_KERNEL_H
 
@@ -24,18 +26,22 @@ struct WinogradKernel {
   WinogradConvOp op;
   Winograd winograd;
   int64_t images, height, width, channels; // of the input
+  int64_t interleave;                      // channels of a word
   int64_t top, left;                       // zeros in front of it
   int64_t rows, columns, outputs;          // of the result
   int64_t panels, panelWidth;              // of the filter
   unsigned input, filter;                  // numbers of the kernel's arguments
-  cpu::Contraction sums;                   // the result as rows x n sums, and what is stored: for the epilogue
+  // The result as rows x n sums, and what is stored: for the epilogue. Of the operands it knows their types, and how
+  // words of them are multiplied.
+  cpu::Contraction sums;
 
+  int64_t words() const { return (channels + interleave - 1) / interleave; }
   int64_t taps() const { return winograd.taps; }
   int64_t positions() const { return winograd.taps * winograd.taps; }
   int64_t tilesDown() const { return (rows + winograd.tile - 1) / winograd.tile; }
   int64_t tilesAcross() const { return (columns + winograd.tile - 1) / winograd.tile; }
   int64_t tiles() const { return images * tilesDown() * tilesAcross(); }
-  int64_t panelStride() const { return positions() * channels * panelWidth; } // floats
+  int64_t panelStride() const { return positions() * words() * panelWidth; } // words
 };
 
 // `count` things in `parts` parts, the first `larger` of which have one more than `each`.
@@ -45,12 +51,12 @@ struct Split {
 };
 
 struct WinogradBlocking {
-  int64_t lanes;                  // floats of a vector register
+  int64_t lanes;                  // words of a vector register
   int64_t groups, groupPanels;    // the last group may have fewer
   int64_t mostRows;               // tiles of a micro-kernel
   Split blocks{0, 1};             // of tiles
-  int64_t channelStride;          // floats of a tile in V
-  int64_t inputStride, sumStride; // floats of a position in V, in S
+  int64_t wordStride;             // words of a tile in V
+  int64_t inputStride, sumStride; // words of a position in V, in S
   int64_t sumsAt, pixelsAt;       // in scratch, in bytes, behind V: S; the results of a tile, for long epilogues
   int64_t scratchBytes;
 

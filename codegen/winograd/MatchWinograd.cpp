@@ -1,4 +1,5 @@
 // The kernel taken apart.
+#include "codegen/cpu/DotProduct.h"
 #include "codegen/cpu/VectorEmitter.h"
 #include "codegen/winograd/Kernel.h"
 
@@ -28,24 +29,32 @@ std::optional<WinogradKernel> matchWinograd(func::FuncOp function, const TargetD
   auto result = op.getType();
   if (!input || !filter || !result.getElementType().isF32() || result.getNumElements() == 0)
     return std::nullopt;
-  auto shape = [](Value tensor) { return cast<RankedTensorType>(tensor.getType()).getShape(); };
-  ArrayRef<int64_t> image = shape(input), panels = shape(filter), to = result.getShape();
-  if (image[3] == 0 || panels[3] % (target.vector_bytes / 4) != 0)
+  auto imageType = cast<RankedTensorType>(input.getType());
+  ArrayRef<int64_t> image = imageType.getShape(), to = result.getShape();
+  PanelShape panels = op.panels();
+  if (image[3] == 0 || panels.lanes % (target.vector_bytes / 4) != 0 ||
+      panels.interleave != (imageType.getElementType().isBF16() ? 2 : 1))
     return std::nullopt;
   WinogradKernel k(op);
   k.images = image[0];
   k.height = image[1];
   k.width = image[2];
   k.channels = image[3];
+  k.interleave = panels.interleave;
   k.top = op.getPadLow()[0];
   k.left = op.getPadLow()[1];
   k.rows = to[1];
   k.columns = to[2];
   k.outputs = to[3];
-  k.panels = panels[0];
-  k.panelWidth = panels[3];
+  k.panels = panels.count;
+  k.panelWidth = panels.lanes;
   k.input = input.getArgNumber();
   k.filter = filter.getArgNumber();
+  k.sums.interleave = k.interleave;
+  k.sums.lhs.type = imageType;
+  k.sums.rhs.type = cast<RankedTensorType>(filter.getType());
+  if (k.interleave == 2 && cpu::multipliesPairsOfBF16(target))
+    k.sums.dot = cpu::Dot::BF16;
   k.sums.result = op.getResult();
   k.sums.value = body.getTerminator()->getOperand(0);
   k.sums.n = k.outputs;

@@ -35,7 +35,8 @@ public:
 
 private:
   llvm::StringRef takes() const override {
-    return "one mlc.winograd_conv of the kernel's arguments, in f32, with an elementwise epilogue";
+    return "one mlc.winograd_conv of the kernel's arguments, in f32 or of bf16 in pairs with sums in f32, with an "
+           "elementwise epilogue";
   }
   OwningOpRef<ModuleOp> build(func::FuncOp function, const TargetDesc &target, EmittedKernel &emitted) const override {
     std::optional<WinogradKernel> kernel = matchWinograd(function, target);

@@ -1,6 +1,8 @@
 // The tiles of a Winograd kernel, as vector code. See Kernel.h for its structure. Each step is a function of its own,
 // so that its loop has all registers.
+#include "codegen/cpu/DotProduct.h"
 #include "codegen/cpu/Epilogue.h"
+#include "codegen/math/Math.h"
 #include "codegen/winograd/Kernel.h"
 #include "codegen/winograd/Transforms.h"
 
@@ -23,6 +25,7 @@ public:
                  const cpu::KernelFrame &frame)
       : b(builder), loc(function.getLoc()), e(builder, loc), kernel(function), k(kernel), t(t), frame(frame),
         epilogue(function, kernel.sums), pointer(LLVM::LLVMPointerType::get(b.getContext())), f32(b.getF32Type()),
+        imageType(kernel.sums.lhs.type.getElementType()), wordType(kernel.interleave == 1 ? f32 : Type(b.getI32Type())),
         m(k.winograd.tile), groupWidth(t.groupPanels * k.panelWidth) {}
 
   bool emit() {
@@ -64,6 +67,7 @@ private:
   }
   Value less(Value x, int64_t y) { return compare(arith::CmpIPredicate::slt, x, e.constant(y)); }
   Value both(Value x, Value y) { return arith::AndIOp::create(b, loc, x, y); }
+  // Offsets are of words, as wide as f32.
   Value at(Value base, Value offset) { return e.element(base, f32, offset); }
   Value at(Value base, int64_t offset) { return offset ? at(base, e.constant(offset)) : base; }
   Value binding(int64_t index) {
@@ -139,8 +143,8 @@ private:
       Place place = placeOf(e.add(first, i));
       Value row = e.add(place.row, -k.top), column = e.add(place.column, -k.left);
       Value line = e.add(e.mul(place.image, k.height), row);
-      Value pixel = at(input, e.mul(e.add(e.mul(line, k.width), column), k.channels));
-      Value to = at(frame.scratch, e.mul(i, t.channelStride));
+      Value pixel = e.element(input, imageType, e.mul(e.add(e.mul(line, k.width), column), k.channels));
+      Value to = at(frame.scratch, e.mul(i, t.wordStride));
       auto call = [&](bool border) {
         func::CallOp::create(b, loc, inputTransform(border), ValueRange{pixel, to, row, column});
       };
@@ -168,30 +172,46 @@ private:
         rows.push_back(isWithin(e.add(arguments[2], i), k.height - 1));
         columns.push_back(isWithin(e.add(arguments[3], i), k.width - 1));
       }
-      auto vectorAt = [&](Value channel, Value mask) {
-        Value from = at(arguments[0], channel), to = at(arguments[1], channel);
+      auto vectorAt = [&](Value i, Value mask) {
+        Value from = e.element(arguments[0], imageType, e.mul(i, t.lanes));
+        Value to = at(arguments[1], e.mul(i, t.lanes / k.interleave));
+        auto pixelAt = [&](int64_t i, int64_t j) {
+          return e.element(from, imageType, e.constant((i * k.width + j) * k.channels));
+        };
         auto load = [&](int64_t i, int64_t j) {
           Value loaded = mask;
           if (border) {
             loaded = inside.splat(both(rows[i], columns[j]));
             loaded = mask ? both(loaded, mask) : loaded;
           }
-          return inside.loadVector(at(from, (i * k.width + j) * k.channels), f32, loaded);
+          return widened(inside.loadVector(pixelAt(i, j), imageType, loaded));
         };
         Values transformed = square(k.taps(), k.taps(), load,
                                     [&](ArrayRef<Value> line) { return transformInput(b, loc, k.winograd, line); });
         for (auto [position, vector] : llvm::enumerate(transformed))
-          store(vector, at(to, int64_t(position) * t.inputStride));
+          store(narrowed(vector), at(to, int64_t(position) * t.inputStride));
         // What the next tile of the row reads behind this one, into L2: short pieces, which no hardware foresees.
         for (int64_t i = 0; i < k.taps(); ++i)
           for (int64_t j = k.taps(); j < k.taps() + m; ++j)
-            prefetch(at(from, (i * k.width + j) * k.channels));
+            prefetch(pixelAt(i, j));
       };
       int64_t whole = k.channels / t.lanes, rest = k.channels % t.lanes;
-      loop(0, whole, [&](Value i) { vectorAt(e.mul(i, t.lanes), {}); });
+      loop(0, whole, [&](Value i) { vectorAt(i, {}); });
       if (rest)
-        vectorAt(e.constant(whole * t.lanes), inside.maskOfFirst(e.constant(rest)));
+        vectorAt(e.constant(whole), inside.maskOfFirst(e.constant(rest)));
     });
+  }
+
+  // Transforms compute in f32.
+  Value widened(Value vector) {
+    return imageType == f32 ? vector : arith::ExtFOp::create(b, loc, VectorType::get({t.lanes}, f32), vector);
+  }
+  Value narrowed(Value vector) {
+    if (imageType == f32)
+      return vector;
+    Type narrow = VectorType::get({t.lanes}, imageType);
+    return k.sums.dot == cpu::Dot::BF16 ? arith::TruncFOp::create(b, loc, narrow, vector).getResult()
+                                        : buildTrunc(b, loc, vector, narrow);
   }
 
   // transform x transform^T for a square of `from` vectors, to a square of `to`.
@@ -215,14 +235,14 @@ private:
 
   // Step 2. Panels of a group lie apart; the next position's follow in each of them.
   void multiply(Value group, int64_t count, int64_t panels) {
-    int64_t panelRows = k.channels * k.panelWidth; // floats of a position
+    int64_t panelRows = k.words() * k.panelWidth; // words of a position
     Value columns = at(filter, e.mul(group, t.groupPanels * k.panelStride()));
     Split rows(count, (count + t.mostRows - 1) / t.mostRows);
     // The panels of the next positions are asked for while these are used, two positions' worth; each micro-kernel asks
     // for its share.
     constexpr int64_t ahead = 2;
     int64_t lines = (ahead * unroll * k.panelWidth * 4 / lineBytes + rows.parts - 1) / rows.parts;
-    int64_t share = k.channels / unroll * lines * (lineBytes / 4);
+    int64_t share = k.words() / unroll * lines * (lineBytes / 4);
     loop(0, k.positions(), [&](Value position) {
       Value from = at(frame.scratch, e.mul(position, t.inputStride));
       Value to = at(frame.scratch, e.add(e.mul(position, t.sumStride), t.sumsAt / 4));
@@ -232,7 +252,7 @@ private:
                                      at(columns, t.groupPanels * k.panelStride()));
       auto call = [&](Value part, Value row, int64_t size) {
         func::CallOp::create(b, loc, micro(size, panels, lines),
-                             ValueRange{at(from, e.mul(row, t.channelStride)), here, at(to, e.mul(row, groupWidth)),
+                             ValueRange{at(from, e.mul(row, t.wordStride)), here, at(to, e.mul(row, groupWidth)),
                                         at(next, e.mul(part, share))});
       };
       loop(0, rows.larger, [&](Value part) { call(part, e.mul(part, rows.each + 1), rows.each + 1); });
@@ -248,22 +268,31 @@ private:
       int64_t panelVectors = k.panelWidth / t.lanes, vectors = panels * panelVectors;
       Values left, right;
       for (int64_t i = 0; i < rows; ++i)
-        left.push_back(at(arguments[0], i * t.channelStride));
+        left.push_back(at(arguments[0], i * t.wordStride));
       for (int64_t j = 0; j < vectors; ++j)
         right.push_back(at(arguments[1], j / panelVectors * k.panelStride() + j % panelVectors * t.lanes));
-      auto step = [&](Value channel, int64_t behind, Values &sums) {
-        Values row;
+      auto partsOf = [&](const cpu::ContractionOperand &operand, Value words) {
+        return k.interleave == 1 ? Values{words} : cpu::partsOfWords(inside, k.sums, operand, words);
+      };
+      auto step = [&](Value word, int64_t behind, Values &sums) {
+        SmallVector<Values> row;
         for (Value first : right)
-          row.push_back(inside.loadVector(at(at(first, e.mul(channel, k.panelWidth)), behind * k.panelWidth), f32, {}));
+          row.push_back(
+              partsOf(k.sums.rhs, inside.loadVector(at(at(first, e.mul(word, k.panelWidth)), behind * k.panelWidth),
+                                                    wordType, {})));
         for (int64_t i = 0; i < rows; ++i) {
-          Value element = LLVM::LoadOp::create(b, loc, f32, at(at(left[i], channel), behind), 4);
-          Value factor = inside.splat(element);
+          Value element = LLVM::LoadOp::create(b, loc, wordType, at(at(left[i], word), behind), 4);
+          Values factors = partsOf(k.sums.lhs, inside.splat(element));
           for (int64_t j = 0; j < vectors; ++j)
-            sums[i * vectors + j] = math::FmaOp::create(b, loc, factor, row[j], sums[i * vectors + j]);
+            for (auto [x, y] : llvm::zip(factors, row[j])) {
+              Value &sum = sums[i * vectors + j];
+              sum = k.sums.dot == cpu::Dot::None ? math::FmaOp::create(b, loc, x, y, sum).getResult()
+                                                 : cpu::emitDot(inside, k.sums.dot, x, y, sum);
+            }
         }
       };
-      auto ask = [&](Value channel) {
-        Value done = e.mul(e.div(channel, unroll), lines * (lineBytes / 4));
+      auto ask = [&](Value word) {
+        Value done = e.mul(e.div(word, unroll), lines * (lineBytes / 4));
         for (int64_t panel = 0; panel < panels; ++panel)
           for (int64_t line = 0; line < lines; ++line)
             prefetch(at(at(arguments[3], panel * k.panelStride() + line * (lineBytes / 4)), done));
@@ -278,6 +307,7 @@ private:
   }
 
   // Sums over all channels, in parts where there are many: the rounding errors of one running sum grow with its length.
+  // Those of a sum in f32 are small beside the ones that its operands have in bf16.
   template <typename Step, typename Ask> Values sumOver(const Values &zeros, Step step, Ask ask) {
     constexpr int64_t longestSum = 512, part = 256;
     auto over = [&](int64_t begin, int64_t end, int64_t by, Values carried, auto body) {
@@ -287,24 +317,24 @@ private:
                                    });
       return Values(op.getResults());
     };
-    auto channels = [&](Value first, int64_t count, Values sums) {
+    auto words = [&](Value first, int64_t count, Values sums) {
       int64_t whole = count / unroll * unroll;
       if (whole)
         sums = over(0, whole, unroll, sums, [&](Value i, Values carried) {
-          Value channel = e.add(first, i);
-          ask(channel);
+          Value word = e.add(first, i);
+          ask(word);
           for (int64_t behind = 0; behind < unroll; ++behind)
-            step(channel, behind, carried);
+            step(word, behind, carried);
           return carried;
         });
       for (int64_t behind = whole; behind < count; ++behind)
         step(first, behind, sums);
       return sums;
     };
-    if (k.channels <= longestSum)
-      return channels(e.constant(0), k.channels, zeros);
+    if (k.channels <= longestSum || k.interleave > 1)
+      return words(e.constant(0), k.words(), zeros);
     auto added = [&](Value first, int64_t count, Values totals) {
-      for (auto [total, sum] : llvm::zip(totals, channels(first, count, zeros)))
+      for (auto [total, sum] : llvm::zip(totals, words(first, count, zeros)))
         total = arith::AddFOp::create(b, loc, total, sum);
       return totals;
     };
@@ -405,7 +435,7 @@ private:
   const WinogradBlocking &t;
   const cpu::KernelFrame &frame;
   cpu::Epilogue epilogue;
-  Type pointer, f32;
+  Type pointer, f32, imageType, wordType;
   int64_t m, groupWidth; // groupWidth: outputs
   ModuleOp module;       // that takes the functions
   Value input, filter;

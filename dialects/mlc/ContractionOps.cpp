@@ -311,12 +311,14 @@ LogicalResult PackedConvOp::inferReturnTypes(MLIRContext *, std::optional<Locati
 //===-- winograd_conv
 //-------------------------------------------------------------------------------------------------------===//
 
+PanelShape WinogradConvOp::panels() { return panelsOf(shapeOf(getFilter()), shapeOf(getFilter()).size() == 5); }
+
 // Of the products alone: those of every tile, whole.
 int64_t WinogradConvOp::flops() {
   ArrayRef<int64_t> result = shapeOf(getResult()), filter = shapeOf(getFilter());
   int64_t m = getTile();
   int64_t tiles = result[0] * llvm::divideCeilSigned(result[1], m) * llvm::divideCeilSigned(result[2], m);
-  return 2 * tiles * filter[1] * filter[2] * result[3];
+  return 2 * tiles * filter[1] * shapeOf(getInput()).back() * result[3];
 }
 
 LogicalResult WinogradConvOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,
@@ -325,28 +327,31 @@ LogicalResult WinogradConvOp::inferReturnTypes(MLIRContext *, std::optional<Loca
   if (failed(checkSameElementType(location, name, "(C1)", adaptor.getOperands())))
     return failure();
   ArrayRef<int64_t> input = shapeOf(adaptor.getInput()), filter = shapeOf(adaptor.getFilter());
-  if (input.size() != 4 || filter.size() != 4)
+  bool isInterleaved = filter.size() == 5;
+  if (input.size() != 4 || (filter.size() != 4 && !isInterleaved))
     return inferenceError(location, name,
-                          "(C2) expects input and filter of rank 4, got " + formatShape(input) + " and " +
-                              formatShape(filter));
+                          "(C2) expects an input of rank 4 and a filter of rank 4 or 5, got " + formatShape(input) +
+                              " and " + formatShape(filter));
+  PanelShape panels = panelsOf(filter, isInterleaved);
   int64_t tile = adaptor.getTile(), outputs = adaptor.getOutChannels(), taps = tile + Winograd::window - 1;
   if (!Winograd::hasTile(tile))
     return inferenceError(location, name, "(C3) expects a tile of 2 or 4, got " + Twine(tile));
-  if (filter[1] != taps * taps || filter[2] != input.back())
+  int64_t channels = input.back(), padding = panels.depth - channels;
+  if (filter[1] != taps * taps || padding < 0 || padding >= std::max<int64_t>(panels.interleave, 1))
     return inferenceError(location, name,
-                          "(C4) expects a filter of " + Twine(taps * taps) + " positions and " + Twine(input.back()) +
-                              " channels, got " + Twine(filter[1]) + " and " + Twine(filter[2]));
-  if (!fillsPanels(outputs, filter[0], filter[3]))
+                          "(C4) expects a filter of " + Twine(taps * taps) + " positions and " + Twine(channels) +
+                              " channels, got " + Twine(filter[1]) + " and " + Twine(panels.depth));
+  if (!fillsPanels(outputs, panels.count, panels.lanes))
     return inferenceError(location, name,
-                          "(C5) expects out_channels that fill " + Twine(filter[0]) + " panels of " + Twine(filter[3]) +
-                              ", got " + Twine(outputs));
+                          "(C5) expects out_channels that fill " + Twine(panels.count) + " panels of " +
+                              Twine(panels.lanes) + ", got " + Twine(outputs));
   const int64_t window[] = {Winograd::window, Winograd::window}, ones[] = {1, 1};
   auto sizes = inferWindows(location, name, "(C6)", "(C6)", input.drop_front().drop_back(),
                             {window, ones, adaptor.getPadLow(), adaptor.getPadHigh(), ones});
   if (failed(sizes))
     return failure();
-  results.push_back(
-      RankedTensorType::get({input[0], (*sizes)[0], (*sizes)[1], outputs}, elementOf(adaptor.getInput())));
+  Type element = resultElement(elementOf(adaptor.getInput()), adaptor.getWideResult());
+  results.push_back(RankedTensorType::get({input[0], (*sizes)[0], (*sizes)[1], outputs}, element));
   return success();
 }
 

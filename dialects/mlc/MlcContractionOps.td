@@ -107,16 +107,23 @@ def Mlc_WinogradConvOp : Mlc_Contraction<"winograd_conv"> {
   let description = [{
     Lavin and Gray, https://arxiv.org/abs/1509.09308: `tile` x `tile` results at a time, F(2x2, 3x3) or F(4x4, 3x3), with
     the matrices A, B, G of `dialects/mlc/Winograd.h`. input `[N, H, W, C]`, filter `[ceil(O / lanes), n^2, C, lanes]`, as
-    `pack` makes it from the transformed filter `G g G^T`, `[n^2, C, O]`, n = tile + 2; result `[N, H', W', O]`, H' = H +
+    `pack` makes it from the transformed filter `G g G^T`, `[n^2, C, O]`, n = tile + 2, or interleaved
+    `[ceil(O / lanes), n^2, ceil(C / i), lanes, i]`; result `[N, H', W', O]`, H' = H +
     pad_low + pad_high - 2, of the tiles `A^T [sum over C of filter * (B^T image B)] A`; the last tiles are cut off where
-    the result ends. Behind and before the image are zeros. It is the plain convolution but for rounding; a NaN or an
-    infinity in the image reaches all results of the tiles that it meets.
-    (C1) Element types are equal. (C2) Both ranks are 4. (C3) tile is 2 or 4. (C4) The filter has n^2 positions and the
-    input's C. (C5) `ceil(out_channels / lanes)` is the filter's first dimension. (C6) pad_low and pad_high have an entry
-    for each of the two spatial dimensions, at least 0, and the window fits into the padded input.
+    the result ends. Behind and before the image are zeros. In bf16 and f16 the transformed image `B^T image B` is rounded,
+    as what is multiplied with the filter. It is the plain convolution but for rounding; a NaN or an
+    infinity in the image reaches all results of the tiles that it meets. `wide_result` as in `matmul`.
+    (C1) Element types are equal. (C2) The input's rank is 4, the filter's 4 or 5. (C3) tile is 2 or 4. (C4) The filter
+    has n^2 positions and the input's C. (C5) `ceil(out_channels / lanes)` is the filter's first dimension. (C6) pad_low
+    and pad_high have an entry for each of the two spatial dimensions, at least 0, and the window fits into the padded
+    input.
   }];
   let arguments = (ins Mlc_FloatTensor:$input, Mlc_FloatTensor:$filter, I64Attr:$tile, DenseI64ArrayAttr:$pad_low,
-                   DenseI64ArrayAttr:$pad_high, I64Attr:$out_channels);
+                   DenseI64ArrayAttr:$pad_high, I64Attr:$out_channels, UnitAttr:$wide_result);
+  let extraClassDeclaration = [{
+    int64_t flops();
+    PanelShape panels(); // of the filter; the last row of a word may be padding
+  }];
 }
 
 def Mlc_AttentionOp : Mlc_Contraction<"attention"> {

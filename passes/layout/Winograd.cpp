@@ -5,8 +5,9 @@
 //   %t = mlc.matmul %squares, %g            : [36, C * O], %squares as in dialects/mlc/Winograd.h
 //   %p = mlc.pack (mlc.cast (mlc.reshape %t)) {lanes = 16}
 //   %y = mlc.winograd_conv %x, %p {tile = 4, pad_low = ..., pad_high = ..., out_channels = O}
-// The transform of the filter is rounded once, from f64. The image's padding stays an attribute: the kernel's transform
-// knows where the image ends. Post-condition: see passes.td.
+// The transform of the filter is rounded once, from f64 and from the weights as they came in; in bf16 the panels are
+// interleaved in pairs. The image's padding stays an attribute: the kernel's transform knows where the image ends.
+// Post-condition: see passes.td.
 #include "dialects/mlc/Winograd.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -23,15 +24,23 @@ namespace mlc {
 
 namespace {
 
+bool isBF16(ConvOp op) { return elementOfTensor(op.getInput()).isBF16(); }
+bool hasKernel(ConvOp op) { return elementOfTensor(op.getInput()).isF32() || (isBF16(op) && op.getWideResult()); }
+
+// The tiles for such a convolution: in bf16 the error of F(4x4) is seven times that of the plain sum, and that of
+// F(2x2) not twice.
+SmallVector<int64_t> tilesFor(ConvOp op) {
+  return isBF16(op) ? SmallVector<int64_t>{2} : SmallVector<int64_t>(Winograd::tiles());
+}
+
 bool isCandidate(ConvOp op) {
   auto are = [](ArrayRef<int64_t> values, int64_t value) {
     return llvm::all_of(values, [&](int64_t other) { return other == value; });
   };
-  return op.getLayout() == Layout::ChannelsLast && op.getType().getRank() == 4 &&
-         elementOfTensor(op.getInput()).isF32() && op.getGroups() == 1 && are(op.getStrides(), 1) &&
-         are(op.getDilations(), 1) && are(shapeOfTensor(op.getFilter()).take_front(2), Winograd::window) &&
-         op.getType().getNumElements() != 0 && countElements(op.getFilter().getType()) != 0 &&
-         isParameterOnly(op.getFilter());
+  return op.getLayout() == Layout::ChannelsLast && op.getType().getRank() == 4 && hasKernel(op) &&
+         op.getGroups() == 1 && are(op.getStrides(), 1) && are(op.getDilations(), 1) &&
+         are(shapeOfTensor(op.getFilter()).take_front(2), Winograd::window) && op.getType().getNumElements() != 0 &&
+         countElements(op.getFilter().getType()) != 0 && isParameterOnly(op.getFilter());
 }
 
 // Cycles on an x86 core that finishes a vector of 16 multiply-adds in each, and reads weights from memory. Only ratios
@@ -43,8 +52,9 @@ public:
     images = double(result[0]);
     height = result[1];
     width = result[2];
-    channels = double(shapeOfTensor(op.getInput()).back());
-    inputVectors = double(llvm::divideCeil(uint64_t(channels), lanes));
+    uint64_t channels = uint64_t(shapeOfTensor(op.getInput()).back());
+    words = double(llvm::divideCeil(channels, isBF16(op) ? 2 : 1));
+    inputVectors = double(llvm::divideCeil(channels, lanes));
     outputVectors = double(llvm::divideCeil(uint64_t(result[3]), lanes));
   }
 
@@ -64,15 +74,15 @@ public:
 private:
   static constexpr uint64_t lanes = 16;
 
-  // `taps` products of [rows x channels] and [channels x outputs]. Few rows use weights up faster than memory brings
-  // them.
+  // `taps` products of [rows x channels] and [channels x outputs], of words of four bytes: a channel in f32, two in
+  // bf16. Few rows use weights up faster than memory brings them.
   double products(double rows, double taps) const {
     constexpr double bytesPerCycle = 5, vectorBytes = 4 * lanes, efficiency = 0.94;
-    double weights = taps * channels * outputVectors;
+    double weights = taps * words * outputVectors;
     return std::max(rows * weights / efficiency, weights * vectorBytes / bytesPerCycle);
   }
 
-  double images, channels, inputVectors, outputVectors;
+  double images, words, inputVectors, outputVectors;
   int64_t height, width;
 };
 
@@ -82,7 +92,7 @@ int64_t chooseTile(ConvOp op) {
   CostModel model(op);
   int64_t best = 0;
   double cost = model.plain() / gain;
-  for (int64_t tile : Winograd::tiles())
+  for (int64_t tile : tilesFor(op))
     if (double other = model.winograd(tile); other < cost) {
       best = tile;
       cost = other;
@@ -97,7 +107,8 @@ struct UseWinograd : OpRewritePattern<ConvOp> {
   LogicalResult matchAndRewrite(ConvOp op, PatternRewriter &rewriter) const override {
     if (!isCandidate(op))
       return failure();
-    int64_t chosen = tile ? *tile : chooseTile(op);
+    SmallVector<int64_t> tiles = tilesFor(op);
+    int64_t chosen = !tile ? chooseTile(op) : llvm::is_contained(tiles, *tile) ? *tile : tiles.front();
     if (chosen == 0)
       return failure();
     OpMaker m(rewriter, op.getLoc());
@@ -105,6 +116,8 @@ struct UseWinograd : OpRewritePattern<ConvOp> {
     SmallVector<NamedAttribute> attributes{m.integer("tile", chosen), m.ints("pad_low", op.getPadLow()),
                                            m.ints("pad_high", op.getPadHigh()),
                                            m.integer("out_channels", op.getType().getShape().back())};
+    if (op.getWideResult())
+      attributes.push_back(m.unit("wide_result"));
     rewriter.replaceOp(op, m.make<WinogradConvOp>({op.getInput(), packed}, attributes));
     return success();
   }
@@ -122,9 +135,23 @@ private:
     auto squares = RankedTensorType::get({taps, Winograd::window * Winograd::window}, b.getF64Type());
     Value matrix = ConstantOp::create(b, op.getLoc(), DenseElementsAttr::get(squares, ArrayRef(winograd.squareFilter)));
     Value columns =
-        cast(m.reshape(op.getFilter(), {Winograd::window * Winograd::window, channels * outputs}), b.getF64Type());
+        cast(m.reshape(unrounded(m, op.getFilter()), {Winograd::window * Winograd::window, channels * outputs}),
+             b.getF64Type());
     Value transformed = m.reshape(m.make<MatmulOp>({matrix, columns}), {taps, channels, outputs});
-    return m.make<PackOp>(cast(transformed, b.getF32Type()), m.integer("lanes", lanes));
+    SmallVector<NamedAttribute> attributes{m.integer("lanes", lanes)};
+    if (isBF16(op))
+      attributes.push_back(m.integer("interleave", 2));
+    return m.make<PackOp>(cast(transformed, elementOfTensor(op.getFilter())), attributes);
+  }
+
+  // `filter` before it was rounded to its type, where it was.
+  static Value unrounded(OpMaker &m, Value filter) {
+    if (auto transpose = filter.getDefiningOp<TransposeOp>()) {
+      Value before = unrounded(m, transpose.getOperand());
+      return before == transpose.getOperand() ? filter : m.transpose(before, transpose.getPermutation());
+    }
+    auto rounding = filter.getDefiningOp<CastOp>();
+    return rounding && elementOfTensor(rounding.getOperand()).isF32() ? rounding.getOperand() : filter;
   }
 };
 

@@ -81,7 +81,9 @@ func.func @interleaved(%w: tensor<7x33xbf16>, %x: tensor<4x8xbf16>, %plain: tens
 }
 
 // CHECK-LABEL: func.func @winograd
-func.func @winograd(%image: tensor<2x14x15x8xf32>, %filter: tensor<2x36x8x16xf32>, %small: tensor<2x16x8x16xf32>) {
+func.func @winograd(%image: tensor<2x14x15x8xf32>, %filter: tensor<2x36x8x16xf32>, %small: tensor<2x16x8x16xf32>, %narrow: tensor<2x14x15x7xbf16>, %pairs: tensor<2x16x4x16x2xbf16>) {
+  // CHECK: = mlc.winograd_conv %{{.*}}, %{{.*}} {out_channels = 20 : i64, pad_high = array<i64: 1, 1>, pad_low = array<i64: 1, 1>, tile = 2 : i64, wide_result} : (tensor<2x14x15x7xbf16>, tensor<2x16x4x16x2xbf16>) -> tensor<2x14x15x20xf32>
+  %wide = mlc.winograd_conv %narrow, %pairs {out_channels = 20 : i64, pad_high = array<i64: 1, 1>, pad_low = array<i64: 1, 1>, tile = 2 : i64, wide_result} : (tensor<2x14x15x7xbf16>, tensor<2x16x4x16x2xbf16>) -> tensor<2x14x15x20xf32>
   // CHECK: = mlc.winograd_conv %{{.*}}, %{{.*}} {out_channels = 20 : i64, pad_high = array<i64: 1, 2>, pad_low = array<i64: 1, 0>, tile = 4 : i64} : (tensor<2x14x15x8xf32>, tensor<2x36x8x16xf32>) -> tensor<2x14x15x20xf32>
   %four = mlc.winograd_conv %image, %filter {out_channels = 20 : i64, pad_high = array<i64: 1, 2>, pad_low = array<i64: 1, 0>, tile = 4 : i64} : (tensor<2x14x15x8xf32>, tensor<2x36x8x16xf32>) -> tensor<2x14x15x20xf32>
   // CHECK: = mlc.winograd_conv %{{.*}}, %{{.*}} {out_channels = 32 : i64, pad_high = array<i64: 0, 0>, pad_low = array<i64: 0, 0>, tile = 2 : i64} : (tensor<2x14x15x8xf32>, tensor<2x16x8x16xf32>) -> tensor<2x12x13x32xf32>

@@ -291,7 +291,7 @@ func.func @f(%x: tensor<2x14x15x8xf32>, %f: tensor<2x36x8x16xf64>) {
 // -----
 
 func.func @f(%x: tensor<2x14x15x8xf32>, %f: tensor<2x36x8xf32>) {
-  // expected-error@+2 {{'mlc.winograd_conv' op (C2) expects input and filter of rank 4, got 2x14x15x8 and 2x36x8}}
+  // expected-error@+2 {{'mlc.winograd_conv' op (C2) expects an input of rank 4 and a filter of rank 4 or 5, got 2x14x15x8 and 2x36x8}}
   // expected-error@+1 {{failed to infer returned types}}
   %r = mlc.winograd_conv %x, %f {out_channels = 20 : i64, pad_high = array<i64: 1, 1>, pad_low = array<i64: 1, 1>, tile = 4 : i64} : (tensor<2x14x15x8xf32>, tensor<2x36x8xf32>) -> tensor<2x14x15x20xf32>
   return
