@@ -5,6 +5,7 @@
 #include "codegen/cpu/DotProduct.h"
 #include "codegen/cpu/Elementwise.h"
 #include "codegen/cpu/ModuleEmitter.h"
+#include "codegen/cpu/Scan.h"
 #include "codegen/cpu/StrassenKernel.h"
 #include "codegen/cpu/Transpose.h"
 #include "dialects/mlc/MlcDialect.h"
@@ -99,8 +100,8 @@ public:
 
 private:
   llvm::StringRef takes() const override {
-    return "one contraction with an elementwise epilogue, or elementwise and movement ops, on static tensors; use the "
-           "loop emitter for this kernel";
+    return "one contraction or running sum with an elementwise epilogue, or elementwise and movement ops, on static "
+           "tensors; use the loop emitter for this kernel";
   }
   OwningOpRef<ModuleOp> build(func::FuncOp kernel, const TargetDesc &target, EmittedKernel &emitted) const override {
     if (!isSupported(kernel))
@@ -110,13 +111,16 @@ private:
     std::optional<Contraction> contraction;
     if (!strassen && !depthwise)
       contraction = matchContraction(kernel, target);
-    if (!strassen && !depthwise && !contraction && !isElementwise(kernel))
+    std::optional<Scan> scan = matchScan(kernel);
+    if (!strassen && !depthwise && !contraction && !scan && !isElementwise(kernel))
       return {};
     return buildKernelFunction(kernel, [&](OpBuilder &b, const KernelFrame &frame) {
       if (strassen)
         return emitStrassen(b, kernel, *strassen, target, frame, emitted);
       if (depthwise)
         return emitDepthwise(b, kernel, *depthwise, target, frame, emitted);
+      if (scan)
+        return emitScan(b, kernel, *scan, target, frame, emitted);
       if (isStrassenSums(kernel))
         return emitStrassenSums(b, kernel, target, frame, emitted);
       if (auto transposition = matchTransposition(kernel)) {

@@ -140,7 +140,7 @@ Value lowerArgReduce(OpBuilder &b, Operation *op, Value operand, int64_t axis, b
   return reshaped(b, loc, index, typeOf(op->getResult(0)).getShape());
 }
 
-// Quadratic in the length of the axis, which is short where models use this: element j counts for i where j <= i.
+// Element j counts for i where j <= i: a sum for each i, which emitters that know this form make one running sum.
 Value lowerCumSum(OpBuilder &b, CumSumOp op) {
   Location loc = op.getLoc();
   auto type = typeOf(op.getOperand());
@@ -153,18 +153,20 @@ Value lowerCumSum(OpBuilder &b, CumSumOp op) {
   }
   SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
   iterators.push_back(utils::IteratorType::reduction);
-  Value zero = scalar(b, loc, compute, 0);
-  Value init = filled(b, loc, type.getShape(), zero);
+  Value init = filled(b, loc, type.getShape(), scalar(b, loc, compute, 0)), operand = op.getOperand();
+  if (compute != type.getElementType())
+    operand = mapElements(b, loc, operand, RankedTensorType::get(type.getShape(), compute),
+                          [](OpBuilder &, Location, ValueRange v) { return v[0]; });
   AffineMap maps[] = {AffineMap::get(rank + 1, 0, from, b.getContext()),
                       AffineMap::get(rank + 1, 0, to, b.getContext())};
   using P = arith::CmpIPredicate;
   P predicate = op.getReverse() ? (op.getExclusive() ? P::ugt : P::uge) : (op.getExclusive() ? P::ult : P::ule);
   auto generic = linalg::GenericOp::create(
-      b, loc, TypeRange{init.getType()}, ValueRange{op.getOperand()}, ValueRange{init}, maps, iterators,
+      b, loc, TypeRange{init.getType()}, ValueRange{operand}, ValueRange{init}, maps, iterators,
       [&](OpBuilder &n, Location where, ValueRange v) {
         Value counts = arith::CmpIOp::create(n, where, predicate, linalg::IndexOp::create(n, where, rank),
                                              linalg::IndexOp::create(n, where, axis));
-        Value sum = fold(n, where, ReduceKind::Sum, convertElement(n, where, v[0], compute), v[1]);
+        Value sum = fold(n, where, ReduceKind::Sum, v[0], v[1]);
         linalg::YieldOp::create(n, where, arith::SelectOp::create(n, where, counts, sum, v[1]).getResult());
       });
   return mapElements(b, loc, generic.getResult(0), type, [](OpBuilder &, Location, ValueRange v) { return v[0]; });

@@ -85,9 +85,19 @@ void cumSums(std::vector<Case> &cases) {
     int64_t axis;
   };
   for (DType dtype : kNumbers)
-    for (const auto &[shape, axis] :
-         sample<Line>({{{7}, 0}, {{3, 5}, 1}, {{3, 5}, 0}, {{2, 9, 17}, 1}, {{1}, 0}, {{0, 3}, 0}, {{3, 0}, 1}}, 2,
-                      "cum_sum" + textOf(dtype)))
+    for (const auto &[shape, axis] : sample<Line>({{{7}, 0}, // less than a vector
+                                                   {{3, 5}, 1},
+                                                   {{3, 5}, 0},
+                                                   {{1}, 0},
+                                                   {{0, 3}, 0},
+                                                   {{3, 0}, 1},
+                                                   {{2, 9, 17}, 1},   // a vector and a rest, in columns
+                                                   {{3, 2, 1, 1}, 1}, // lanes of the axis, though it is not the last
+                                                   {{2, 517}, 1},     // several parts
+                                                   {{300, 2, 5}, 0},  // several parts, in columns
+                                                   {{20, 1300}, 0},   // several tiles of columns
+                                                   {{70001}, 0}},     // parts longer than the least
+                                                  3, "cum_sum" + textOf(dtype)))
       for (int flags = 0; flags < 4; ++flags)
         cases.push_back({"cum_sum " + textOf(dtype) + " " + textOf(shape) + " axis " + std::to_string(axis) + " " +
                              std::to_string(flags),
