@@ -5,6 +5,7 @@
 #include "codegen/cpu/DotProduct.h"
 #include "codegen/cpu/Elementwise.h"
 #include "codegen/cpu/ModuleEmitter.h"
+#include "codegen/cpu/Pool.h"
 #include "codegen/cpu/Scan.h"
 #include "codegen/cpu/StrassenKernel.h"
 #include "codegen/cpu/Transpose.h"
@@ -112,7 +113,8 @@ private:
     if (!strassen && !depthwise)
       contraction = matchContraction(kernel, target);
     std::optional<Scan> scan = matchScan(kernel);
-    if (!strassen && !depthwise && !contraction && !scan && !isElementwise(kernel))
+    std::optional<Pool> pool = matchPool(kernel, target);
+    if (!strassen && !depthwise && !contraction && !scan && !pool && !isElementwise(kernel))
       return {};
     return buildKernelFunction(kernel, [&](OpBuilder &b, const KernelFrame &frame) {
       if (strassen)
@@ -121,6 +123,8 @@ private:
         return emitDepthwise(b, kernel, *depthwise, target, frame, emitted);
       if (scan)
         return emitScan(b, kernel, *scan, target, frame, emitted);
+      if (pool)
+        return emitPool(b, kernel, *pool, target, frame, emitted);
       if (isStrassenSums(kernel))
         return emitStrassenSums(b, kernel, target, frame, emitted);
       if (auto transposition = matchTransposition(kernel)) {

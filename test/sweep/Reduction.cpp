@@ -127,10 +127,13 @@ void pools(std::vector<Case> &cases) {
                                  {{1, 2, 7, 7}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, {1, 1}, {}},
                                  {{1, 4, 6, 6}, {6, 6}, {1, 1}, {0, 0}, {0, 0}, {1, 1}, {}},
                                  {{1, 2, 4, 5, 6}, {2, 2, 3}, {2, 1, 2}, {1, 0, 1}, {0, 1, 1}, {1, 2, 1}, {}},
+                                 {{2, 21, 13, 23}, {3, 3}, {1, 2}, {2, 1}, {2, 2}, {2, 3}, {}},
+                                 {{1, 67, 5, 40}, {5, 5}, {1, 1}, {2, 2}, {2, 2}, {1, 1}, {}},
+                                 {{1, 3, 1, 1}, {2, 2}, {1, 1}, {1, 1}, {1, 1}, {2, 2}, {}}, // no window has an element
                                  {{0, 3, 5, 5}, {2, 2}, {1, 1}, {0, 0}, {0, 0}, {1, 1}, {}}};
   for (PoolKind kind : {PoolKind::Max, PoolKind::Average})
     for (DType dtype : kNumbers)
-      for (const Pool &pool : sample(all, 3, textOf(dtype)))
+      for (const Pool &pool : sample(all, 4, textOf(dtype)))
         for (bool last : {false, true})
           for (bool countPad : {false, true}) {
             if (countPad && kind == PoolKind::Max)
