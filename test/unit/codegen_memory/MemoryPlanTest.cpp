@@ -1,6 +1,7 @@
 #include "codegen/memory/MemoryPlan.h"
 #include <gtest/gtest.h>
 #include <random>
+#include <set>
 
 namespace mlc::codegen {
 namespace {
@@ -31,6 +32,28 @@ TEST(MemoryPlan, ReusesDeadValuesOfAChain) {
   expectValid(chain, plan);
   EXPECT_EQ(plan.maxLiveBytes, 2048);
   EXPECT_EQ(plan.arenaBytes, 2048);
+}
+
+TEST(MemoryPlan, MiddlesOfAChainAreAtTwoAddresses) {
+  std::vector<LiveInterval> chain;
+  const int64_t sizes[] = {1600, 4800, 1216, 320, 1792, 1792, 448, 128, 576, 576};
+  for (int64_t i = 0; i < 10; ++i)
+    chain.push_back({sizes[i] * 64, i, i + 1});
+  MemoryPlan plan = planMemory(chain);
+  expectValid(chain, plan);
+  std::set<int64_t> middles;
+  for (int64_t i = 0; i < 10; ++i)
+    middles.insert(plan.offsets[i] + chain[i].bytes / 2);
+  EXPECT_EQ(middles.size(), 2u);
+  EXPECT_LE(plan.arenaBytes, plan.maxLiveBytes * 13 / 10);
+}
+
+TEST(MemoryPlan, ColumnsAreNotWorthMuchMemory) {
+  // In columns, the second pair would leave half of the memory of the first one unused.
+  std::vector<LiveInterval> values{{64000, 0, 0}, {32000, 1, 1}, {32000, 1, 1}};
+  MemoryPlan plan = planMemory(values);
+  expectValid(values, plan);
+  EXPECT_EQ(plan.arenaBytes, plan.maxLiveBytes);
 }
 
 TEST(MemoryPlan, RandomPlansNeverOverlap) {
