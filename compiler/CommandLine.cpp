@@ -1,5 +1,6 @@
 #include "compiler/CommandLine.h"
 
+#include "codegen/target/Target.h"
 #include "compiler/include/mlc/compiler.h"
 
 #include "mlir/IR/AsmState.h"
@@ -59,6 +60,18 @@ bool CommandLine::isAboutModel() const {
          compileFrom.getNumOccurrences() || keep.getNumOccurrences() || llvm::StringRef(output).ends_with(".mlc");
 }
 
+// Parameters are laid out once, so this is a choice for all targets: tiles multiply bf16 faster than Winograd's filtering
+// saves products. A name that is no target is refused later.
+static bool allTargetsHaveTiles(StringRef names) {
+  return llvm::all_of(llvm::split(names, ','), [](StringRef name) {
+    llvm::Expected<codegen::TargetDesc> target = codegen::resolveTarget(name);
+    if (target)
+      return target->has("amx_bf16");
+    llvm::consumeError(target.takeError());
+    return false;
+  });
+}
+
 FailureOr<CompileOptions> CommandLine::compileOptions() const {
   CompileOptions options;
   options.input.path = input;
@@ -69,7 +82,7 @@ FailureOr<CompileOptions> CommandLine::compileOptions() const {
   options.input.keep.assign(keep.begin(), keep.end());
   options.output = output;
   options.targetCpu = targetCpu;
-  options.winograd = winograd;
+  options.winograd = winograd == "auto" && allTargetsHaveTiles(targetCpu) ? "auto-f32" : winograd.getValue();
   options.precision = precision == Precision::BF16 ? "bf16" : "keep";
   options.unpad = unpad.empty() ? "auto" : unpad.getValue();
   options.tune = tune.empty() ? "60" : tune.getValue();

@@ -298,7 +298,7 @@ static LogicalResult checkOptions(Compilation &c, llvm::StringRef last) {
                   "--add-passes=" + name + ":" + passes +
                       ": passes run on mlc IR, in the phases import, simplify, unpad, precision, layout and fuse");
   }
-  // Up to `fuse` nothing depends on the target: a machine for which no code can be generated may do that.
+  // Up to `fuse` no code is generated: a machine for which no code can be generated may do that.
   if (c.options.targetCpu == "native" && isOnIr(last))
     return success();
   llvm::StringSet<> names;

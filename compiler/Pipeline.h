@@ -29,7 +29,7 @@ struct PipelineOptions {
   std::vector<std::pair<std::string, std::string>> addedPasses;
   CacheFolder cache;                      // of kernels, for a module
   bool timing = false;                    // prints the time of each phase
-  std::string winograd = "auto";          // off, f2, f4 or auto: which convolutions are computed that way
+  std::string winograd = "auto";          // off, f2, f4, auto or auto-f32, as of mlc-winograd
   std::string fastMatmul = "false";       // large products by Strassen's algorithm
   std::string tune = "off";               // seconds to measure schedules for, or cached
   std::string schedules, exportSchedules; // files: which schedules kernels have; empty: none

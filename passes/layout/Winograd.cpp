@@ -101,11 +101,11 @@ int64_t chooseTile(ConvOp op) {
 }
 
 struct UseWinograd : OpRewritePattern<ConvOp> {
-  UseWinograd(MLIRContext *context, std::optional<int64_t> tile, int64_t lanes)
-      : OpRewritePattern(context), tile(tile), lanes(lanes) {}
+  UseWinograd(MLIRContext *context, std::optional<int64_t> tile, int64_t lanes, bool onlyF32)
+      : OpRewritePattern(context), tile(tile), lanes(lanes), onlyF32(onlyF32) {}
 
   LogicalResult matchAndRewrite(ConvOp op, PatternRewriter &rewriter) const override {
-    if (!isCandidate(op))
+    if (!isCandidate(op) || (onlyF32 && isBF16(op)))
       return failure();
     SmallVector<int64_t> tiles = tilesFor(op);
     int64_t chosen = !tile ? chooseTile(op) : llvm::is_contained(tiles, *tile) ? *tile : tiles.front();
@@ -125,6 +125,7 @@ struct UseWinograd : OpRewritePattern<ConvOp> {
 private:
   std::optional<int64_t> tile; // none: the cost model's
   int64_t lanes;
+  bool onlyF32;
 
   Value transformFilter(OpMaker &m, OpBuilder &b, ConvOp op, const Winograd &winograd) const {
     ArrayRef<int64_t> filter = shapeOfTensor(op.getFilter());
@@ -167,12 +168,13 @@ struct WinogradConvolutions : impl::WinogradConvolutionsBase<WinogradConvolution
     std::optional<int64_t> tile;
     if (mode == "f2" || mode == "f4") {
       tile = mode == "f2" ? 2 : 4;
-    } else if (mode != "auto") {
-      getOperation()->emitError("mlc-winograd expects a mode of off, f2, f4 or auto, got '") << mode.getValue() << "'";
+    } else if (mode != "auto" && mode != "auto-f32") {
+      getOperation()->emitError("mlc-winograd expects a mode of off, f2, f4, auto or auto-f32, got '")
+          << mode.getValue() << "'";
       return signalPassFailure();
     }
     RewritePatternSet patterns(&getContext());
-    patterns.add<UseWinograd>(&getContext(), tile, lanes);
+    patterns.add<UseWinograd>(&getContext(), tile, lanes, mode == "auto-f32");
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -18,9 +18,9 @@ def WinogradConvolutions : Pass<"mlc-winograd"> {
     Convolutions in f32, or of bf16 with a `wide_result`, of stride 1, channels_last, in one group, without dilation,
     whose filter is a weight become mlc.winograd_conv; the filter's transform is ops on parameters. `auto` takes, for each
     by its shapes, what a cost model finds fastest of the plain convolution, F(2x2,3x3) and, in f32, F(4x4,3x3); bf16
-    has F(2x2,3x3) alone. Post-condition: with `f2` and `f4` no such convolution is left; with `off` all are.
+    has F(2x2,3x3) alone. `auto-f32` leaves convolutions of bf16 as they are, for targets that multiply tiles. Post-condition: with `f2` and `f4` no such convolution is left; with `off` all are.
   }];
-  let options = [Option<"mode", "mode", "std::string", /*default=*/"\"auto\"", "off, f2, f4, or auto">,
+  let options = [Option<"mode", "mode", "std::string", /*default=*/"\"auto\"", "off, f2, f4, auto, or auto-f32">,
                  Option<"lanes", "lanes", "int64_t", /*default=*/"16", "Width of a panel">];
 }
 

@@ -8,7 +8,7 @@
 // RUN: not mlc-opt %s --mlc-winograd=mode=f6 2>&1 | FileCheck %s --check-prefix=MODE
 // RUN: not mlc-opt %s --mlc-winograd=lanes=0 2>&1 | FileCheck %s --check-prefix=LANES
 
-// MODE: error: mlc-winograd expects a mode of off, f2, f4 or auto, got 'f6'
+// MODE: error: mlc-winograd expects a mode of off, f2, f4, auto or auto-f32, got 'f6'
 // LANES: error: mlc-winograd expects lanes of at least 1, got 0
 // OFF-NOT: mlc.winograd_conv
 
