@@ -35,14 +35,18 @@ template <typename Op> bool isPackable(Op op) {
   return isa<FloatType>(op.getType().getElementType()) || op.getWideResult();
 }
 
-// `value` with zeros behind its last dimension, up to a multiple of `interleave`; in the padding that it has already,
-// where there is one.
-Value padDepth(OpMaker &m, Value value, int64_t interleave) {
-  ArrayRef<int64_t> shape = shapeOfTensor(value);
-  int64_t missing = (interleave - shape.back() % interleave) % interleave;
-  if (missing == 0)
-    return value;
-  SmallVector<int64_t> low(shape.size(), 0), high = low;
+// Does `transpose` make rows of a few elements, as those of an image's colours? It is padded before, where rows are
+// long: to pad 224x224x3 took twice as long as to transpose it.
+bool makesShortRows(TransposeOp transpose) {
+  constexpr int64_t few = 8;
+  ArrayRef<int64_t> permutation = transpose.getPermutation();
+  return transpose->hasOneUse() && !permutation.empty() && permutation.back() + 1 != int64_t(permutation.size()) &&
+         shapeOfTensor(transpose.getResult()).back() < few;
+}
+
+// `value` with `missing` zeros behind `axis`; in the padding that it has already, where there is one.
+Value padBehind(OpMaker &m, Value value, int64_t axis, int64_t missing) {
+  SmallVector<int64_t> low(shapeOfTensor(value).size(), 0), high = low;
   double with = 0;
   // Zeros of the weights are behind there too: any number will do that is one.
   if (auto pad = value.getDefiningOp<PadOp>(); pad && pad->hasOneUse() && pad.getValue().isFinite()) {
@@ -51,8 +55,21 @@ Value padDepth(OpMaker &m, Value value, int64_t interleave) {
     with = pad.getValue().convertToDouble();
     value = pad.getOperand();
   }
-  high.back() += missing;
+  high[size_t(axis)] += missing;
   return m.make<PadOp>(value, {m.ints("low", low), m.ints("high", high), m.real("value", with)});
+}
+
+// `value` with zeros behind its last dimension, up to a multiple of `interleave`.
+Value padDepth(OpMaker &m, Value value, int64_t interleave) {
+  ArrayRef<int64_t> shape = shapeOfTensor(value);
+  int64_t missing = (interleave - shape.back() % interleave) % interleave;
+  if (missing == 0)
+    return value;
+  if (auto transpose = value.getDefiningOp<TransposeOp>(); transpose && makesShortRows(transpose)) {
+    ArrayRef<int64_t> permutation = transpose.getPermutation();
+    return m.transpose(padBehind(m, transpose.getOperand(), permutation.back(), missing), permutation);
+  }
+  return padBehind(m, value, int64_t(shape.size()) - 1, missing);
 }
 
 Value packed(OpMaker &m, Value weights, int64_t lanes, int64_t interleave) {
@@ -112,9 +129,11 @@ struct PadInFront : OpRewritePattern<ConvOp> {
     };
     Value input;
     if (auto transpose = op.getInput().getDefiningOp<TransposeOp>();
-        transpose && op.getGroups() == 1 && interleaveOf(elementOfTensor(op.getFilter())) == 1 &&
-        isReadTransposed(transpose)) {
-      // The kernel reads the image where it is, and so that is what gets its padding.
+        transpose && op.getGroups() == 1 &&
+        (interleaveOf(elementOfTensor(op.getFilter())) == 1 ? isReadTransposed(transpose)
+                                                            : makesShortRows(transpose))) {
+      // The kernel reads the image where it is, and so that is what gets its padding. Or the transposition is a kernel
+      // of its own.
       SmallVector<int64_t> before(low.size()), after(low.size());
       for (auto [to, from] : llvm::enumerate(transpose.getPermutation())) {
         before[from] = low[to];

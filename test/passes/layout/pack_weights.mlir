@@ -47,6 +47,18 @@ func.func @bf16_image(%x: tensor<2x5x6x3xbf16>) -> tensor<2x3x3x20xbf16> {
   return %y : tensor<2x3x3x20xbf16>
 }
 
+// Rows of three elements are padded before they are made.
+// CHECK-LABEL: func @bf16_colours
+// CHECK: %[[I:.*]] = mlc.pad %{{.*}} {high = array<i64: 0, 1, 1, 1>, low = array<i64: 0, 0, 1, 1>, value = 0.000000e+00 : f64} : (tensor<2x3x5x6xbf16>) -> tensor<2x4x7x8xbf16>
+// CHECK: %[[T:.*]] = mlc.transpose %[[I]] {permutation = array<i64: 0, 2, 3, 1>} : (tensor<2x4x7x8xbf16>) -> tensor<2x7x8x4xbf16>
+// CHECK: mlc.packed_conv %[[T]]
+func.func @bf16_colours(%x: tensor<2x3x5x6xbf16>) -> tensor<2x3x3x20xbf16> {
+  %w = mlc.load_param @bf16_filter : tensor<3x3x3x20xbf16>
+  %t = mlc.transpose %x {permutation = array<i64: 0, 2, 3, 1>} : (tensor<2x3x5x6xbf16>) -> tensor<2x5x6x3xbf16>
+  %y = mlc.conv %t, %w {layout = #mlc<layout channels_last>, strides = array<i64: 2, 2>, dilations = array<i64: 1, 1>, pad_low = array<i64: 1, 1>, pad_high = array<i64: 1, 1>} : (tensor<2x5x6x3xbf16>, tensor<3x3x3x20xbf16>) -> tensor<2x3x3x20xbf16>
+  return %y : tensor<2x3x3x20xbf16>
+}
+
 // Neither operand is a weight.
 // CHECK-LABEL: func @activations
 // CHECK-NEXT: mlc.matmul
