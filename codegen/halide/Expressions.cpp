@@ -1,5 +1,6 @@
 #include "codegen/halide/Expressions.h"
 #include "codegen/halide/FusedMultiplyAdd.h"
+#include "codegen/math/Math.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -143,7 +144,9 @@ Expr evaluate(Operation *op, const Exprs &v) {
         Expr bits = Halide::reinterpret(v[0].type().with_code(Halide::Type::UInt), v[0]);
         return Halide::reinterpret(v[0].type(), bits ^ signBit(bits));
       })
-      .Case<arith::MaximumFOp>([&](auto) { return maximum(v[0], v[1]); })
+      .Case([&](arith::MaximumFOp o) {
+        return o->hasAttr(kOfNumbersAttr) ? Halide::select(v[0] > v[1], v[0], v[1]) : maximum(v[0], v[1]);
+      })
       .Case<arith::MinimumFOp>([&](auto) { return minimum(v[0], v[1]); })
       .Case([&](arith::CmpFOp o) { return compare(o.getPredicate(), v[0], v[1]); })
       .Case([&](arith::CmpIOp o) { return compare(o.getPredicate(), v[0], v[1]); })

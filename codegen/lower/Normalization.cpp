@@ -33,7 +33,9 @@ Value lowerSoftmax(OpBuilder &b, Operation *op, Value x, int64_t axis, bool loga
   AffineMap full = b.getMultiDimIdentityMap(type.getRank()), row = dropping(b, type.getRank(), axis);
   Value lowest = scalar(b, loc, compute, -std::numeric_limits<double>::infinity());
   Value maximum = reduceElements(b, loc, x, axis, lowest, [](OpBuilder &n, Location where, ValueRange v) -> Value {
-    return arith::MaximumFOp::create(n, where, v[1], v[0]);
+    auto larger = arith::MaximumFOp::create(n, where, v[1], v[0]);
+    larger->setAttr(kOfNumbersAttr, n.getUnitAttr()); // a NaN is in the sum of exponentials
+    return larger;
   });
   Value shifted =
       mapElements(b, loc, {x, maximum}, {full, row}, wide, [](OpBuilder &n, Location where, ValueRange v) -> Value {

@@ -18,6 +18,9 @@ mlir::Value buildExp(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
 mlir::Value buildExpNonPositive(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
 // Marks a math.exp of f32 whose operand is known to be so.
 inline constexpr llvm::StringLiteral kNonPositiveAttr = "mlc.non_positive";
+// On an arith.maximumf: a NaN among what it is taken of reaches the result in another way, so that the maximum may be
+// of the numbers alone.
+inline constexpr llvm::StringLiteral kOfNumbersAttr = "mlc.of_numbers";
 mlir::Value buildExp2(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
 mlir::Value buildExpM1(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
 mlir::Value buildLog(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
