@@ -79,17 +79,17 @@ private:
   Value smaller(Value x, Value y) { return arith::MinSIOp::create(b, loc, x, y); }
   Value larger(Value x, Value y) { return arith::MaxSIOp::create(b, loc, x, y); }
 
-  // Whole lines, as many as make a tile worth its launch; where lines are few, threads share the channels.
+  // What is worth sharing is cut finely, since threads get equal numbers of tiles: in whole lines; where these are too
+  // few to share evenly, in vectors of channels.
   void chooseTiles() {
-    constexpr int64_t leastCycles = 6000, wantedTiles = 64, enoughLines = 8;
+    constexpr int64_t leastCycles = 6000, mostTiles = 64, enoughLines = 8;
     int64_t taps = d.inner.taps;
     for (const WindowAxis &axis : d.outer)
       taps *= axis.taps;
-    int64_t cycles = c.rows * vectors * taps;
-    int64_t wanted = std::clamp<int64_t>(cycles / leastCycles, 1, wantedTiles);
-    linesPerTile = llvm::divideCeil(lines, std::min(wanted, lines));
+    int64_t wanted = c.rows * vectors * taps / leastCycles;
+    linesPerTile = wanted > 1 && lines >= enoughLines ? llvm::divideCeil(lines, mostTiles) : lines;
     if (lines < enoughLines)
-      channelTiles = std::min<int64_t>(vectors, llvm::divideCeil(wanted, lines));
+      channelTiles = std::clamp<int64_t>(wanted, 1, std::min(vectors, mostTiles));
     vectorsPerTile = llvm::divideCeil(vectors, channelTiles);
     channelTiles = llvm::divideCeil(vectors, vectorsPerTile);
   }
