@@ -266,7 +266,7 @@ private:
 
     // Columns that a few rows use up faster than memory brings the next ones.
     constexpr int64_t fewestBlocks = 2;
-    int64_t mostBlocks = p.dot == Dot::BF16 ? 32 : 8;
+    int64_t mostBlocks = p.dot == Dot::BF16 ? 32 : 16;
     bool pays = target.prefetch_next_panel || rowBlocks <= mostBlocks;
     if (c.panelWidth && !b.groupsFirst && rowBlocks >= fewestBlocks && prefetch.value_or(pays))
       b.prefetchLines = ceilDiv(Blocking::prefetchSteps * b.nv * b.lanes * elementBytes, 64 * rowBlocks);
