@@ -64,7 +64,8 @@ Result<FileWriter> FileWriter::create(const std::string &path) {
 }
 
 FileWriter::FileWriter(FileWriter &&other) noexcept
-    : path(std::move(other.path)), aside(std::move(other.aside)), fd(other.fd), offset(other.offset) {
+    : path(std::move(other.path)), aside(std::move(other.aside)), fd(other.fd), offset(other.offset),
+      waiting(std::move(other.waiting)) {
   other.fd = -1;
 }
 
@@ -87,9 +88,13 @@ Status FileWriter::fail(const char *action, int error) {
   return Status::error(message + " (an older file of this name is unchanged)");
 }
 
+Status FileWriter::closed() const {
+  return Status::error("cannot write '" + path + "': an earlier write failed or the file is complete");
+}
+
 Status FileWriter::writeAll(uint64_t at, std::span<const std::byte> bytes) {
   if (fd < 0)
-    return Status::error("cannot write '" + path + "': an earlier write failed or the file is complete");
+    return closed();
   while (!bytes.empty()) {
     ssize_t written = pwrite(fd, bytes.data(), std::min<size_t>(bytes.size(), size_t{1} << 30), static_cast<off_t>(at));
     if (written < 0) {
@@ -103,14 +108,41 @@ Status FileWriter::writeAll(uint64_t at, std::span<const std::byte> bytes) {
   return Status::success();
 }
 
-Status FileWriter::write(std::span<const std::byte> bytes) {
-  Status status = writeAll(offset, bytes);
-  offset += bytes.size();
+Status FileWriter::flush() {
+  Status status = writeAll(offset - waiting.size(), waiting);
+  waiting.clear();
   return status;
+}
+
+Status FileWriter::write(std::span<const std::byte> bytes) {
+  if (fd < 0)
+    return closed();
+  constexpr size_t block = 2 << 20;
+  while (!bytes.empty()) {
+    size_t room = block - offset % block;
+    if (room == block && bytes.size() >= block) { // nothing waits in front of a block's beginning
+      size_t whole = bytes.size() / block * block;
+      if (Status status = writeAll(offset, bytes.first(whole)); !status.ok())
+        return status;
+      offset += whole;
+      bytes = bytes.subspan(whole);
+      continue;
+    }
+    size_t count = std::min(room, bytes.size());
+    waiting.insert(waiting.end(), bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(count));
+    offset += count;
+    bytes = bytes.subspan(count);
+    if (count == room)
+      if (Status status = flush(); !status.ok())
+        return status;
+  }
+  return Status::success();
 }
 
 Status FileWriter::writeAt(uint64_t at, std::span<const std::byte> bytes) {
   MLC_CHECK(at + bytes.size() <= offset, "writeAt overwrites what was written");
+  if (Status status = flush(); !status.ok())
+    return status;
   return writeAll(at, bytes);
 }
 
@@ -127,8 +159,8 @@ Status FileWriter::alignTo(uint64_t alignment) {
 }
 
 Status FileWriter::commit(Sync sync) {
-  if (fd < 0)
-    return Status::error("cannot write '" + path + "': an earlier write failed or the file is complete");
+  if (Status status = flush(); !status.ok())
+    return status;
   if (sync == Sync::Yes && fsync(fd) != 0)
     return fail("write", errno);
   for (uint32_t attempt = 0; aside.empty(); ++attempt) {

@@ -165,12 +165,31 @@ TEST_F(SupportTest, LongestNamesAreWritten) {
   EXPECT_EQ(filesInFolder(), 1u);
 }
 
+// Blocks go to the file at once, what is in front of and behind them later.
+TEST_F(SupportTest, WritesOfAnySizeAreInOrder) {
+  const size_t block = 2 << 20;
+  std::string all;
+  Result<FileWriter> writer = FileWriter::create(at("out"));
+  ASSERT_TRUE(writer.ok());
+  for (size_t size : {size_t(5), block - 6, size_t(1), size_t(0), 2 * block, 3 * block + 7, block, size_t(9)}) {
+    std::string part(size, char('a' + all.size() % 23));
+    ASSERT_TRUE(writer->write(part).ok());
+    all += part;
+    EXPECT_EQ(writer->position(), all.size());
+  }
+  ASSERT_TRUE(writer->writeAt(all.size() - 4, std::as_bytes(std::span("last", 4))).ok());
+  all.replace(all.size() - 4, 4, "last");
+  ASSERT_TRUE(writer->write("!").ok() && writer->commit().ok());
+  std::ifstream file(at("out"), std::ios::binary);
+  EXPECT_TRUE(std::string(std::istreambuf_iterator<char>(file), {}) == all + "!");
+}
+
 TEST_F(SupportTest, FailedWriteIsReportedAndRemoved) {
   put("out", "old");
   Result<FileWriter> writer = FileWriter::create(at("out"));
   ASSERT_TRUE(writer.ok());
   // A file size limit stands for a full disk.
-  std::vector<std::byte> chunk(4096);
+  std::vector<std::byte> chunk(4 << 20);
   struct sigaction ignore{}, before{};
   ignore.sa_handler = SIG_IGN;
   sigaction(SIGXFSZ, &ignore, &before);
