@@ -223,6 +223,8 @@ private:
 
   void rowBlock(Value row, int64_t rows) {
     localRow = arith::SubIOp::create(b, loc, row, firstRow);
+    for (int64_t i = 0; i < rows; ++i)
+      prefetchNextHead(query, e.add(row, i), a.query, a.size);
     Values highest = overPanels(keys, knownKeys(), Values(rows, lowest()),
                                 [&](Value panel, int64_t vectors, Value inside, ValueRange highest) {
                                   return scores(row, rows, panel, vectors, inside, highest);

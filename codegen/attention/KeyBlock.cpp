@@ -18,6 +18,8 @@ void KeyBlock::copyKeys() {
       if (a.cuSeqlens || a.keys % t.lanes)
         row = arith::MinSIOp::create(b, loc, row, e.add(allKeys, -1));
       rows.push_back(e.element(key, outside, e.mul(row, a.key.sequence)));
+      prefetchNextHead(key, row, a.key, a.size);
+      prefetchNextHead(value, row, a.value, a.valueSize);
     }
     Value target =
         at(scratch, e.add(e.mul(e.div(group, t.vectors), size * t.panel()), e.mul(e.rem(group, t.vectors), t.lanes)));
@@ -76,6 +78,16 @@ void KeyBlock::copyValues() {
       pairs(pair, false);
       return Values();
     });
+}
+
+void KeyBlock::prefetchNextHead(Value matrix, Value row, const HeadView &view, int64_t size) {
+  if (t.tilesPerHead > 1 || a.cuSeqlens || a.heads != a.keyHeads)
+    return;
+  constexpr int64_t lineBytes = 64;
+  int64_t line = lineBytes / BodyEvaluator::elementBytes(outside);
+  Value from = e.element(matrix, outside, e.add(e.mul(row, view.sequence), view.head));
+  for (int64_t d = 0; d < size; d += line) // read, into L2, data
+    LLVM::Prefetch::create(b, loc, e.element(from, outside, e.constant(d)), 0, 2, 1);
 }
 
 } // namespace mlc::codegen

@@ -14,6 +14,9 @@ protected:
   void copyKeys();
   // Values in rows of two keys as pairs; behind an odd number of keys comes a zero.
   void copyValues();
+  // Asks for the row of the next tile, where that is the next head's: rows of a head are a few lines each, too far from
+  // each other for the hardware to foresee them. Behind the last head it asks for what nobody needs, or for nothing.
+  void prefetchNextHead(Value matrix, Value row, const HeadView &view, int64_t size);
 
   Value key, value; // where the head's matrices begin
   Value allKeys;    // that the head has

@@ -49,6 +49,8 @@ Mapping mapFile(const std::string &path) {
   void *data = mmap(nullptr, status.st_size, PROT_READ, MAP_PRIVATE, file.fd, 0);
   if (data == MAP_FAILED)
     fail(MLC_IO_ERROR, concat("cannot map '", path, "': ", strerror(errno)));
+  // What is not in memory yet is read in huge pages, where the file system has them: sooner, and with fewer TLB misses.
+  madvise(data, status.st_size, MADV_HUGEPAGE);
   return {static_cast<const char *>(data), size_t(status.st_size)};
 }
 
