@@ -110,6 +110,7 @@ private:
   std::map<std::string, GraphValue *> kept;
   std::set<std::string> keepable;
   std::vector<std::string> problems;
+  size_t tensorsInSequences = 0; // of all that were made
   std::set<std::string> seen;
   int64_t nodeCount = 0;
   llvm::SmallVector<const onnx::FunctionProto *> activeFunctions; // being inlined

@@ -47,6 +47,12 @@ struct OnnxImporter::SequenceNode {
   }
 
   void define(Sequence tensors) {
+    // Every sequence is kept to the end: one that grows in a loop takes the square of its length.
+    constexpr size_t mostTensors = 16'000'000;
+    importer.tensorsInSequences += tensors.size();
+    if (importer.tensorsInSequences > mostTensors)
+      return fail("the model's sequences, one for each op that makes one, hold more than " + Twine(mostTensors) +
+                  " tensors in all");
     GraphValue value;
     value.sequence = std::move(tensors);
     importer.define(node.scope, node.proto.output(0), std::move(value));

@@ -122,6 +122,8 @@ void BucketBuilder::addBlocks() {
     readOnly.push_back(constant);
   };
   BlockTable &blocks = plan.blocks;
+  if (bucket.arenas() && !isAligned(*bucket.arenas()))
+    invalid("the sizes of its arenas are not aligned");
   for (size_t i = 0; i < sizeOf(bucket.arenas()); ++i) {
     if (bucket.arenas()->Get(i) > maxBlockBytes)
       invalid(concat("arena ", i, " has ", bucket.arenas()->Get(i), " bytes"));

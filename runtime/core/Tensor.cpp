@@ -96,7 +96,7 @@ template <typename T> uint64_t countNonZeros(const char *data, const mlc_tensor 
 
 bool denseBytes(program::DType dtype, const flatbuffers::Vector<int64_t> *shape, uint64_t &bytes) {
   bytes = typeInfo(int(dtype)).size;
-  if (bytes == 0)
+  if (bytes == 0 || (shape && !isAligned(*shape)))
     return false;
   for (size_t i = 0, rank = shape ? shape->size() : 0; i < rank; ++i) {
     int64_t dim = shape->Get(i);

@@ -8,7 +8,14 @@
 
 namespace mlc::runtime {
 
-// Bytes of a dense tensor. False when a dimension is negative, the type is unknown, or the size does not fit.
+// Whether the elements, if there are any, lie where their type asks: FlatBuffers' verifier looks at the length in front of
+// them alone.
+template <typename T> bool isAligned(const flatbuffers::Vector<T> &vector) {
+  return vector.size() == 0 || reinterpret_cast<uintptr_t>(vector.Data()) % alignof(T) == 0;
+}
+
+// Bytes of a dense tensor. False when a dimension is negative, the type is unknown, the size does not fit, or the shape
+// is not aligned.
 bool denseBytes(program::DType dtype, const flatbuffers::Vector<int64_t> *shape, uint64_t &bytes);
 
 // "f32[8x128]"
