@@ -43,7 +43,7 @@ Value Compose::table(const HostTensor &tensor) {
   ArrayRef<uint8_t> bytes(reinterpret_cast<const uint8_t *>(tensor.bytes()), tensor.sizeBytes());
   std::string name = "table_" + describe(tensor.dtype(), tensor.shape()) + "_" +
                      llvm::utohexstr(llvm::xxh3_64bits(bytes), /*LowerCase=*/true);
-  return g.param(name, toTensorType(g.context(), tensor.dtype(), tensor.shape()), toDenseElements(g.context(), tensor));
+  return g.table(name, tensor);
 }
 
 Value Compose::table(ArrayRef<int64_t> values) {

@@ -77,6 +77,7 @@ Value GraphBuilder::makeOp(StringRef name, ValueRange operands, ArrayRef<NamedAt
   state.addTypes(types);
   // Inference looks at shapes; whether operands are of a type that the op takes, its verifier says.
   Operation *op = builder.create(state);
+  ++opCount;
   if (failed(verify(op, /*verifyRecursively=*/false))) {
     op->erase();
     return {};
@@ -85,6 +86,8 @@ Value GraphBuilder::makeOp(StringRef name, ValueRange operands, ArrayRef<NamedAt
 }
 
 Value GraphBuilder::constant(const HostTensor &tensor) {
+  ++opCount;
+  tableBytes += tensor.sizeBytes();
   return ConstantOp::create(builder, location, toDenseElements(context(), tensor)).getResult();
 }
 
@@ -135,4 +138,11 @@ Value GraphBuilder::param(StringRef name, RankedTensorType type, Attribute sourc
     ParamOp::create(builder, location, name, type, source);
   }
   return loaded[name] = LoadParamOp::create(builder, location, type, name).getResult();
+}
+
+Value GraphBuilder::table(StringRef name, const HostTensor &tensor) {
+  Attribute source = toDenseElements(context(), tensor);
+  if (params.lookup(name) != source)
+    tableBytes += tensor.sizeBytes();
+  return param(name, toTensorType(context(), tensor.dtype(), tensor.shape()), source);
 }

@@ -66,6 +66,12 @@ public:
 
   // A parameter of the module, declared once per name and source, and its value here.
   mlir::Value param(llvm::StringRef name, mlir::RankedTensorType type, mlir::Attribute source);
+  // A parameter whose bytes the frontend has made: it is in memory, in the IR.
+  mlir::Value table(llvm::StringRef name, const HostTensor &tensor);
+
+  // What was made so far, for limits.
+  int64_t numOps() const { return opCount; }
+  uint64_t numTableBytes() const { return tableBytes; }
 
 private:
   mlir::DictionaryAttr named(llvm::StringRef name);
@@ -76,6 +82,8 @@ private:
   mlir::Location location;
   mlir::func::FuncOp entryFunc;
   int entryCount = 0;
+  int64_t opCount = 0;
+  uint64_t tableBytes = 0;
   llvm::StringMap<mlir::Attribute> params;
   llvm::StringMap<mlir::Value> loaded;
 };

@@ -47,9 +47,9 @@ void OnnxImporter::inlineFunction(const Node &node, const onnx::FunctionProto &f
   inner.callAttributes = &bound;
   inner.prefix = innerPrefix(node);
   inner.inFunction = true;
-  for (int i = 0; i < function.input_size(); ++i)
-    if (static_cast<size_t>(i) < node.inputs.size() && node.inputs[i])
-      inner.values[function.input(i)] = node.inputs[i];
+  for (auto [i, input] : llvm::enumerate(node.inputs))
+    if (input)
+      inner.values[function.input(static_cast<int>(i))] = input;
   activeFunctions.push_back(&function);
   importNodes(function.node(), inner);
   activeFunctions.pop_back();
@@ -157,6 +157,10 @@ struct OnnxImporter::Iterations {
 
   // Runs the body on `arguments`; its results are in `results`.
   bool run(ArrayRef<GraphValue *> arguments) {
+    // A body without nodes takes time, too.
+    importer.countNode(node.proto, node.scope);
+    if (importer.isOver())
+      return false;
     if (static_cast<size_t>(body.input_size()) != arguments.size())
       return fail("its body has " + Twine(body.input_size()) + " inputs, expected " + Twine(arguments.size()));
     Scope scope(shared, shared.prefix + std::to_string(count++) + "/");

@@ -163,7 +163,8 @@ std::optional<Numbers> concat(NodeContext &node, ArrayRef<Numbers> operands) {
   // Shapes are vectors; anything else is left to the program.
   Numbers result{operands[0].type, {0}, {}};
   for (const Numbers &operand : operands) {
-    if (operand.shape.size() != 1 || operand.type != result.type)
+    if (operand.shape.size() != 1 || operand.type != result.type ||
+        static_cast<int64_t>(result.values.size() + operand.values.size()) > kLimit)
       return std::nullopt;
     llvm::append_range(result.values, operand.values);
   }
@@ -287,19 +288,27 @@ std::optional<Numbers> fold(NodeContext &node, ArrayRef<Numbers> operands) {
 
 } // namespace
 
-std::optional<HostTensor> frontend::foldConstants(NodeContext &node) {
+std::optional<HostTensor> frontend::foldConstants(NodeContext &node, FoldBudget &budget) {
   if (node.numInputs() == 0 || node.node.output_size() != 1)
     return std::nullopt;
-  SmallVector<Numbers> operands;
+  int64_t elements = 0;
   for (size_t i = 0; i < node.numInputs(); ++i) {
     const HostTensor *tensor = node.constant(i);
     if (!tensor || tensor->numElements() > (isFloat(tensor->dtype()) ? kFloatLimit : kLimit))
       return std::nullopt;
-    operands.push_back(unpack(*tensor));
+    elements += tensor->numElements();
   }
+  // Three operands, as Where has them, or as many small ones as one likes.
+  if (elements > 3 * kLimit || !budget.take(elements))
+    return std::nullopt;
+  SmallVector<Numbers> operands;
+  for (size_t i = 0; i < node.numInputs(); ++i)
+    operands.push_back(unpack(*node.constant(i)));
   std::optional<Numbers> result = fold(node, operands);
-  if (!result || (isFloat(result->type) && static_cast<int64_t>(result->values.size()) > kFloatLimit &&
-                  node.node.op_type() != "Range"))
+  if (!result)
+    return std::nullopt;
+  auto size = static_cast<int64_t>(result->values.size());
+  if ((isFloat(result->type) && size > kFloatLimit && node.node.op_type() != "Range") || !budget.take(size))
     return std::nullopt;
   return pack(*result);
 }

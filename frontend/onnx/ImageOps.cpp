@@ -202,7 +202,8 @@ LogicalResult col2Im(NodeContext &n) {
   ArrayRef<int64_t> s = n.shapeOf(0);
   int64_t blockSize = productOf(*block);
   if (s.size() != 3 || block->size() != rank || strides.size() != rank || dilations.size() != rank ||
-      pads.size() != 2 * rank || blockSize == 0 || s[1] % blockSize)
+      pads.size() != 2 * rank || llvm::any_of(*block, [](int64_t size) { return size < 1; }) || blockSize < 1 ||
+      s[1] % blockSize)
     return n.unsupported(
         "image_shape, block_shape and its attributes need one entry (pads two) for each dimension of the "
         "image, and its input the shape [N, C * block, L]");
@@ -217,6 +218,8 @@ LogicalResult col2Im(NodeContext &n) {
   if (productOf(blocks) != s[2])
     return n.unsupported("its input has " + Twine(s[2]) + " columns, the image " + Twine(productOf(blocks)) +
                          " blocks");
+  if (s[2] > kMaxTable / blockSize)
+    return n.unsupported("it needs a table of more than " + Twine(kMaxTable) + " positions");
   Dims positions;
   for (int64_t k = 0; k < blockSize; ++k)
     for (int64_t l = 0; l < s[2]; ++l) {

@@ -13,6 +13,14 @@ constexpr int64_t kOldestOpset = 6, kNewestOpset = 28;
 // Of nodes once functions are inlined and loops unrolled. A function that calls another twice, and so on, doubles their
 // number at each step.
 constexpr int64_t kMaxNodes = 1 << 20;
+// Of names, with the names of the calls and loops around them in front.
+constexpr uint64_t kMaxNameBytes = uint64_t{1} << 30;
+// Of mlc ops, which recurrent layers have one after another for each step, and of what the import computes: tables of
+// positions, ranges, constants that are no initializers.
+constexpr int64_t kMaxOps = 1 << 21;
+constexpr uint64_t kMaxTableBytes = uint64_t{2} << 30;
+// That are said.
+constexpr size_t kMaxProblems = 1000;
 
 } // namespace
 
@@ -61,7 +69,21 @@ void OnnxImporter::poisonOutputs(const onnx::NodeProto &node, Scope &scope) {
     }
 }
 
+void OnnxImporter::countNode(const onnx::NodeProto &node, const Scope &scope) {
+  nameBytes += scope.prefix.size() + node.name().size();
+  for (const std::string &output : node.output())
+    nameBytes += scope.prefix.size() + output.size();
+  if (++nodeCount > kMaxNodes)
+    exceed("the graph has over " + Twine(kMaxNodes) + " nodes once functions are inlined and loops unrolled");
+  else if (nameBytes > kMaxNameBytes)
+    exceed("the names of its nodes and values take over " + Twine(kMaxNameBytes) +
+           " bytes once functions are inlined and loops unrolled; give them shorter names");
+}
+
 void OnnxImporter::importNode(const onnx::NodeProto &node, Scope &scope) {
+  countNode(node, scope);
+  if (isOver())
+    return;
   if (node.output_size() == 0)
     return problem(label(node, scope) + "it has no output");
   SmallVector<GraphValue *> inputs;
@@ -121,7 +143,7 @@ void OnnxImporter::importNode(const onnx::NodeProto &node, Scope &scope) {
   // Ops of other domains have one version; what they share with ai.onnx is as it is in the newest opset.
   NodeContext context(*file, graph, node, domain.empty() ? opset->second : kNewestOpset, inputs, attributes);
   LogicalResult done = success();
-  std::optional<HostTensor> folded = domain.empty() ? foldConstants(context) : std::nullopt;
+  std::optional<HostTensor> folded = domain.empty() ? foldConstants(context, folds) : std::nullopt;
   if (folded) {
     context.results[0].host = std::move(folded);
   } else {
@@ -131,9 +153,25 @@ void OnnxImporter::importNode(const onnx::NodeProto &node, Scope &scope) {
       return success();
     });
     done = op->second.handler(context);
+    // Constants that the handler has made, and not passed on.
+    for (const GraphValue &result : context.results)
+      if (result.host && result.file.empty() && llvm::none_of(inputs, [&](GraphValue *input) {
+            return input && input->host && input->host->bytes() == result.host->bytes();
+          }))
+        (void)folds.take(result.host->numElements());
     if (succeeded(done))
-      foldResults(context);
+      foldResults(context, folds);
   }
+  if (folds.isSpent())
+    return exceed(label(node, scope) + "the constants that the import computes have more than " +
+                  Twine(FoldBudget::kElements) +
+                  " elements in all; compute them before, and store what is used as initializers");
+  if (graph.numOps() > kMaxOps)
+    return exceed(label(node, scope) + "the model takes more than " + Twine(kMaxOps) +
+                  " ops once loops and steps are unrolled; bind smaller shapes, or compile it in parts");
+  if (graph.numTableBytes() > kMaxTableBytes)
+    return exceed(label(node, scope) + "the tables and constants that the import makes take more than " +
+                  Twine(kMaxTableBytes) + " bytes in all; bind smaller shapes, or store what is used as initializers");
   if (succeeded(done))
     context.finish();
   else if (context.problems.empty())
@@ -151,9 +189,9 @@ void OnnxImporter::importNode(const onnx::NodeProto &node, Scope &scope) {
 
 void OnnxImporter::importNodes(const Nodes &nodes, Scope &scope) {
   for (const onnx::NodeProto &node : nodes) {
-    if (++nodeCount > kMaxNodes)
-      return;
     importNode(node, scope);
+    if (isOver())
+      return;
     rememberKept(node, scope);
   }
 }
@@ -170,6 +208,7 @@ void OnnxImporter::importBucket(const ShapeBinding &shape) {
   values.clear();
   kept.clear();
   nodeCount = 0;
+  nameBytes = 0;
   for (auto [port, argument] : llvm::zip(ports, arguments)) {
     GraphValue value;
     value.value = argument;
@@ -177,6 +216,8 @@ void OnnxImporter::importBucket(const ShapeBinding &shape) {
   }
   defineInitializers(proto, scope);
   importNodes(proto.node(), scope);
+  if (isOver())
+    return;
   SmallVector<std::pair<std::string, Value>> results;
   collectOutputs(proto, scope, results);
   collectKept(scope, results);
@@ -186,10 +227,13 @@ void OnnxImporter::importBucket(const ShapeBinding &shape) {
 }
 
 ImportResult OnnxImporter::report() {
-  // What is undefined behind the last node is no news.
-  if (nodeCount > kMaxNodes)
-    problems = {"the graph has over " + std::to_string(kMaxNodes) +
-                " nodes once functions are inlined and loops unrolled"};
+  if (isOver())
+    problems = {excess};
+  if (problems.size() > kMaxProblems) {
+    size_t rest = problems.size() - kMaxProblems;
+    problems.resize(kMaxProblems);
+    problems.push_back("and " + std::to_string(rest) + " problems more");
+  }
   InFlightDiagnostic diagnostic = emitError(location, "cannot import '") << path << "':";
   for (const std::string &text : problems)
     diagnostic << "\n  " << text;
@@ -218,7 +262,7 @@ ImportResult OnnxImporter::run() {
     shapes.emplace_back();
   for (const ShapeBinding &shape : shapes) {
     importBucket(shape);
-    if (!problems.empty() || nodeCount > kMaxNodes)
+    if (!problems.empty() || isOver())
       return report();
   }
   for (const ShapeBinding &shape : shapes) {

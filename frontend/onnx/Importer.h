@@ -55,6 +55,13 @@ private:
     if (seen.insert(text.str()).second)
       problems.push_back(text.str());
   }
+  // The model asks for more than an import makes, whatever the size of its file: the end, as what follows is no news.
+  void exceed(const llvm::Twine &text) {
+    if (excess.empty())
+      excess = text.str();
+  }
+  bool isOver() const { return !excess.empty(); }
+  void countNode(const onnx::NodeProto &node, const Scope &scope);
   ImportResult report();
   std::map<std::string, int64_t>
   readOpsets(const google::protobuf::RepeatedPtrField<onnx::OperatorSetIdProto> &imports);
@@ -110,9 +117,13 @@ private:
   std::map<std::string, GraphValue *> kept;
   std::set<std::string> keepable;
   std::vector<std::string> problems;
-  size_t tensorsInSequences = 0; // of all that were made
+  int64_t tensorsInSequences = 0; // of all that were made
   std::set<std::string> seen;
+  // Nodes of the bucket that were looked at, and bytes of their names, which calls make longer.
   int64_t nodeCount = 0;
+  uint64_t nameBytes = 0;
+  FoldBudget folds;
+  std::string excess;                                             // why the import ended early
   llvm::SmallVector<const onnx::FunctionProto *> activeFunctions; // being inlined
 };
 

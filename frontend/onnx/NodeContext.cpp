@@ -18,10 +18,10 @@ Value NodeContext::operand(size_t index) {
   const HostTensor &host = *input.host;
   if (host.numElements() <= kInlineElements)
     return input.value = g.constant(host);
-  MLIRContext *context = g.context();
-  Attribute source = input.file.empty() ? Attribute(toDenseElements(context, host))
-                                        : FileAttr::get(context, input.file, static_cast<int64_t>(input.offset));
-  return input.value = g.param(input.name, toTensorType(context, host.dtype(), host.shape()), source);
+  if (input.file.empty())
+    return input.value = g.table(input.name, host);
+  return input.value = g.param(input.name, toTensorType(g.context(), host.dtype(), host.shape()),
+                               FileAttr::get(g.context(), input.file, static_cast<int64_t>(input.offset)));
 }
 
 RankedTensorType NodeContext::typeOf(size_t index) {

@@ -130,11 +130,27 @@ void addShapeOps(OpTable &table);
 void addSignalOps(OpTable &table);
 void addTrigonometryOps(OpTable &table);
 
+// Elements that the import may still compute on the host. Each node computes few, but a small file, a loop in it, has a
+// million nodes.
+class FoldBudget {
+public:
+  static constexpr int64_t kElements = 1 << 27;
+  // False: there are not so many left, now or later.
+  bool take(int64_t elements) {
+    left = elements <= left ? left - elements : 0;
+    return left > 0;
+  }
+  bool isSpent() const { return left == 0; }
+
+private:
+  int64_t left = kElements;
+};
+
 // Evaluates a node of shape arithmetic whose operands are small constants. Nothing when it is none.
-std::optional<HostTensor> foldConstants(NodeContext &node);
+std::optional<HostTensor> foldConstants(NodeContext &node, FoldBudget &budget);
 // Evaluates the results of a node whose operands are small constants, where the ops that its handler made have a
 // definition (ReferenceOp): an exporter may compute the pads of an image, or the axes of a sum, by any op.
-void foldResults(NodeContext &node);
+void foldResults(NodeContext &node, FoldBudget &budget);
 
 } // namespace mlc::frontend
 

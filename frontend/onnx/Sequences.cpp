@@ -46,10 +46,10 @@ struct OnnxImporter::SequenceNode {
     return std::nullopt;
   }
 
+  // Every sequence is kept to the end: one that grows in a loop takes the square of its length.
+  static constexpr int64_t mostTensors = 16'000'000;
   void define(Sequence tensors) {
-    // Every sequence is kept to the end: one that grows in a loop takes the square of its length.
-    constexpr size_t mostTensors = 16'000'000;
-    importer.tensorsInSequences += tensors.size();
+    importer.tensorsInSequences += static_cast<int64_t>(tensors.size());
     if (importer.tensorsInSequences > mostTensors)
       return fail("the model's sequences, one for each op that makes one, hold more than " + Twine(mostTensors) +
                   " tensors in all");
@@ -134,6 +134,8 @@ struct OnnxImporter::SequenceNode {
     int64_t one = given && sizes.empty() && given->host->numElements() == 1 ? given->host->intAt(0) : 1;
     if (one < 1)
       return fail("its parts must have at least one element");
+    if (sizes.empty() && size / one > mostTensors)
+      return fail("it makes a sequence of more than " + Twine(mostTensors) + " tensors");
     for (int64_t at = 0; (!given || given->host->shape().empty()) && at < size; at += one)
       sizes.push_back(std::min(one, size - at));
     for (int64_t part : sizes)

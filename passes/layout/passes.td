@@ -55,7 +55,8 @@ def HoistParamPack : Pass<"mlc-hoist-param-pack", "::mlir::ModuleOp"> {
   let summary = "Move computation on parameters alone into mlc.param_pack";
   let description = [{
     Post-condition: an op that depends on parameters and constants only is an mlc.load_param, an mlc.constant, an
-    mlc.reshape of one, or an mlc.broadcast that enlarges one (a stored copy of it would cost more than it saves).
+    mlc.reshape of one, or an mlc.broadcast that enlarges one (a stored copy of it would cost more than it saves). Fails
+    where what is stored so would take more than 256 MiB and eight times the parameters' bytes.
     Equal computations, for instance of several shape buckets, share one mlc.param_pack.
   }];
 }

@@ -33,18 +33,20 @@ class Tools:
         assert (done.returncode == 0) == (expect == 0), f"exit {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout, done.stderr
 
-    def refuse(self, folder, tool, *arguments, says, limit_bytes=None):
+    def refuse(self, folder, tool, *arguments, says, limit_bytes=None, memory_bytes=None):
         """Runs a tool that must fail, cleanly: a message that has all of `says` and names the tool, and no file in `folder`
-        made, changed or lost."""
+        made, changed or lost. `memory_bytes`: of private writable memory."""
         def files():
             return {path: path.stat().st_mtime_ns for path in sorted(pathlib.Path(folder).rglob("*"))}
 
         def limit():
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
+            for kind, size in ((resource.RLIMIT_FSIZE, limit_bytes), (resource.RLIMIT_DATA, memory_bytes)):
+                if size is not None:
+                    resource.setrlimit(kind, (size, size))
 
         before = files()
         done = subprocess.run([str(self.directory / tool), *map(str, arguments)], capture_output=True, text=True,
-                              preexec_fn=limit if limit_bytes is not None else None, timeout=120)
+                              preexec_fn=limit, timeout=120)
         assert done.returncode > 0, f"exit {done.returncode}\n{done.stdout}{done.stderr}"
         for text in says:
             assert text in done.stderr + done.stdout, done.stderr
