@@ -11,6 +11,7 @@
 #include "compiler/Postconditions.h"
 #include "compiler/Reproducer.h"
 #include "compiler/Schedules.h"
+#include "compiler/SourceFiles.h"
 #include "compiler/Timing.h"
 #include "compiler/Tune.h"
 #include "compiler/include/mlc/compiler.h"
@@ -180,7 +181,11 @@ static LogicalResult writeModule(Compilation &c) {
   };
   program.externalCode = c.options.externalCode;
   program.compiler = mlc_compiler_version();
-  program.source = llvm::sys::path::filename(c.options.input.path).str();
+  program.source = llvm::sys::path::filename(llvm::StringRef(c.options.input.path).rtrim('/')).str();
+  Result<std::vector<codegen::SourceFileDesc>> files = sourceFiles(c.options.input, *c.module);
+  if (!files.ok())
+    return fail(c.context, files.message());
+  program.files = *std::move(files);
   std::vector<codegen::TargetProgram> programs;
   std::string targets;
   for (const TargetCode &code : c.codes) {

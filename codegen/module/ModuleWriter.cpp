@@ -133,7 +133,12 @@ void packProgram(FlatBufferBuilder &builder, const ProgramDesc &desc, const std:
   std::vector<Offset<program::Option>> options;
   for (const auto &[name, value] : desc.options)
     options.push_back(program::CreateOptionDirect(builder, name.c_str(), value.c_str()));
-  auto provenance = program::CreateProvenanceDirect(builder, desc.compiler.c_str(), desc.source.c_str(), &options);
+  std::vector<Offset<program::SourceFile>> files;
+  for (const SourceFileDesc &file : desc.files)
+    files.push_back(program::CreateSourceFileDirect(builder, file.name.c_str(), file.bytes,
+                                                    file.hash.empty() ? nullptr : file.hash.c_str()));
+  auto provenance =
+      program::CreateProvenanceDirect(builder, desc.compiler.c_str(), desc.source.c_str(), &options, &files);
   builder.ForceVectorAlignment(desc.constants.size(), 1, format::paramAlignment);
   auto constants =
       builder.CreateVector(reinterpret_cast<const uint8_t *>(desc.constants.data()), desc.constants.size());

@@ -121,6 +121,12 @@ struct EntryPointDesc {
   std::vector<BucketDesc> buckets;
 };
 
+struct SourceFileDesc {
+  std::string name;
+  uint64_t bytes = 0;
+  std::string hash; // empty: not known
+};
+
 struct ProgramDesc {
   std::vector<TargetSpec> targets;
   std::vector<KernelDesc> kernels;
@@ -129,6 +135,7 @@ struct ProgramDesc {
   std::string constants; // bound with Base::constant; its first byte is 64-byte aligned
   std::vector<EntryPointDesc> entryPoints;
   std::string compiler, source;
+  std::vector<SourceFileDesc> files;
   std::vector<std::pair<std::string, std::string>> options;
 };
 

@@ -108,6 +108,7 @@ LogicalResult writeProgram(ArrayRef<TargetProgram> programs, const ProgramOption
   ProgramDesc program;
   program.compiler = options.compiler;
   program.source = options.source;
+  program.files = options.files;
   program.options = options.options;
   program.params = tensors.params;
   program.variables = tensors.variables;

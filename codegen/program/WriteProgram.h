@@ -12,6 +12,7 @@ struct ProgramOptions {
   std::function<std::string(mlir::Operation *param, const ByteSink &sink)> writeParam;
   bool externalCode = false;                                // code in a file of its own beside the module
   std::string compiler, source;                             // provenance: name and version; the model's base name
+  std::vector<SourceFileDesc> files;                        // what the model was read from, for provenance
   std::vector<std::pair<std::string, std::string>> options; // as the user gave them, for provenance
 };
 

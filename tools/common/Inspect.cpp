@@ -112,6 +112,12 @@ ordered_json inspect(const Module &module) {
   if (const program::Provenance *provenance = program.provenance()) {
     result["compiler"] = text(provenance->compiler());
     result["source"] = text(provenance->source());
+    result["files"] = list(provenance->files(), [](const program::SourceFile &file) {
+      ordered_json one{{"name", text(file.name())}, {"bytes", file.bytes()}};
+      if (file.hash())
+        one["xxh3_128"] = text(file.hash());
+      return one;
+    });
     ordered_json options = ordered_json::object();
     if (provenance->options())
       for (const program::Option *option : *provenance->options())

@@ -55,7 +55,11 @@ std::string head(const ordered_json &description) {
   std::string text;
   if (description.contains("source"))
     text +=
-        "source      " + stringOf(description["source"]) + "\ncompiler    " + stringOf(description["compiler"]) + "\n";
+        "compiler    " + stringOf(description["compiler"]) + "\nsource      " + stringOf(description["source"]) + "\n";
+  if (description.contains("files"))
+    for (const ordered_json &file : description["files"])
+      text += "  read from " + stringOf(file["name"]) + ", " + sizeOf(file["bytes"]) +
+              (file.contains("xxh3_128") ? ", XXH3 " + stringOf(file["xxh3_128"]) : "") + "\n";
   if (description.contains("options"))
     for (const auto &[name, value] : description["options"].items())
       text += "option      --" + name + "=" + stringOf(value) + "\n";
