@@ -2,6 +2,7 @@
 
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
 using namespace mlc;
@@ -23,6 +24,19 @@ constexpr uint64_t kMaxTableBytes = uint64_t{2} << 30;
 constexpr size_t kMaxProblems = 1000;
 
 } // namespace
+
+// The way out where an op is not supported, and why no module of static shapes has it.
+static StringRef insteadOf(StringRef op) {
+  return llvm::StringSwitch<StringRef>(op)
+      .Cases({"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"},
+             "it draws random numbers, and runs of a module are repeatable; make what it draws an input")
+      .Cases({"NonMaxSuppression", "Unique"},
+             "the shape of its result depends on data; end the model in front of it, and compute it of the outputs")
+      .Cases({"RegexFullMatch", "StringConcat", "StringNormalizer", "StringSplit", "TfIdfVectorizer"},
+             "it is of text, which is made into numbers in front of the model")
+      .Case("ImageDecoder", "its image has the size that the file says; decode it in front of the model")
+      .Default("express it by supported ops, or import a model-local function");
+}
 
 GraphValue *OnnxImporter::define(Scope &scope, const std::string &name, GraphValue value) {
   if (value.name.empty())
@@ -126,8 +140,7 @@ void OnnxImporter::importNode(const onnx::NodeProto &node, Scope &scope) {
   auto opset = scope.opsets.find(domain);
   auto op = opTable().find(domain.empty() ? node.op_type() : domain + "." + node.op_type());
   if (op == opTable().end() || opset == scope.opsets.end()) {
-    problem(label(node, scope) +
-            "the op is not supported; express it by supported ops, or import a model-local function");
+    problem(label(node, scope) + "the op is not supported; " + insteadOf(domain.empty() ? node.op_type() : ""));
     return poisonOutputs(node, scope);
   }
   if (opset->second < op->second.sinceOpset) {

@@ -264,6 +264,32 @@ LogicalResult cast(NodeContext &n) {
   return target == elementType(n, 0) ? n.alias(0) : n.result(n.g.cast(n.operand(0), target));
 }
 
+// The same bits as another type of their size.
+LogicalResult bitCast(NodeContext &n) {
+  auto to = static_cast<int32_t>(n.intAttr("to", 0));
+  std::optional<DType> type = fromOnnxType(to);
+  if (!type)
+    return n.unsupported("a cast to " + onnxTypeName(to) + " is not supported");
+  DType from = *toDType(elementType(n, 0));
+  if (sizeOf(from) != sizeOf(*type))
+    return n.unsupported("elements of " + Twine(nameOf(from)) + " and " + nameOf(*type) + " differ in size");
+  if (const HostTensor *tensor = n.constant(0)) {
+    if (failed(n.alias(0)) || from == *type)
+      return success();
+    GraphValue &value = n.results[0]; // where its bytes are is the same
+    (value.name += ".") += nameOf(*type);
+    value.value = {};
+    auto owner = std::make_shared<HostTensor>(*tensor);
+    value.host = HostTensor::borrow(*type, tensor->shape(), owner->bytes(), owner);
+    return success();
+  }
+  // Integers wrap around: their value is that of their bits.
+  if (from == *type || (!isFloat(from) && !isFloat(*type) && *type != DType::I1))
+    return n.result(n.g.cast(n.operand(0), toElementType(n.g.context(), *type)));
+  return n.unsupported("the bits of " + Twine(nameOf(from)) + " as " + nameOf(*type) +
+                       " are supported between integers, and of constants");
+}
+
 LogicalResult castLike(NodeContext &n) {
   (void)n.intAttr("saturate", 1);
   return n.result(n.g.cast(n.operand(0), elementType(n, 1)));
@@ -334,5 +360,6 @@ void frontend::addMathOps(OpTable &table) {
   table["GreaterOrEqual"] = {compare<ComparePredicate::GE>, 12};
   table["Where"] = {where, 9};
   table["Cast"] = {cast, 6};
+  table["BitCast"] = {bitCast, 26, "between integers, or of constants"};
   table["CastLike"] = {castLike, 15};
 }

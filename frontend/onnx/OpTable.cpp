@@ -12,9 +12,11 @@ const OpTable &frontend::opTable() {
     addContribOps(ops);
     addContribQuantizationOps(ops);
     addConvolutionOps(ops);
+    addDeformConvOps(ops);
     addEinsumOps(ops);
     addImageOps(ops);
     addIndexOps(ops);
+    addLinearAttentionOps(ops);
     addLossOps(ops);
     addMathOps(ops);
     addNeuralNetOps(ops);

@@ -1,7 +1,8 @@
 // Sampling of images at positions that are data: GridSample, RoiAlign; and AffineGrid, which makes such positions.
-// A sample is a weighted sum of rows of a table: one row for each pixel, with an element for each channel.
-#include "frontend/Compose.h"
-#include "frontend/onnx/NodeContext.h"
+#include "frontend/onnx/Sampling.h"
+
+#include "llvm/ADT/MapVector.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace mlc;
@@ -9,17 +10,12 @@ using namespace mlc::frontend;
 
 namespace {
 
-// A pixel along one dimension: its index, inside of the image; its weight; where it counts. The latter may be null.
-struct Tap {
-  Value index, weight, counts;
-};
-using Taps = SmallVector<Tap>;
-
 Value both(Compose &c, Value a, Value b) { return a && b ? c.apply<AndOp>(a, b) : a ? a : b; }
 Value product(Compose &c, Value a, Value b) { return a && b ? c.mul(a, b) : a ? a : b; }
 
-// [N * pixels, C] of [N, C, D...].
-Value pixelRows(Compose &c, Value image) {
+} // namespace
+
+Value frontend::pixelRows(Compose &c, Value image) {
   if (!image)
     return {};
   Dims shape(Compose::shape(image));
@@ -27,8 +23,8 @@ Value pixelRows(Compose &c, Value image) {
   return c.g.reshape(c.moveAxis(image, 1, rank - 1), {channels ? productOf(shape) / channels : 0, channels});
 }
 
-// The rows of all combinations of one tap in each dimension, weighted; `first` is the row of an image's first pixel.
-SmallVector<Value> weightedRows(Compose &c, Value rows, ArrayRef<int64_t> size, Value first, ArrayRef<Taps> taps) {
+SmallVector<Value> frontend::weightedRows(Compose &c, Value rows, ArrayRef<int64_t> size, Value first,
+                                          ArrayRef<Taps> taps) {
   SmallVector<Tap> combined = {{first, {}, {}}};
   for (auto [extent, dimension] : llvm::zip_equal(size, taps)) {
     int64_t behind = productOf(size.drop_front(&extent - size.begin() + 1));
@@ -52,6 +48,8 @@ SmallVector<Value> weightedRows(Compose &c, Value rows, ArrayRef<int64_t> size, 
   }
   return result;
 }
+
+namespace {
 
 struct GridSpec {
   std::string mode, padding;
@@ -84,6 +82,12 @@ Tap tapAt(Compose &c, const GridSpec &spec, Value position, int64_t size, Value 
   return tap;
 }
 
+// The pixels below and above a position, which is inside as far as its padding needs it.
+Taps twoTaps(Compose &c, const GridSpec &spec, Value x, int64_t size) {
+  Value below = c.apply<FloorOp>(x), t = c.sub(x, below);
+  return {tapAt(c, spec, below, size, c.add(c.apply<NegOp>(t), 1)), tapAt(c, spec, c.add(below, 1), size, t)};
+}
+
 // Weights of the four pixels around a position, `t` behind the second: Keys' kernel with a = -0.75.
 SmallVector<Value> cubicWeights(Compose &c, Value t) {
   constexpr double a = -0.75;
@@ -114,15 +118,12 @@ Taps gridTaps(Compose &c, const GridSpec &spec, Value at, int64_t size) {
     x = c.clamp(x, -3, extent + 2); // What is farther outside gives the same.
   if (spec.mode == "nearest")
     return {tapAt(c, spec, x, size, {})};
+  if (spec.mode == "linear")
+    return twoTaps(c, spec, x, size);
   Value below = c.apply<FloorOp>(x), t = c.sub(x, below);
   Taps taps;
-  if (spec.mode == "cubic") {
-    for (auto [i, weight] : llvm::enumerate(cubicWeights(c, t)))
-      taps.push_back(tapAt(c, spec, c.add(below, static_cast<double>(i) - 1), size, weight));
-    return taps;
-  }
-  taps.push_back(tapAt(c, spec, below, size, c.add(c.apply<NegOp>(t), 1)));
-  taps.push_back(tapAt(c, spec, c.add(below, 1), size, t));
+  for (auto [i, weight] : llvm::enumerate(cubicWeights(c, t)))
+    taps.push_back(tapAt(c, spec, c.add(below, static_cast<double>(i) - 1), size, weight));
   return taps;
 }
 
@@ -184,27 +185,97 @@ Taps regionTaps(Compose &c, Value start, Value end, int64_t count, int64_t sampl
   return {{c.g.cast(below, c.i64()), c.add(c.apply<NegOp>(t), 1), counts}, {c.g.cast(above, c.i64()), t, counts}};
 }
 
+struct RoiSpec {
+  int64_t height, width, samples; // of the result; of a bin along each dimension, 0: one for each pixel
+  double scale;
+  bool halfPixel, mean;
+};
+
+// [R, height, width, C] of `regions` [R, 4] in the images that start at the rows `first` [R].
+Value pooledRegions(Compose &c, const RoiSpec &spec, Value rows, ArrayRef<int64_t> size, Value regions, Value first,
+                    int64_t samplesY, int64_t samplesX) {
+  if (!regions)
+    return {};
+  int64_t count = Compose::shape(regions)[0];
+  auto edge = [&](int64_t i) { return c.slice(regions, 1, i, 1); };
+  Taps x = regionTaps(c, edge(0), edge(2), spec.width, samplesX, size[1], spec.halfPixel);
+  Taps y = regionTaps(c, edge(1), edge(3), spec.height, samplesY, size[0], spec.halfPixel);
+  auto inPlace = [&](Taps &taps, Dims dims) { // [R, rows, samples, columns, samples]
+    for (Tap &tap : taps)
+      for (Value *value : {&tap.index, &tap.weight, &tap.counts})
+        *value = c.g.reshape(*value, dims);
+  };
+  inPlace(y, {count, spec.height, samplesY, 1, 1});
+  inPlace(x, {count, 1, 1, spec.width, samplesX});
+  first = c.g.reshape(first, {count, 1, 1, 1, 1});
+  Value sample;
+  for (Value row : weightedRows(c, rows, size, first, {y, x}))
+    sample = !sample ? row : spec.mean ? c.add(sample, row) : c.apply<MaxOp>(sample, row);
+  return c.reduce(spec.mean ? ReduceKind::Mean : ReduceKind::Max, sample, {2, 4}, /*keepDims=*/false);
+}
+
+// How many samples a bin of each region has in both dimensions, one for each pixel, in f32 as onnxruntime has it.
+SmallVector<std::pair<int64_t, int64_t>> samplesOf(const RoiSpec &spec, const HostTensor &regions) {
+  auto edge = [&](int64_t region, int64_t i) {
+    float offset = spec.halfPixel ? 0.5F : 0.0F;
+    return static_cast<float>(regions.floatAt(region * 4 + i)) * static_cast<float>(spec.scale) - offset;
+  };
+  auto samples = [&](float length, int64_t bins) {
+    float each = std::ceil((spec.halfPixel ? length : std::max(length, 1.0F)) / static_cast<float>(bins));
+    // More than can be: refused by the size of what they make.
+    return each > 0 ? static_cast<int64_t>(std::min(each, static_cast<float>(kMaxTable))) : 0;
+  };
+  SmallVector<std::pair<int64_t, int64_t>> result;
+  for (int64_t i = 0; i < regions.shape()[0]; ++i)
+    result.push_back({samples(edge(i, 3) - edge(i, 1), spec.height), samples(edge(i, 2) - edge(i, 0), spec.width)});
+  return result;
+}
+
+// Regions whose bins have equally many samples are pooled together.
+Value pooledByPixels(Compose &c, const RoiSpec &spec, Value rows, ArrayRef<int64_t> size, Value regions, Value first,
+                     const HostTensor &constant) {
+  llvm::MapVector<std::pair<int64_t, int64_t>, Dims> groups;
+  for (auto [i, samples] : llvm::enumerate(samplesOf(spec, constant)))
+    groups[samples].push_back(static_cast<int64_t>(i));
+  SmallVector<Value> parts;
+  Dims order(static_cast<size_t>(constant.shape()[0]));
+  int64_t place = 0;
+  for (const auto &[samples, members] : groups) {
+    for (int64_t member : members)
+      order[static_cast<size_t>(member)] = place++;
+    auto [samplesY, samplesX] = samples;
+    if (samplesY && samplesX)
+      parts.push_back(pooledRegions(c, spec, rows, size, c.take(regions, 0, members), c.take(first, 0, members),
+                                    samplesY, samplesX));
+    else
+      parts.push_back(c.broadcast(
+          c.like(rows, 0), {static_cast<int64_t>(members.size()), spec.height, spec.width, Compose::shape(rows)[1]}));
+    if (!parts.back())
+      return {};
+  }
+  return c.take(c.concat(parts, 0), 0, order);
+}
+
 // He et al., https://arxiv.org/abs/1703.06870: each of `height` x `width` bins of a region is the mean, or the maximum,
 // of samples inside of it.
 LogicalResult roiAlign(NodeContext &n) {
   std::string mode = n.stringAttr("mode", "avg");
   std::string coordinates =
       n.opset < 16 ? "output_half_pixel" : n.stringAttr("coordinate_transformation_mode", "half_pixel");
-  int64_t height = n.intAttr("output_height", 1), width = n.intAttr("output_width", 1);
-  int64_t samples = n.intAttr("sampling_ratio", 0);
-  double scale = n.floatAttr("spatial_scale", 1);
-  bool halfPixel = coordinates == "half_pixel";
+  RoiSpec spec{n.intAttr("output_height", 1),   n.intAttr("output_width", 1), n.intAttr("sampling_ratio", 0),
+               n.floatAttr("spatial_scale", 1), coordinates == "half_pixel",  mode == "avg"};
   if (mode != "avg" && mode != "max")
     (void)n.unsupported("attribute 'mode' = '" + mode + "' is not known");
-  if (!halfPixel && coordinates != "output_half_pixel")
+  if (!spec.halfPixel && coordinates != "output_half_pixel")
     (void)n.unsupported("attribute 'coordinate_transformation_mode' = '" + coordinates + "' is not known");
-  if (samples < 1)
-    (void)n.unsupported("attribute 'sampling_ratio' = " + Twine(samples) +
+  const HostTensor *constant = n.constant(1);
+  if (spec.samples < 0 || (spec.samples == 0 && !constant))
+    (void)n.unsupported("attribute 'sampling_ratio' = " + Twine(spec.samples) +
                         ": the number of samples depends on data; "
-                        "export the model with a positive one");
+                        "export the model with a positive one, or freeze the regions with --const NAME=file.npy");
   ArrayRef<int64_t> shape = n.shapeOf(0), rois = n.shapeOf(1);
-  if (shape.size() != 4 || rois.size() != 2 || rois[1] != 4 || n.shapeOf(2) != rois.take_front(1) || height < 1 ||
-      width < 1)
+  if (shape.size() != 4 || rois.size() != 2 || rois[1] != 4 || n.shapeOf(2) != rois.take_front(1) || spec.height < 1 ||
+      spec.width < 1)
     (void)n.unsupported(
         "it needs an image [N, C, H, W], regions [R, 4], batch indices [R] and a positive size of the output");
   else if (shape[2] * shape[3] == 0)
@@ -213,25 +284,14 @@ LogicalResult roiAlign(NodeContext &n) {
     return failure();
   Compose c(n.g);
   Type type = n.typeOf(0).getElementType(), wide = type.isF64() ? type : c.f32();
-  Value regions = c.add(c.mul(c.g.cast(n.operand(1), wide), scale), halfPixel ? -0.5 : 0);
-  auto edge = [&](int64_t i) { return c.slice(regions, 1, i, 1); };
-  Taps x = regionTaps(c, edge(0), edge(2), width, samples, shape[3], halfPixel);
-  Taps y = regionTaps(c, edge(1), edge(3), height, samples, shape[2], halfPixel);
-  int64_t count = rois[0];
-  auto inPlace = [&](Taps &taps, Dims dims) { // [R, rows, samples, columns, samples]
-    for (Tap &tap : taps)
-      for (Value *value : {&tap.index, &tap.weight, &tap.counts})
-        *value = c.g.reshape(*value, dims);
-  };
-  inPlace(y, {count, height, samples, 1, 1});
-  inPlace(x, {count, 1, 1, width, samples});
-  Value first = c.g.reshape(c.mul(c.g.cast(n.operand(2), c.i64()), static_cast<double>(shape[2] * shape[3])),
-                            {count, 1, 1, 1, 1});
-  bool mean = mode == "avg";
-  Value sample;
-  for (Value row : weightedRows(c, pixelRows(c, c.g.cast(n.operand(0), wide)), shape.drop_front(2), first, {y, x}))
-    sample = !sample ? row : mean ? c.add(sample, row) : c.apply<MaxOp>(sample, row);
-  Value pooled = c.reduce(mean ? ReduceKind::Mean : ReduceKind::Max, sample, {2, 4}, /*keepDims=*/false);
+  ArrayRef<int64_t> size = shape.drop_front(2);
+  Value rows = pixelRows(c, c.g.cast(n.operand(0), wide));
+  Value regions = c.add(c.mul(c.g.cast(n.operand(1), wide), spec.scale), spec.halfPixel ? -0.5 : 0);
+  Value first = c.mul(c.g.cast(n.operand(2), c.i64()), static_cast<double>(productOf(size)));
+  Value pooled = spec.samples || rois[0] == 0
+                     ? pooledRegions(c, spec, rows, size, regions, first, std::max<int64_t>(1, spec.samples),
+                                     std::max<int64_t>(1, spec.samples))
+                     : pooledByPixels(c, spec, rows, size, regions, first, *constant);
   return n.result(c.g.cast(c.moveAxis(pooled, 3, 1), type));
 }
 
@@ -273,9 +333,14 @@ LogicalResult affineGrid(NodeContext &n) {
 
 } // namespace
 
+Taps frontend::linearTaps(Compose &c, Value position, int64_t size) {
+  // What is farther outside gives the same, and its index fits.
+  return twoTaps(c, {"linear", "zeros", true}, c.clamp(position, -3, static_cast<double>(size + 2)), size);
+}
+
 void frontend::addSamplingOps(OpTable &table) {
   table["GridSample"] = {gridSample, 16, "1 to 3 spatial dimensions; integers: mode nearest"};
   table["com.microsoft.GridSample"] = {gridSample, 1};
-  table["RoiAlign"] = {roiAlign, 10, "a positive sampling_ratio"};
+  table["RoiAlign"] = {roiAlign, 10, "a positive sampling_ratio, or constant regions"};
   table["AffineGrid"] = {affineGrid, 20, "constant size"};
 }

@@ -29,6 +29,13 @@ def row(op, operands, says, opset=None, outputs=1, **attributes):
     return pytest.param(op, operands, says, opset or SINCE.get(op, 17), outputs, attributes, id=f"{op}: {says[:48]}")
 
 
+OPS = [
+    row("RandomNormalLike", [[2]], "the op is not supported; it draws random numbers, and runs of a module are repeatable"),
+    row("NonMaxSuppression", [[1, 6, 4], [1, 1, 6]], "the op is not supported; the shape of its result depends on data"),
+    row("Unique", [[2]], "the op is not supported; the shape of its result depends on data; end the model in front of it"),
+    row("Frobnicate", [[2]], "the op is not supported; express it by supported ops"),
+]
+
 ATTRIBUTES = [
     row("Concat", [[2], [2]], "attribute 'axis' is of type FLOAT, expected INT", axis=0.5),
     row("LeakyRelu", [[2]], "attribute 'alpha' is of type INT, expected FLOAT", alpha=1),
@@ -277,7 +284,7 @@ SHAPES = [
 
 
 @pytest.mark.parametrize("op,operands,says,opset,outputs,attributes",
-                         ATTRIBUTES + ATTENTION + SAMPLING + SIGNALS + RECURRENT + WINDOWS + IMAGES + RESIZES + INDICES
+                         OPS + ATTRIBUTES + ATTENTION + SAMPLING + SIGNALS + RECURRENT + WINDOWS + IMAGES + RESIZES + INDICES
                          + ARITHMETIC + NORMALISATIONS + QUANTISATION + SHAPES)
 def test_refused_node(tools, make_model, tmp_path, op, operands, says, opset, outputs, attributes):
     names, inputs, constants = [], [], []

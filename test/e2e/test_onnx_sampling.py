@@ -1,7 +1,9 @@
 """Sampling and pooling by positions that are data, against onnxruntime."""
 import numpy as np
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper, numpy_helper
+
+FLOAT = TensorProto.FLOAT
 
 
 def normal(*shape, seed=7):
@@ -42,6 +44,28 @@ def test_roi_align(beside_onnxruntime, samples, coordinates, mode):
     node = helper.make_node("RoiAlign", ["x", "rois", "batch"], ["y"], output_height=3, output_width=2, mode=mode,
                             sampling_ratio=samples, spatial_scale=0.5, coordinate_transformation_mode=coordinates)
     beside_onnxruntime(node, {"x": normal(2, 3, 7, 8), "rois": rois, "batch": np.array([0, 1, 1, 0], np.int64)}, opset=16)
+
+
+@pytest.mark.parametrize("mode", ["avg", "max"])
+@pytest.mark.parametrize("coordinates", ["half_pixel", "output_half_pixel"])
+def test_roi_align_with_a_sample_for_each_pixel(beside_onnxruntime, coordinates, mode):
+    """How many that are depends on the region, which is constant."""
+    rois = np.array([[0, 0, 9, 9], [2.5, 1, 30, 5], [1, 1, 10, 10], [4, 4, 4.2, 4.1], [0, 0, 9, 9]], np.float32)
+    node = helper.make_node("RoiAlign", ["x", "rois", "batch"], ["y"], output_height=3, output_width=2, mode=mode,
+                            spatial_scale=0.5, coordinate_transformation_mode=coordinates)
+    beside_onnxruntime(node, {"x": normal(2, 3, 7, 8), "batch": np.array([0, 1, 1, 0, 1], np.int64)}, opset=16,
+                       constants={"rois": rois})
+
+
+@pytest.mark.parametrize("rois,expected", [(np.array([[3, 3, 3, 3]]), np.zeros((1, 1, 1, 1))), (np.zeros((0, 4)), np.zeros((0, 1, 1, 1)))])
+def test_roi_align_of_regions_without_extent(tools, make_model, tmp_path, rois, expected):
+    """A bin without a sample is 0, as the mean of none is in onnxruntime."""
+    tensors = [numpy_helper.from_array(rois.astype(np.float32), "rois"), numpy_helper.from_array(np.zeros(len(rois), np.int64), "batch")]
+    path = make_model([helper.make_node("RoiAlign", ["x", "rois", "batch"], ["y"])], [("x", FLOAT, [1, 1, 4, 4])],
+                      [("y", FLOAT, None)], tensors)
+    tools.compile(path, tmp_path / "m.mlc")
+    got = tools.infer(tmp_path / "m.mlc", {"x": normal(1, 1, 4, 4)}, tmp_path)["y"]
+    np.testing.assert_array_equal(got, expected)
 
 
 @pytest.mark.parametrize("order", [0, 1])
