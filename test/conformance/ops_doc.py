@@ -37,6 +37,9 @@ at once, before anything is compiled.
   bits and strings are not supported. "Tested with" lists the types of operands and results in the tests that pass.
 - Sequences and optional values (`SequenceConstruct`, `SequenceAt`, `SplitToSequence`, `Optional` and their like) exist during
   the import alone: inputs and outputs of a model are tensors.
+- A small file may ask for much. Once functions are inlined and loops unrolled a model has at most 2^20 nodes and 2^21 ops;
+  the import computes at most 2^27 elements and makes tables of at most 2 GiB; what is computed of constants alone, and
+  stored in the module, has at most 256 MiB or eight times the bytes of the parameters.
 - com.microsoft: the ops that onnxruntime's optimisers and quantiser write, tested against onnxruntime in
   `test/e2e/test_onnx_contrib.py`.
 
