@@ -127,15 +127,23 @@ Value applyTaps(Compose &c, Value x, const ResizeAxis &a, const Taps &taps) {
   return sum;
 }
 
-// Each element `times` in a row along `axis`.
-Value repeat(Compose &c, Value x, int64_t axis, int64_t times) {
-  Dims repeated(Compose::shape(x)), shape = repeated;
-  repeated.insert(repeated.begin() + axis + 1, times);
-  shape[axis] *= times;
-  return c.g.reshape(c.broadcast(c.expand(x, axis + 1), repeated), shape);
+// Each element several times in a row along each axis, in one movement.
+Value repeat(Compose &c, Value x, ArrayRef<int64_t> times) {
+  Dims apart, repeated, shape;
+  for (auto [size, count] : llvm::zip(Compose::shape(x), times)) {
+    apart.push_back(size);
+    repeated.push_back(size);
+    shape.push_back(size * count);
+    if (count != 1) {
+      apart.push_back(1);
+      repeated.push_back(count);
+    }
+  }
+  return apart == shape ? x : c.g.reshape(c.broadcast(c.g.reshape(x, apart), repeated), shape);
 }
 
-FailureOr<Value> resizeAxis(NodeContext &n, const ResizeSpec &spec, const ResizeAxis &a, Value x) {
+// `times`: how often the elements of an axis are to be repeated behind this, where that is all.
+FailureOr<Value> resizeAxis(NodeContext &n, const ResizeSpec &spec, const ResizeAxis &a, Value x, int64_t &times) {
   Compose c(n.g);
   std::vector<double> sources;
   std::vector<double> outside;
@@ -152,11 +160,14 @@ FailureOr<Value> resizeAxis(NodeContext &n, const ResizeSpec &spec, const Resize
     Dims positions;
     for (double source : sources)
       positions.push_back(std::clamp<int64_t>(nearestPosition(spec.nearest, source), 0, a.in - 1));
-    int64_t times = a.out / a.in;
-    bool repeats = a.out % a.in == 0;
+    bool repeats = a.out % a.in == 0 && spec.coordinates != "tf_crop_and_resize";
     for (int64_t i = 0; i < a.out && repeats; ++i)
-      repeats = positions[i] == i / times;
-    result = repeats ? repeat(c, x, a.axis, times) : c.take(x, a.axis, positions);
+      repeats = positions[i] == i / (a.out / a.in);
+    if (repeats) {
+      times = a.out / a.in;
+      return x;
+    }
+    result = c.take(x, a.axis, positions);
   } else {
     result = applyTaps(c, x, a, interpolationTaps(spec, a, sources));
   }
@@ -182,6 +193,7 @@ LogicalResult resizeAll(NodeContext &n, const ResizeSpec &spec, ArrayRef<ResizeA
   }
   // The elements of rows are taken apart while there are fewest; whole rows are copied fast.
   SmallVector<ResizeAxis> order(axes);
+  Dims times(Compose::type(x).getRank(), 1);
   if (llvm::all_of(axes, [](const ResizeAxis &a) { return a.out >= a.in; }))
     std::reverse(order.begin(), order.end());
   for (const ResizeAxis &a : order) {
@@ -198,12 +210,12 @@ LogicalResult resizeAll(NodeContext &n, const ResizeSpec &spec, ArrayRef<ResizeA
                            " elements, more than " + Twine(kMaxTable));
     if (a.in == a.out && a.scale == 1 && spec.coordinates != "tf_crop_and_resize")
       continue;
-    FailureOr<Value> result = resizeAxis(n, spec, a, x);
+    FailureOr<Value> result = resizeAxis(n, spec, a, x, times[a.axis]);
     if (failed(result) || !*result)
       return failure();
     x = *result;
   }
-  return n.result(c.g.cast(x, type));
+  return n.result(c.g.cast(repeat(c, x, times), type));
 }
 
 std::optional<std::vector<double>> constantReals(NodeContext &n, size_t index, StringRef what) {
