@@ -72,6 +72,7 @@ private:
 
   // InputBinding.cpp
   bool bindInputs(const ShapeBinding &shape, llvm::SmallVector<Port> &ports);
+  std::optional<int64_t> boundSize(llvm::StringRef symbol, const ShapeBinding &shape);
   std::optional<llvm::SmallVector<int64_t>> bindShape(const onnx::ValueInfoProto &input, const ShapeBinding &shape);
   void defineInitializers(const onnx::GraphProto &proto, Scope &scope);
 

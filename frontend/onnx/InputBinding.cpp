@@ -6,6 +6,51 @@ using namespace mlir;
 using namespace mlc;
 using namespace mlc::frontend;
 
+// A dimension's name as the terms of a sum, as optimum calls what follows from others: "past_sequence_length +
+// sequence_length"; else the name alone.
+static SmallVector<StringRef> termsOf(StringRef symbol) {
+  SmallVector<StringRef> terms;
+  symbol.split(terms, '+');
+  for (StringRef &term : terms)
+    term = term.trim();
+  return is_contained(terms, "") ? SmallVector<StringRef>{symbol} : terms;
+}
+
+std::optional<int64_t> OnnxImporter::boundSize(StringRef symbol, const ShapeBinding &shape) {
+  auto bound = [&](StringRef name) -> std::optional<int64_t> {
+    auto found = shape.symbols.find(name.str());
+    if (found == shape.symbols.end())
+      return std::nullopt;
+    usedBindings.insert(found->first);
+    return found->second;
+  };
+  SmallVector<StringRef> terms = termsOf(symbol);
+  std::optional<int64_t> whole = bound(symbol);
+  if (whole || terms.size() == 1)
+    return whole;
+  int64_t sum = 0;
+  for (StringRef term : terms) {
+    unsigned number;
+    std::optional<int64_t> size = term.getAsInteger(10, number) ? bound(term) : std::optional<int64_t>(number);
+    if (!size || llvm::AddOverflow(sum, *size, sum))
+      return std::nullopt;
+  }
+  return sum;
+}
+
+// What to pass to --shape for an unbound dimension.
+static std::string adviceFor(StringRef input, StringRef symbol) {
+  if (symbol.empty())
+    return input.str() + "=AxBxC";
+  SmallVector<std::string> bindings;
+  SmallVector<StringRef> terms = termsOf(symbol);
+  unsigned number;
+  for (StringRef term : terms)
+    if (terms.size() == 1 || term.getAsInteger(10, number))
+      bindings.push_back(term.str() + "=SIZE");
+  return llvm::join(bindings, ",");
+}
+
 std::optional<SmallVector<int64_t>> OnnxImporter::bindShape(const onnx::ValueInfoProto &input,
                                                             const ShapeBinding &shape) {
   const onnx::TypeProto_Tensor &type = input.type().tensor_type();
@@ -36,22 +81,19 @@ std::optional<SmallVector<int64_t>> OnnxImporter::bindShape(const onnx::ValueInf
   for (int i = 0; i < type.shape().dim_size(); ++i) {
     const onnx::TensorShapeProto_Dimension &dim = type.shape().dim(i);
     bool fixed = dim.has_dim_value() && dim.dim_value() >= 0;
-    auto symbol = dim.has_dim_param() ? shape.symbols.find(dim.dim_param()) : shape.symbols.end();
-    if (symbol != shape.symbols.end())
-      usedBindings.insert(dim.dim_param());
     std::optional<int64_t> size;
     if (fixed)
       size = dim.dim_value();
-    else if (symbol != shape.symbols.end())
-      size = symbol->second;
+    else if (!dim.dim_param().empty())
+      size = boundSize(dim.dim_param(), shape);
     if (whole && size && *size != dims[i]) {
       problem("--shape gives dimension " + Twine(i) + " of input '" + name + "' the size " + Twine(dims[i]) +
               (fixed ? ", the model declares " : ", its symbol is bound to ") + Twine(*size));
       ok = false;
     } else if (!whole && !size) {
-      std::string symbolName = dim.has_dim_param() && !dim.dim_param().empty() ? dim.dim_param() : "";
-      problem("dimension " + Twine(i) + (symbolName.empty() ? "" : " ('" + symbolName + "')") + " of input '" + name +
-              "' is unbound; pass --shape " + (symbolName.empty() ? name + "=AxBxC" : symbolName + "=SIZE"));
+      const std::string &symbol = dim.dim_param();
+      problem("dimension " + Twine(i) + (symbol.empty() ? "" : " ('" + symbol + "')") + " of input '" + name +
+              "' is unbound; pass --shape " + adviceFor(name, symbol));
       ok = false;
     }
     result.push_back(whole ? dims[i] : size.value_or(1));

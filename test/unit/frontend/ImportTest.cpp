@@ -197,6 +197,19 @@ TEST_F(ImportTest, ShapesThatAreUnboundOrContradictAreNamed) {
   EXPECT_HAS(import(bind("x=2x3")), "tensor<2x3xf32>");
 }
 
+// As optimum names the length of a decoder's mask.
+TEST_F(ImportTest, DimensionsThatAreSumsFollowFromTheirTerms) {
+  input("mask", {"batch", "past + seq + 1"});
+  node("Relu", {"mask"}, {"y"});
+  output("y");
+  EXPECT_HAS(import(bind("batch=2,past=4,seq=3")), "tensor<2x8xf32>");
+  EXPECT_HAS(import(bind("batch=2,past + seq + 1=5")), "tensor<2x5xf32>");
+  EXPECT_HAS(import(bind("batch=2,past=4")), "is unbound; pass --shape past=SIZE,seq=SIZE");
+  EXPECT_HAS(import(bind("batch=2,past=9223372036854775807,seq=3")), "is unbound");
+  EXPECT_HAS(import(bind("mask=2x7,past=4,seq=3")), "its symbol is bound to 8");
+  EXPECT_HAS(import(bind("batch=2,past=4,seq=3,all=7")), "--shape names 'all'");
+}
+
 TEST_F(ImportTest, BadFilesAreNamed) {
   EXPECT_HAS(importFile(at("none.onnx")), "No such file");
   std::ofstream(at("empty.onnx")).close();
