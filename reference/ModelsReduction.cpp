@@ -151,13 +151,14 @@ HostTensor poolChannelsFirst(PoolOp op, const HostTensor &operand, DType dtype, 
   for (int64_t place = 0; place < outputs; ++place) {
     Windows::Elements window = windows.at(place);
     int64_t divisor = op.getCountIncludePad() ? window.padded : static_cast<int64_t>(window.offsets.size());
+    bool isDivided = average && (divisor > 0 || isFloat(x.dtype));
     dispatch(x, [&](auto *in) {
       using T = std::remove_cvref_t<decltype(*in)>;
       for (int64_t image = 0; image < images; ++image) {
         T value = neutral<T>(kind, x.dtype);
         for (int64_t offset : window.offsets)
           value = fold(kind, value, in[image * inputs + offset]);
-        elements<T>(result)[image * outputs + place] = average ? value / static_cast<T>(divisor) : value;
+        elements<T>(result)[image * outputs + place] = isDivided ? value / static_cast<T>(divisor) : value;
       }
     });
   }

@@ -236,8 +236,9 @@ Value lowerPool(OpBuilder &b, PoolOp op) {
     int64_t dim = firstSpatial + d, size = resultType.getDimSize(dim);
     SmallVector<Attribute> counts;
     for (double count : countWindow(op, d, type.getDimSize(dim), size))
-      counts.push_back(isa<FloatType>(compute) ? Attribute(b.getFloatAttr(compute, count))
-                                               : Attribute(b.getIntegerAttr(compute, int64_t(count))));
+      counts.push_back(isa<FloatType>(compute) // a sum of no integers is divided by 1
+                           ? Attribute(b.getFloatAttr(compute, count))
+                           : Attribute(b.getIntegerAttr(compute, std::max(int64_t(count), int64_t(1)))));
     auto table = DenseElementsAttr::get(RankedTensorType::get({size}, compute), counts);
     operands.push_back(arith::ConstantOp::create(b, loc, table));
     countMaps.push_back(AffineMap::get(rank, 0, b.getAffineDimExpr(dim), context));

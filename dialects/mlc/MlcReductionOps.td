@@ -45,8 +45,9 @@ def Mlc_PoolOp : Mlc_TensorOp<"pool", "Reduction"> {
     `pad_high` holds what ONNX's `ceil_mode` adds as well: `ceil_pad` says how much of it, per dimension, counts for
     no average in either mode.
     (C1) The rank is at least 3. (C2) Attributes have one entry per spatial dimension; window, strides and
-    dilations are at least 1, paddings at least 0. (C3) The window fits into the padded input. (C4) Every window has
-    an element of the input: a padding is smaller than the dilated window.
+    dilations are at least 1, paddings at least 0. (C3) The window fits into the padded input. (C4) A padding is
+    smaller than the dilated window. A window whose taps all lie in the padding, as dilation makes possible, has the
+    lowest number for a maximum, and for an average NaN, or 0 of integers.
   }];
   let arguments = (ins Mlc_PoolKindAttr:$kind, Mlc_NumberTensor:$operand, DenseI64ArrayAttr:$window,
                    DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$pad_low, DenseI64ArrayAttr:$pad_high,

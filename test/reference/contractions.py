@@ -32,8 +32,8 @@ def winograd_filter(w, tile):
     return transformed.reshape(-1, *transformed.shape[2:])
 
 
-def winograd_conv(x, u, tile, low, high):
-    """x [N, H, W, C], u as winograd_filter makes it, all f64."""
+def winograd_conv(x, u, tile, low, high, rounded=lambda v: v):
+    """x [N, H, W, C], u as winograd_filter makes it, all f64; `rounded` is done to the transformed image."""
     _, inputs, outputs = winograd(tile)
     rows, columns = (x.shape[1 + d] + low[d] + high[d] - 2 for d in (0, 1))
     fill = [-(-size // tile) * tile - size for size in (rows, columns)]
@@ -42,7 +42,7 @@ def winograd_conv(x, u, tile, low, high):
     for i in range(0, rows, tile):
         for j in range(0, columns, tile):
             v = np.einsum("ai,bj,nijc->nabc", inputs, inputs, padded[:, i:i + tile + 2, j:j + tile + 2])
-            sums = np.einsum("nabc,abco->nabo", v, u.reshape(tile + 2, tile + 2, *u.shape[1:]))
+            sums = np.einsum("nabc,abco->nabo", rounded(v), u.reshape(tile + 2, tile + 2, *u.shape[1:]))
             result[:, i:i + tile, j:j + tile] = np.einsum("ia,jb,nabo->nijo", outputs, outputs, sums)
     return result[:, :rows, :columns]
 
@@ -129,7 +129,9 @@ def contractions(element):
         u = winograd_filter(w, tile)
         assert np.allclose(winograd_conv(x.astype(np.float64), u, tile, (1, 0), (0, 2)), plain, 1e-9, 1e-9)
         u = u.astype(dtype)
-        m.add("winograd_conv", [x, panels(u, 3)], f(lambda x, u: winograd_conv(x, u, tile, (1, 0), (0, 2)))(x, u),
+        rounded = (lambda v: v.astype(dtype).astype(np.float64)) if element in ("f16", "bf16") else (lambda v: v)
+        expected = f(lambda x, u: winograd_conv(x, u, tile, (1, 0), (0, 2), rounded))(x, u)
+        m.add("winograd_conv", [x, panels(u, 3)], expected,
               f"pad_low = array<i64: 1, 0>, pad_high = array<i64: 0, 2>, tile = {tile} : i64, out_channels = 5 : i64")
 
     q, k, v, mask = draw(8, 2, 4, 3, 5), draw(9, 2, 2, 6, 5), draw(10, 2, 2, 6, 7), draw(11, 1, 1, 3, 6)
