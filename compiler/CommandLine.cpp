@@ -60,8 +60,8 @@ bool CommandLine::isAboutModel() const {
          compileFrom.getNumOccurrences() || keep.getNumOccurrences() || llvm::StringRef(output).ends_with(".mlc");
 }
 
-// Parameters are laid out once, so this is a choice for all targets: tiles multiply bf16 faster than Winograd's filtering
-// saves products. A name that is no target is refused later.
+// Parameters are laid out once, so this is a choice for all targets: tiles multiply bf16 faster than Winograd's
+// filtering saves products. A name that is no target is refused later.
 static bool allTargetsHaveTiles(StringRef names) {
   return llvm::all_of(llvm::split(names, ','), [](StringRef name) {
     llvm::Expected<codegen::TargetDesc> target = codegen::resolveTarget(name);

@@ -35,17 +35,18 @@ func.func @odd(%x: tensor<199x301xf32>) -> tensor<199x511xf32> {
   return %0 : tensor<199x511xf32>
 }
 
-// Few rows, few columns, another type: the product as it is defined.
+// Few rows, few columns, rows that leave the caches, another type: the product as it is defined.
 // CHECK-LABEL: func @kept
 // CHECK-NOT: strassen
-// CHECK-COUNT-3: mlc.packed_matmul
-func.func @kept(%few: tensor<32x256xf32>, %x: tensor<200x256xf32>, %d: tensor<200x256xf64>)
-    -> (tensor<32x512xf32>, tensor<200x16xf32>, tensor<200x512xf64>) {
+// CHECK-COUNT-4: mlc.packed_matmul
+func.func @kept(%few: tensor<32x256xf32>, %x: tensor<200x256xf32>, %many: tensor<4100x256xf32>, %d: tensor<200x256xf64>)
+    -> (tensor<32x512xf32>, tensor<200x16xf32>, tensor<4100x512xf32>, tensor<200x512xf64>) {
   %w = mlc.load_param @w : tensor<256x512xf32>
   %narrow = mlc.load_param @narrow : tensor<256x16xf32>
   %double = mlc.load_param @double : tensor<256x512xf64>
   %0 = mlc.matmul %few, %w : (tensor<32x256xf32>, tensor<256x512xf32>) -> tensor<32x512xf32>
   %1 = mlc.matmul %x, %narrow : (tensor<200x256xf32>, tensor<256x16xf32>) -> tensor<200x16xf32>
-  %2 = mlc.matmul %d, %double : (tensor<200x256xf64>, tensor<256x512xf64>) -> tensor<200x512xf64>
-  return %0, %1, %2 : tensor<32x512xf32>, tensor<200x16xf32>, tensor<200x512xf64>
+  %2 = mlc.matmul %many, %w : (tensor<4100x256xf32>, tensor<256x512xf32>) -> tensor<4100x512xf32>
+  %3 = mlc.matmul %d, %double : (tensor<200x256xf64>, tensor<256x512xf64>) -> tensor<200x512xf64>
+  return %0, %1, %2, %3 : tensor<32x512xf32>, tensor<200x16xf32>, tensor<4100x512xf32>, tensor<200x512xf64>
 }
