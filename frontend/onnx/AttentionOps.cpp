@@ -75,7 +75,11 @@ std::optional<Bias> readBias(NodeContext &n, const AttentionInputs &in) {
   Value visible, key = c.iota(keys), position = c.iota(queries, 1);
   if (!key || !position)
     return std::nullopt;
-  auto require = [&](Value condition) { visible = visible ? c.apply<AndOp>(visible, condition) : condition; };
+  bool ok = true;
+  auto require = [&](Value condition) {
+    visible = visible && condition ? c.apply<AndOp>(visible, condition) : condition;
+    ok &= bool(visible);
+  };
   if (padded) {
     Value count = c.g.reshape(c.g.cast(n.operand(6), c.i64()), {Compose::shape(in.query)[0], 1, 1, 1});
     require(c.compare(ComparePredicate::LT, key, count));
@@ -89,6 +93,8 @@ std::optional<Bias> readBias(NodeContext &n, const AttentionInputs &in) {
     require(c.compare(ComparePredicate::GE, key, c.add(position, static_cast<double>(-left))));
   if (right >= 0)
     require(c.compare(ComparePredicate::LE, key, c.add(position, static_cast<double>(right))));
+  if (!ok)
+    return std::nullopt;
 
   Type type = Compose::element(in.query);
   Value hidden = n.g.scalar(type, kNegativeInfinity), zero = n.g.scalar(type, 0);
@@ -105,11 +111,15 @@ std::optional<Bias> readBias(NodeContext &n, const AttentionInputs &in) {
     // Keys behind a short mask are hidden.
     if (shape[3] != 1 && shape[3] < keys)
       mask = c.pad(mask, {0, 0, 0, 0}, {0, 0, 0, keys - shape[3]}, kNegativeInfinity);
+    if (!mask)
+      return std::nullopt;
     bias.value = mask;
     bias.mayMaskRows = true;
   }
   if (visible) {
     bias.value = c.select(visible, bias.value ? bias.value : zero, hidden);
+    if (!bias.value) // the mask has another number of queries or keys
+      return std::nullopt;
     Dims shape(Compose::shape(bias.value));
     shape.insert(shape.begin(), 4 - shape.size(), 1);
     bias.value = c.g.reshape(bias.value, shape);
