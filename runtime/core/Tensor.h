@@ -8,8 +8,8 @@
 
 namespace mlc::runtime {
 
-// Whether the elements, if there are any, lie where their type asks: FlatBuffers' verifier looks at the length in front of
-// them alone.
+// Whether the elements, if there are any, lie where their type asks: FlatBuffers' verifier looks at the length in front
+// of them alone.
 template <typename T> bool isAligned(const flatbuffers::Vector<T> &vector) {
   return vector.size() == 0 || reinterpret_cast<uintptr_t>(vector.Data()) % alignof(T) == 0;
 }
