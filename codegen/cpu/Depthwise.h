@@ -8,18 +8,9 @@
 
 #include "codegen/cpu/Contraction.h"
 #include "codegen/cpu/KernelFunction.h"
+#include "codegen/cpu/WindowAxis.h"
 
 namespace mlc::codegen::cpu {
-
-// A dimension of the image: result i reads elements i * stride + tap * dilation - low, where they exist.
-struct WindowAxis {
-  int64_t results, elements, taps;
-  int64_t stride, dilation, low;
-  int64_t imageStride, filterStride; // elements of the operands between neighbouring elements, taps
-
-  // Does result i read the image alone?
-  bool isInside(int64_t i) const { return i * stride >= low && i * stride - low + (taps - 1) * dilation < elements; }
-};
 
 struct Depthwise {
   Contraction contraction;

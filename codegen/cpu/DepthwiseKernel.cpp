@@ -159,11 +159,7 @@ private:
     };
     if (axis.taps == 1 && axis.isInside(0) && axis.isInside(axis.results - 1))
       return next(e.constant(0), sums);
-    auto taps = [&](Value elements) { // that it takes to pass as many elements
-      return e.div(e.add(larger(elements, e.constant(0)), axis.dilation - 1), axis.dilation);
-    };
-    Value from = taps(e.mul(start, -1));
-    Value to = smaller(e.constant(axis.taps), taps(e.add(e.mul(start, -1), axis.elements)));
+    auto [from, to] = tapsInside(e, axis, start);
     auto loop = scf::ForOp::create(b, loc, from, to, e.constant(1), sums,
                                    [&](OpBuilder &, Location, Value tap, ValueRange carried) {
                                      scf::YieldOp::create(b, loc, next(tap, Values(carried)));

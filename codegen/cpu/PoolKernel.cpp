@@ -193,11 +193,7 @@ private:
     };
     if (axis.taps == 1 && axis.isInside(0) && axis.isInside(axis.results - 1))
       return next(e.constant(0), before);
-    auto taps = [&](Value elements) { // that it takes to pass as many elements
-      return e.div(e.add(larger(elements, e.constant(0)), axis.dilation - 1), axis.dilation);
-    };
-    Value from = taps(e.mul(start, -1));
-    Value to = smaller(e.constant(axis.taps), taps(e.add(e.mul(start, -1), axis.elements)));
+    auto [from, to] = tapsInside(e, axis, start);
     if (before.empty()) {
       if (readsAlways(axis)) {
         before = next(from, {});
